@@ -1,0 +1,129 @@
+#include "libshared/buf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libshared/alloc.h"
+
+enum { BUF_FIRST = 64, DIGITS_MAX = 20 };
+
+void buf_finish(struct buf *buf)
+{
+    free(buf->data);
+    *buf = (struct buf)BUF_INIT;
+}
+
+void buf_clear(struct buf *buf)
+{
+    buf->len = 0;
+    if (buf->data != NULL) {
+        buf->data[0] = '\0';
+    }
+}
+
+char *buf_reserve(struct buf *buf, size_t more)
+{
+    size_t need = buf->len + more + 1;
+
+    if (need > buf->cap) {
+        size_t cap = buf->cap ? buf->cap : BUF_FIRST;
+
+        while (cap < need) {
+            cap *= 2;
+        }
+        buf->data = xrealloc(buf->data, cap);
+        buf->cap = cap;
+    }
+    return buf->data + buf->len;
+}
+
+void buf_add(struct buf *buf, const void *data, size_t len)
+{
+    char *to = buf_reserve(buf, len);
+
+    if (len > 0) {
+        memcpy(to, data, len);
+    }
+    buf->len += len;
+    buf->data[buf->len] = '\0';
+}
+
+void buf_add_char(struct buf *buf, char c)
+{
+    buf_add(buf, &c, 1);
+}
+
+void buf_add_str(struct buf *buf, struct str text)
+{
+    buf_add(buf, text.data, text.len);
+}
+
+void buf_add_cstr(struct buf *buf, const char *text)
+{
+    buf_add(buf, text, strlen(text));
+}
+
+void buf_add_u64(struct buf *buf, uint64_t value)
+{
+    char digits[DIGITS_MAX];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    buf_add(buf, digits + at, sizeof digits - at);
+}
+
+void buf_add_i64(struct buf *buf, int64_t value)
+{
+    uint64_t magnitude = (uint64_t)value;
+
+    if (value < 0) {
+        buf_add_char(buf, '-');
+        magnitude = 0 - magnitude;
+    }
+    buf_add_u64(buf, magnitude);
+}
+
+void buf_vprintf(struct buf *buf, const char *format, va_list args)
+{
+    va_list again;
+    int len;
+
+    va_copy(again, args);
+    len = vsnprintf(NULL, 0, format, again);
+    va_end(again);
+    if (len < 0) {
+        return;
+    }
+    vsnprintf(buf_reserve(buf, (size_t)len), (size_t)len + 1, format, args);
+    buf->len += (size_t)len;
+}
+
+void buf_printf(struct buf *buf, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    buf_vprintf(buf, format, args);
+    va_end(args);
+}
+
+void buf_consume(struct buf *buf, size_t n)
+{
+    if (n == 0) {
+        return;
+    }
+    buf->len -= n;
+    memmove(buf->data, buf->data + n, buf->len + 1);
+}
+
+char *buf_take(struct buf *buf)
+{
+    char *data = buf_reserve(buf, 0) - buf->len;
+
+    data[buf->len] = '\0';
+    *buf = (struct buf)BUF_INIT;
+    return data;
+}

@@ -1,0 +1,15 @@
+/* Time. Monotonic for deadlines, wall clock for what people and peers read. */
+#pragma once
+
+#include <stdint.h>
+
+/* "2026-03-01T09:30:00.123Z" and its NUL: ISO 8601 in UTC with milliseconds, as JSON writes a Date.
+ */
+enum { CLOCK_ISO_SIZE = 25 };
+
+uint64_t clock_monotonic_ms(void);
+uint64_t clock_monotonic_ns(void);
+/* Milliseconds since the Unix epoch. */
+int64_t clock_wall_ms(void);
+/* Thread-safe; the date part is remembered per thread and second. Years 1970 to 9999. */
+void clock_iso(int64_t wall_ms, char ret_text[CLOCK_ISO_SIZE]);

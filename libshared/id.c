@@ -1,0 +1,53 @@
+#include "libshared/id.h"
+
+#include <stdlib.h>
+
+#include <openssl/rand.h>
+
+enum { SID_BYTES = 15 };
+
+void id_random(void *ret_bytes, size_t len)
+{
+    if (RAND_bytes(ret_bytes, (int)len) != 1) {
+        abort(); /* no session id is better than a guessable one */
+    }
+}
+
+void id_sid(char ret_sid[SID_SIZE])
+{
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    unsigned char bytes[SID_BYTES];
+    size_t out = 0;
+
+    id_random(bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i += 3) {
+        unsigned group = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 | bytes[i + 2];
+
+        for (unsigned shift = 18; out % 4 != 3; shift -= 6) {
+            ret_sid[out++] = alphabet[group >> shift & 63];
+        }
+        ret_sid[out++] = alphabet[group & 63];
+    }
+    ret_sid[SID_LEN] = '\0';
+}
+
+bool id_parse(struct str text, int64_t *ret_id)
+{
+    int64_t value = 0;
+
+    if (text.len == 0 || text.len > 16) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (text.data[i] - '0');
+    }
+    if (value < 1 || value >= ID_MAX) {
+        return false;
+    }
+    *ret_id = value;
+    return true;
+}

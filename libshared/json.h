@@ -1,0 +1,99 @@
+/* JSON from outside and JSON to outside.
+ *
+ * What a peer sent passes json_normalise() first, and only its output reaches jansson, which would
+ * refuse the whole document for a lone surrogate, a huge number or a NUL in a key. What we send is
+ * rendered straight into a buffer. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "libshared/base.h"
+#include "libshared/buf.h"
+#include "libshared/error.h"
+#include "libshared/str.h"
+
+struct json_limits {
+    unsigned depth; /* arrays and objects inside one another */
+    size_t keys;    /* object keys in the whole document */
+};
+
+/* Check one JSON value (RFC 8259) and write a form of it that every reader takes: one pass, no
+ * recursion, pure.
+ *   - a lone surrogate escape becomes \ufffd;
+ *   - an integer outside int64, and a number that is no finite double, becomes a string with its
+ * digits;
+ *   - \u0000 in a key is written as the six characters \\u0000;
+ *   - invalid UTF-8 is ERR_SYNTAX.
+ * White space outside strings is dropped. Everything else is copied as it stands (duplicate keys
+ * included: the last one wins in jansson). ERR_SYNTAX with the byte offset in msg; ERR_TOO_LARGE
+ * when a limit is passed. When the text needs no change, *ret_text borrows from `text` and
+ * `scratch` stays empty; otherwise it borrows from `scratch`. */
+NODISCARD
+enum err json_normalise(struct str text, const struct json_limits *limits, struct buf *scratch,
+                        struct str *ret_text, struct errmsg *msg);
+
+/* Normalise and parse; any JSON value. Returns owned (json_decref). NULL with msg on failure. */
+NODISCARD
+json_t *json_read(struct str text, const struct json_limits *limits, struct errmsg *msg);
+
+static inline void json_decref_cleanup(json_t **json)
+{
+    json_decref(*json);
+}
+#define autojson CLEANUP(json_decref_cleanup)
+
+/* Look along a path of object keys: json_dig(root, "value", "metadata", NULL). NULL when anything
+ * is missing. */
+json_t *json_dig(json_t *root, ...) __attribute__((sentinel));
+/* The string's bytes (NULs included), .data NULL if it is no string. */
+struct str json_str(const json_t *value);
+struct str json_str_at(const json_t *object, const char *key);
+/* An id as text whatever JSON type it came in: a string's bytes, an integer's digits (into
+ * digits[24]). */
+struct str json_id_text(const json_t *value, char digits[24]);
+/* A positive id below 2^53: integer or digits in a string. */
+bool json_id(const json_t *value, int64_t *ret_id);
+
+/* Rendering. Strings are given as UTF-8 and written with the escapes JSON needs; invalid bytes
+ * become U+FFFD. */
+void json_add_string(struct buf *buf, struct str text);
+void json_add_cstr(struct buf *buf, const char *text); /* NULL is null */
+/* .data NULL is null. */
+void json_add_str_or_null(struct buf *buf, struct str text);
+/* A jansson tree, compact, keys in document order. */
+void json_add_tree(struct buf *buf, const json_t *value);
+
+/* Table-driven binding of an object to a struct: style.md, "JSON". */
+enum json_field_type {
+    JSON_FIELD_ID,
+    JSON_FIELD_INT,
+    JSON_FIELD_BOOL,
+    JSON_FIELD_STR,
+    JSON_FIELD_ENUM,
+    JSON_FIELD_ANY
+};
+struct json_name { /* one row of an enum's name table; ends with name NULL */
+    const char *name;
+    int value;
+};
+struct json_field {
+    const char *name;
+    enum json_field_type type;
+    size_t offset; /* int64_t, int64_t, bool, struct str, int, json_t * (borrowed) */
+    bool required;
+    size_t max;                    /* FIELD_STR: bytes; 0 = no limit of its own */
+    const struct json_name *names; /* FIELD_ENUM */
+};
+#define JSON_FIELDS_END                                                                            \
+    {                                                                                              \
+        NULL, JSON_FIELD_ANY, 0, false, 0, NULL                                                    \
+    }
+/* ret_struct is zeroed by the caller; members of absent optional fields stay untouched. Strings are
+ * borrowed from `object`. ERR_INVALID names the first bad field in msg. */
+NODISCARD
+enum err json_bind(json_t *object, const struct json_field *fields, void *ret_struct,
+                   struct errmsg *msg);

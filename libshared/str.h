@@ -1,0 +1,47 @@
+/* A borrowed run of bytes: it owns nothing and need not end in NUL. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <strings.h>
+
+struct str {
+    const char *data;
+    size_t len;
+};
+
+/* STR("literal"), printf("%.*s", STR_ARG(s)) */
+#define STR(literal) ((struct str) { (literal), sizeof(literal) - 1 })
+#define STR_INIT(literal)                                                                          \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+#define STR_ARG(s) (int)(s).len, (s).data
+#define STR_NONE   ((struct str) { NULL, 0 })
+
+static inline struct str str_of(const char *text)
+{
+    return (struct str) { text, text != NULL ? strlen(text) : 0 };
+}
+
+static inline bool str_eq(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static inline bool str_eq_nocase(struct str a, struct str b)
+{
+    return a.len == b.len && (a.len == 0 || strncasecmp(a.data, b.data, a.len) == 0);
+}
+
+static inline bool str_starts_with(struct str s, struct str prefix)
+{
+    return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
+}
+
+/* `s` without its first `n` bytes; n <= s.len. */
+static inline struct str str_skip(struct str s, size_t n)
+{
+    return (struct str) { s.data + n, s.len - n };
+}

@@ -1,0 +1,47 @@
+/* An immutable, counted run of bytes on its way to one or many connections.
+ *
+ * A text or binary message is laid out once as WebSocket frame header + payload, so that all
+ * recipients of a broadcast share it: WebSocket peers are sent `bytes`, polling answers take only
+ * the payload. Loop thread only: the count is not atomic. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libshared/base.h"
+#include "libshared/str.h"
+
+struct frame {
+    uint32_t refs;
+    uint8_t header_len; /* bytes before the payload: 2, 4 or 10 for a WebSocket frame, 0 for raw
+                           bytes */
+    bool binary;        /* a binary WebSocket message */
+    size_t len;         /* header and payload */
+    char bytes[];
+};
+
+/* All return owned with one reference. */
+NODISCARD
+struct frame *frame_raw(struct str bytes);
+/* One unfragmented, unmasked WebSocket message (RFC 6455, 5.2). */
+NODISCARD
+struct frame *frame_text(struct str payload);
+NODISCARD
+struct frame *frame_binary(struct str payload);
+/* The same from two pieces, joined. */
+NODISCARD
+struct frame *frame_text2(struct str first, struct str second);
+
+static inline struct frame *frame_ref(struct frame *frame)
+{
+    frame->refs++;
+    return frame;
+}
+/* NULL is accepted. */
+void frame_unref(struct frame *frame);
+
+static inline struct str frame_payload(const struct frame *frame)
+{
+    return (struct str) { frame->bytes + frame->header_len, frame->len - frame->header_len };
+}

@@ -1,0 +1,142 @@
+/* Socket.IO v5 server on Engine.IO: namespaces, CONNECT with auth, events, acks both ways, rooms
+ * (protocol.md 3, 5).
+ *
+ * It knows no event by name and nothing of chats or tenants: the application registers one struct
+ * sio_app per namespace and gives each socket an opaque 64-bit `scope` when it accepts it. A room
+ * is (namespace, scope, name); a socket can only enter, and an emit only reach, rooms of one scope.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libshared/base.h"
+#include "libshared/id.h"
+#include "libshared/str.h"
+#include "siod/engineio/engineio.h"
+#include "siod/net/frame.h"
+
+struct loop;
+struct sio_namespace;
+struct sio_room;
+struct sio_server;
+struct sio_socket;
+
+/* Why a socket left its namespace: the Engine.IO reasons, and two of its own. */
+enum sio_reason_kind { SIO_LEFT_CLIENT, SIO_LEFT_SERVER, SIO_LEFT_SESSION };
+struct sio_reason {
+    enum sio_reason_kind kind;
+    enum eio_reason session; /* when kind is SIO_LEFT_SESSION */
+};
+/* "client namespace disconnect", "server namespace disconnect", or the session's reason. */
+const char *sio_reason_text(struct sio_reason reason);
+
+/* An event from a client. Everything in it is borrowed for the call. */
+struct sio_event {
+    struct str name; /* decoded event name; numbers as their text */
+    struct str args; /* the arguments after the name as JSON text, normalised (json.h) and without
+                        the brackets: `1,{"a":2}`; empty when there are none */
+    int64_t ack;     /* ack id, or -1 when the client wants no answer */
+};
+
+/* The application of one namespace. */
+struct sio_app {
+    /* CONNECT. `auth` is the JSON object of the packet as text ("{}" if absent), borrowed. Answer
+     * now or later with sio_socket_accept() or sio_socket_refuse(); until then events on this
+     * namespace close the connection. */
+    void (*on_connect)(void *arg, struct sio_socket *socket, struct str auth);
+    void (*on_event)(struct sio_socket *socket, const struct sio_event *event);
+    /* The socket has left all its rooms when this returns, not before. Called exactly once for each
+     * socket that was given to on_connect and not refused, accepted or not; afterwards the pointer
+     * is dead. */
+    void (*on_disconnect)(struct sio_socket *socket, struct sio_reason reason);
+};
+
+struct sio_config {
+    struct eio_config engine;        /* ops and arg are filled in by sio_server_new() */
+    uint64_t connect_timeout_ms;     /* no namespace joined by then: closed; 0 = 45 s */
+    unsigned sockets_per_connection; /* namespaces at once on one connection; 0 = no limit */
+    unsigned rooms_per_socket;       /* 0 = no limit */
+    unsigned json_depth;             /* 0 = 512 */
+};
+
+/* Returns owned. */
+NODISCARD
+struct sio_server *sio_server_new(struct loop *loop, const struct sio_config *config);
+void sio_server_free(struct sio_server *server);
+struct eio_server *sio_engine(struct sio_server *server);
+/* name: "/" or "/custom". app is borrowed. */
+struct sio_namespace *sio_namespace_add(struct sio_server *server, const char *name,
+                                        const struct sio_app *app, void *arg);
+struct sio_namespace *sio_namespace_find(struct sio_server *server, struct str name);
+const char *sio_namespace_name(const struct sio_namespace *nsp);
+
+/* Answer a CONNECT. The CONNECT packet goes out before anything that is emitted afterwards. */
+void sio_socket_accept(struct sio_socket *socket, uint64_t scope, void *user);
+/* CONNECT_ERROR {"message":…[,"data":…]}; data_json is JSON text or empty. The client may try
+ * again. The pointer is dead. */
+void sio_socket_refuse(struct sio_socket *socket, struct str message, struct str data_json);
+
+/* Public id, 20 characters, new for each CONNECT; not the Engine.IO sid. */
+const char *sio_socket_id(const struct sio_socket *socket);
+uint64_t sio_socket_scope(const struct sio_socket *socket);
+void *sio_socket_user(const struct sio_socket *socket);
+struct eio_session *sio_socket_session(const struct sio_socket *socket);
+struct sio_namespace *sio_socket_namespace(const struct sio_socket *socket);
+struct sio_socket *sio_socket_find(struct sio_namespace *nsp, struct str id);
+
+/* ack with these arguments: JSON text without brackets (`{"ok":true}`); nothing happens for ack <
+ * 0. A second answer to the same id is the caller's error. May be called later, as long as the
+ * socket lives. */
+void sio_socket_ack(struct sio_socket *socket, int64_t ack, struct str args);
+/* `args`: JSON text of the arguments after the name, without brackets; may be empty. */
+void sio_socket_emit(struct sio_socket *socket, struct str event, struct str args);
+/* Ask the client: callback with its ack arguments (JSON text without brackets), or with ok = false
+ * after timeout_ms (0 = never) — not at all when the socket goes away first. */
+typedef void (*sio_ack_fn)(struct sio_socket *socket, void *arg, bool ok, struct str args);
+void sio_socket_emit_with_ack(struct sio_socket *socket, struct str event, struct str args,
+                              uint64_t timeout_ms, sio_ack_fn fn, void *arg);
+/* Sends `41` and leaves the namespace; close_session also ends the connection, after `41` for every
+ * namespace. */
+void sio_socket_disconnect(struct sio_socket *socket, bool close_session);
+
+/* Rooms of the socket's own scope. False when rooms_per_socket is reached (then nothing changed);
+ * joining twice is true. */
+NODISCARD
+bool sio_socket_join(struct sio_socket *socket, struct str room);
+void sio_socket_leave(struct sio_socket *socket, struct str room);
+bool sio_socket_in(const struct sio_socket *socket, struct str room);
+
+/* A broadcast: the packet is encoded once and shared by all receivers. */
+struct sio_broadcast {
+    struct str room;                 /* .data NULL = every socket of the namespace and scope */
+    const struct sio_socket *except; /* NULL = nobody is left out */
+    bool is_volatile;                /* drop for those whose transport cannot take it now */
+    struct str event;
+    struct str args; /* as in sio_socket_emit() */
+};
+/* Returns the number of receivers. */
+unsigned sio_emit(struct sio_namespace *nsp, uint64_t scope, const struct sio_broadcast *broadcast);
+
+/* Inspection: walk in slices. All `fn` return false to stop. */
+unsigned sio_room_size(struct sio_namespace *nsp, uint64_t scope, struct str room);
+struct sio_room_info {
+    struct str name;
+    uint64_t scope;
+    unsigned members;
+};
+void sio_rooms_each(struct sio_namespace *nsp,
+                    bool (*fn)(void *arg, const struct sio_room_info *room), void *arg);
+void sio_room_members_each(struct sio_namespace *nsp, uint64_t scope, struct str room,
+                           bool (*fn)(void *arg, struct sio_socket *member), void *arg);
+void sio_sockets_each(struct sio_namespace *nsp, bool (*fn)(void *arg, struct sio_socket *socket),
+                      void *arg);
+void sio_socket_rooms_each(const struct sio_socket *socket, bool (*fn)(void *arg, struct str room),
+                           void *arg);
+
+struct sio_stats {
+    unsigned sockets, rooms;
+    uint64_t connects, refused, events_in, packets_out, invalid_packets;
+};
+void sio_server_stats(const struct sio_server *server, struct sio_stats *ret_stats);
