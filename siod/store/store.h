@@ -1,0 +1,350 @@
+/* The durable store, in the words of the domain. SQLite today; PostgreSQL fits behind the same
+ * functions.
+ *
+ * Writes are jobs for one writer thread. It takes all jobs that wait, runs each in a savepoint of
+ * one transaction and commits once (group commit, synchronous=FULL): a job that fails for its own
+ * reason is rolled back alone. Only after the commit does the loop thread hear of it: first
+ * on_commit with the log rows of the whole batch, in position order, then done() of each job in
+ * order of submission. When the store itself fails, every job of the batch is done with ERR_STORE,
+ * nothing is emitted, and the database is closed and opened again before anything else is accepted.
+ *
+ * Reads are jobs for a small pool of read connections with a statement timeout.
+ *
+ * Strings that come out of store_* functions are borrowed until the next call with the same tx or
+ * reader (in a callback: until it returns). Foreign bytes (bodies, texts, names, ids of the
+ * platform) are stored as BLOB and may hold any byte. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libshared/base.h"
+#include "libshared/error.h"
+#include "libshared/str.h"
+#include "siod/net/loop.h"
+
+struct store;
+struct store_reader; /* one read connection, in a read job */
+struct store_tx;     /* the writer's transaction, in a write job */
+
+/* ------------------------------------------------------------------ rows */
+
+enum store_source { STORE_SOURCE_CONFIG, STORE_SOURCE_CONTROL, STORE_SOURCE_TOKEN };
+
+struct store_business {
+    int64_t id;
+    struct str name; /* may be empty */
+    enum store_source
+        source; /* CONFIG rows are read-only for sioctl; TOKEN: made because an agent connected */
+    bool takes_any;   /* dev mode: also takes phone numbers that nobody else has */
+    int64_t position; /* of the last row in its log, 0 = none */
+    const struct str *phone_number_ids;
+    size_t phone_number_count;
+};
+
+/* How a contact is known. Keys of the alias table with the business. */
+enum store_alias { STORE_ALIAS_WA_ID, STORE_ALIAS_BSUID, STORE_ALIAS_PARENT_BSUID };
+
+struct store_contact {
+    int64_t id, business_id;
+    struct str name;    /* profile name, may be empty */
+    struct str phone;   /* digits, .data NULL when there is none */
+    struct str wa_id;   /* .data NULL when there is none */
+    struct str user_id; /* BSUID, .data NULL when there is none */
+};
+
+enum store_chat_state { STORE_CHAT_WAITING, STORE_CHAT_ASSIGNED, STORE_CHAT_CLOSED };
+const char *store_chat_state_name(enum store_chat_state state);
+bool store_chat_state_parse(struct str name, enum store_chat_state *ret_state);
+
+struct store_chat {
+    int64_t id, business_id;
+    struct str phone_number_id;
+    struct str group_id; /* .data NULL for a chat with one contact */
+    enum store_chat_state state;
+    int64_t agent_id;             /* 0 = none */
+    int64_t last_message_id;      /* 0 = none; greatest (wa_timestamp_s, id) */
+    int64_t last_message_at_ms;   /* WhatsApp's time of it */
+    int64_t window_expires_at_ms; /* last inbound + 24 h */
+    int64_t created_at_ms;
+    struct store_contact contact;
+};
+
+enum store_direction { STORE_INBOUND, STORE_OUTBOUND };
+const char *store_direction_name(enum store_direction direction);
+
+/* Delivery state of a message; ranks of whatsapp.md 5. RECEIVED is an inbound message's. */
+enum store_status {
+    STORE_STATUS_RECEIVED,
+    STORE_STATUS_QUEUED,
+    STORE_STATUS_ACCEPTED,
+    STORE_STATUS_SENT,
+    STORE_STATUS_DELIVERED,
+    STORE_STATUS_READ,
+    STORE_STATUS_PLAYED,
+    STORE_STATUS_FAILED,
+};
+const char *store_status_name(enum store_status status);
+bool store_status_parse(struct str name, enum store_status *ret_status); /* case-sensitive */
+
+struct store_message {
+    int64_t id, chat_id, business_id,
+        contact_id; /* contact_id: who wrote an inbound one, or the chat's contact */
+    struct str phone_number_id;
+    struct str wamid;
+    enum store_direction direction;
+    struct str type;          /* WhatsApp's word */
+    struct str text;          /* .data NULL = null */
+    struct str raw;           /* the element as JSON text */
+    struct str context_wamid; /* the message it replies to, .data NULL if none */
+    enum store_status status;
+    struct str error;       /* JSON text of the errors of a failed one, .data NULL if none */
+    int64_t sender_user_id; /* the agent who wrote an outbound one, 0 = none (phone app) */
+    int64_t wa_timestamp_s;
+    int64_t created_at_ms;
+};
+
+/* One row of a business's log: a durable event. */
+struct store_event {
+    int64_t business_id, position;
+    int64_t at_ms;
+    struct str room;  /* "chat_12" */
+    struct str event; /* "new_message" */
+    struct str args;  /* JSON text of the event's arguments, without brackets */
+};
+/* The log rows of one commit; one allocation, strings included. */
+struct store_events {
+    size_t count;
+    struct store_event *rows;
+};
+void store_events_free(struct store_events *events);
+
+enum store_webhook_state { STORE_WEBHOOK_DONE, STORE_WEBHOOK_QUARANTINED };
+const char *store_webhook_state_name(enum store_webhook_state state);
+
+struct store_webhook {
+    int64_t id, received_at_ms;
+    struct str app;    /* name of the configured app it came in by, "control" when replayed */
+    struct str body;   /* raw bytes as received */
+    struct str counts; /* JSON object text: {"inbound":1,…}; see siod-events(7) */
+    enum store_webhook_state state;
+    struct str reason; /* why (part of) it is in quarantine, empty otherwise */
+};
+
+/* ------------------------------------------------------------------ life */
+
+enum store_health { STORE_OK, STORE_FAILED };
+
+struct store_config {
+    const char *url;          /* "sqlite:/path/to/file.db[?vfs=NAME]" */
+    bool synchronous_full;    /* FULL or NORMAL */
+    unsigned readers;         /* 0 = 2 */
+    size_t queue_limit;       /* write jobs waiting; 0 = no limit */
+    uint64_t read_timeout_ms; /* of one read job; 0 = 5 s */
+    /* Log rows of a commit, on the loop thread; takes `events`. */
+    void (*on_commit)(void *arg, struct store_events *events);
+    /* The store failed (reason says how), or works again. Loop thread. */
+    void (*on_health)(void *arg, enum store_health health, const char *reason);
+    void *arg;
+};
+
+/* Opens, checks and migrates the database before it returns; then starts the threads. A schema
+ * newer than this binary, a file that is no database of siod's, or a directory that cannot be
+ * written are errors with the path in msg. */
+NODISCARD
+enum err store_open(struct loop *loop, const struct store_config *config, struct store **ret,
+                    struct errmsg *msg);
+/* Runs the jobs that wait, commits, joins the threads, checkpoints and closes. done() calls that
+ * are left are posted to the loop before it returns: run the loop once more, or drop them with it.
+ */
+void store_close(struct store *store);
+enum store_health store_health(const struct store *store, const char **ret_reason);
+/* Names this store's history; changes when a restore or failover may have lost commits. 16 hex
+ * digits. */
+const char *store_epoch(const struct store *store);
+
+struct store_stats {
+    uint64_t jobs, job_failures, commits, commit_failures, rows_logged, reads;
+    uint64_t commit_ns; /* in COMMIT, summed */
+    size_t queued;      /* write jobs waiting now */
+    int64_t bytes;      /* database file and WAL */
+};
+void store_stats(struct store *store, struct store_stats *ret_stats);
+
+/* A write. Embed it; it belongs to the store from store_submit() until done(). */
+struct store_job {
+    struct loop_call call;
+    struct store_job *next;
+    /* On the writer thread, in a savepoint. May run again when the batch has to be replayed: start
+     * by resetting what an earlier run left. Anything but OK rolls this job back, and only this
+     * job. ERR_STORE must be passed on as it came. */
+    enum err (*apply)(struct store_job *job, struct store_tx *tx);
+    /* On the loop thread, after the commit: apply's result, or ERR_STORE. May free the job. */
+    void (*done)(struct store_job *job, enum err err);
+    enum err result;
+};
+/* False when the queue is full or the store has failed: done() is not called then. */
+NODISCARD
+bool store_submit(struct store *store, struct store_job *job);
+/* Would store_submit() take a job now? Asked before a request's body is read. */
+bool store_accepting(const struct store *store);
+
+/* A read, likewise. */
+struct store_query {
+    struct pool_job job;
+    struct store *store;
+    enum err (*fetch)(struct store_query *query,
+                      struct store_reader *reader);        /* on a pool thread */
+    void (*done)(struct store_query *query, enum err err); /* on the loop thread */
+    enum err result;
+};
+void store_ask(struct store *store, struct store_query *query);
+
+/* ------------------------------------------------------------------ in a write job */
+/* All return OK, ERR_STORE when the store itself failed, or the errors they name. */
+
+/* The business exists afterwards (made with source TOKEN if it did not). */
+NODISCARD
+enum err store_business_ensure(struct store_tx *tx, int64_t business_id);
+/* Create or replace name and phone numbers. ERR_EXISTS (msg: which number, where) when a phone
+ * number belongs to another business; ERR_READ_ONLY when `business->source` is CONTROL and the row
+ * comes from the configuration. */
+NODISCARD
+enum err store_business_put(struct store_tx *tx, const struct store_business *business,
+                            struct errmsg *msg);
+/* At start: businesses of the configuration that are no longer in `ids` lose their CONFIG source
+ * and numbers. */
+NODISCARD
+enum err store_business_retain(struct store_tx *tx, const int64_t *ids, size_t count);
+/* 0 when nobody has this number (after the takes_any business was considered). */
+NODISCARD
+enum err store_business_by_phone(struct store_tx *tx, struct str phone_number_id,
+                                 int64_t *ret_business_id);
+
+/* A row for this agent, its name and role kept current. */
+NODISCARD
+enum err store_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                          struct str name, struct str role);
+
+/* ret_contact_id = 0 when the alias is not known. */
+NODISCARD
+enum err store_contact_by_alias(struct store_tx *tx, int64_t business_id, enum store_alias kind,
+                                struct str value, int64_t *ret_contact_id);
+NODISCARD
+enum err store_contact_create(struct store_tx *tx, const struct store_contact *contact,
+                              int64_t *ret_contact_id);
+/* Nothing happens when the alias exists, for whichever contact. */
+NODISCARD
+enum err store_contact_alias_add(struct store_tx *tx, int64_t business_id, int64_t contact_id,
+                                 enum store_alias kind, struct str value);
+/* Overwrites name, phone, wa_id and user_id where they are given (.data not NULL and len > 0). */
+NODISCARD
+enum err store_contact_update(struct store_tx *tx, const struct store_contact *contact);
+NODISCARD
+enum err store_contact_get(struct store_tx *tx, int64_t contact_id,
+                           struct store_contact *ret_contact);
+
+/* The one chat of (phone number, contact), or of (phone number, group) when group_id is given:
+ * found or made, atomically. */
+NODISCARD
+enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, int64_t *ret_chat_id,
+                           bool *ret_created);
+/* Last message, window; reopens nothing (assignment does). Values only move forward. */
+NODISCARD
+enum err store_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
+                          int64_t wa_timestamp_s, bool inbound);
+
+/* Insert by unique (phone_number_id, wamid); *ret_inserted false and *ret_message_id = 0 for a
+ * duplicate. */
+NODISCARD
+enum err store_message_append(struct store_tx *tx, const struct store_message *message,
+                              int64_t *ret_message_id, bool *ret_inserted);
+/* ERR_NOT_FOUND when there is none. */
+NODISCARD
+enum err store_message_by_wamid(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                                struct store_message *ret_message);
+NODISCARD
+enum err store_message_status_set(struct store_tx *tx, int64_t message_id, enum store_status status,
+                                  struct str error);
+
+/* The status log: every distinct (phone_number_id, wamid, status, participant), whether the message
+ * is known or not; the rows of unknown messages are the parked ones. *ret_new false for a
+ * repetition. */
+struct store_status_row {
+    struct str phone_number_id, wamid;
+    struct str status;      /* the word as it came */
+    struct str participant; /* of a group; empty otherwise */
+    struct str error;       /* JSON text, .data NULL if none */
+    int64_t wa_timestamp_s;
+};
+NODISCARD
+enum err store_status_record(struct store_tx *tx, const struct store_status_row *row,
+                             bool *ret_new);
+/* The recorded statuses of a message, oldest first: for a message that comes after its statuses. */
+NODISCARD
+enum err store_status_each(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                           enum err (*fn)(void *arg, const struct store_status_row *row),
+                           void *arg);
+
+NODISCARD
+enum err store_webhook_append(struct store_tx *tx, const struct store_webhook *webhook,
+                              int64_t *ret_webhook_id);
+
+/* A durable event of this job: numbered, written and handed to on_commit with the batch, or dropped
+ * with the job. */
+NODISCARD
+enum err store_log_append(struct store_tx *tx, int64_t business_id, struct str room,
+                          struct str event, struct str args);
+
+/* Who did what through the control socket. */
+NODISCARD
+enum err store_audit_append(struct store_tx *tx, struct str who, struct str command,
+                            struct str args);
+
+/* ------------------------------------------------------------------ in a read job */
+/* Lists call fn for each row until it returns false. */
+
+NODISCARD
+enum err store_businesses(struct store_reader *reader,
+                          bool (*fn)(void *arg, const struct store_business *business), void *arg);
+
+struct store_chat_filter {
+    int64_t business_id;                /* 0 = all */
+    const enum store_chat_state *state; /* NULL = all */
+    int64_t after_id;                   /* chats with a greater id only */
+    unsigned limit;                     /* 0 = no limit */
+};
+/* By ascending id. */
+NODISCARD
+enum err store_chats(struct store_reader *reader, const struct store_chat_filter *filter,
+                     bool (*fn)(void *arg, const struct store_chat *chat), void *arg);
+/* ERR_NOT_FOUND. */
+NODISCARD
+enum err store_chat_get(struct store_reader *reader, int64_t chat_id, struct store_chat *ret_chat);
+/* The last `limit` messages of a chat, oldest first, each with its contact. Order: (WhatsApp
+ * second, id). */
+NODISCARD
+enum err store_chat_messages(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                             bool (*fn)(void *arg, const struct store_message *message,
+                                        const struct store_contact *contact),
+                             void *arg);
+/* A consistent view for the whole read job: every read after this sees one snapshot. The log
+ * position of the business in it. */
+NODISCARD
+enum err store_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
+/* Rows with a greater position, ascending. */
+NODISCARD
+enum err store_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
+                         unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
+                         void *arg);
+/* Newest first; body only when with_body. */
+NODISCARD
+enum err store_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
+                        bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
+/* Rows in the tables, for `status`. */
+struct store_counts {
+    int64_t businesses, contacts, chats, messages, webhooks, quarantined;
+};
+NODISCARD
+enum err store_count(struct store_reader *reader, struct store_counts *ret_counts);
