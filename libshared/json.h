@@ -16,8 +16,12 @@
 #include "libshared/error.h"
 #include "libshared/str.h"
 
+/* The deepest nesting that is ever accepted (jansson's own limit is one more). */
+enum { JSON_DEPTH_MAX = 2047 };
+
+/* 0 switches a limit off. */
 struct json_limits {
-    unsigned depth; /* arrays and objects inside one another */
+    unsigned depth; /* arrays and objects inside one another; at most JSON_DEPTH_MAX */
     size_t keys;    /* object keys in the whole document */
 };
 
@@ -28,10 +32,11 @@ struct json_limits {
  * digits;
  *   - \u0000 in a key is written as the six characters \\u0000;
  *   - invalid UTF-8 is ERR_SYNTAX.
- * White space outside strings is dropped. Everything else is copied as it stands (duplicate keys
- * included: the last one wins in jansson). ERR_SYNTAX with the byte offset in msg; ERR_TOO_LARGE
- * when a limit is passed. When the text needs no change, *ret_text borrows from `text` and
- * `scratch` stays empty; otherwise it borrows from `scratch`. */
+ * White space around the value is dropped. Everything else stays as it is: white space inside, so
+ * that it alone never forces a copy, and duplicate keys, of which the last one wins in jansson.
+ * ERR_SYNTAX with the byte offset in msg; ERR_TOO_LARGE when a limit is passed. `scratch` is
+ * cleared first. When the text needs no change, *ret_text borrows from `text` and `scratch` stays
+ * empty; otherwise it borrows from `scratch`. */
 NODISCARD
 enum err json_normalise(struct str text, const struct json_limits *limits, struct buf *scratch,
                         struct str *ret_text, struct errmsg *msg);

@@ -1,0 +1,55 @@
+/* UTF-8 (RFC 3629): no overlong forms, no surrogates, nothing above U+10FFFF. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "libshared/str.h"
+
+/* The length, 1 to 4, of the well-formed sequence that `text` (not empty) starts with; 0 when there
+ * is none. */
+static inline size_t utf8_sequence(struct str text)
+{
+    const unsigned char *at = (const unsigned char *)text.data;
+    unsigned char lead = at[0];
+    unsigned char low = 0x80, high = 0xbf; /* bounds of the second byte */
+    size_t len = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+
+    if (lead < 0x80) {
+        return 1;
+    }
+    if (lead < 0xc2 || lead > 0xf4 || text.len < len) {
+        return 0;
+    }
+    if (lead == 0xe0) {
+        low = 0xa0;
+    } else if (lead == 0xed) {
+        high = 0x9f;
+    } else if (lead == 0xf0) {
+        low = 0x90;
+    } else if (lead == 0xf4) {
+        high = 0x8f;
+    }
+    if (at[1] < low || at[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < len; i++) {
+        if ((at[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return len;
+}
+
+static inline bool utf8_valid(struct str text)
+{
+    while (text.len > 0) {
+        size_t len = utf8_sequence(text);
+
+        if (len == 0) {
+            return false;
+        }
+        text = str_skip(text, len);
+    }
+    return true;
+}

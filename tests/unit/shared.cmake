@@ -1,0 +1,2 @@
+unit_test(json shared)
+unit_test(json_normalise shared)

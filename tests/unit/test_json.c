@@ -1,0 +1,294 @@
+/* Reading, rendering and binding of JSON. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "libshared/json.h"
+
+static const struct json_limits no_limits = { 0, 0 };
+
+static json_t *parse(const char *text)
+{
+    struct errmsg msg = { "" };
+    json_t *root = json_read(str_of(text), &no_limits, &msg);
+
+    if (root == NULL) {
+        fail_msg("%s: %s", text, msg.text);
+    }
+    return root;
+}
+
+static void a_path_is_followed_until_something_is_missing(void **state)
+{
+    autojson json_t *root = parse("{\"a\":{\"b\":{\"c\":7}},\"list\":[1]}");
+
+    (void)state;
+    assert_int_equal(json_integer_value(json_dig(root, "a", "b", "c", NULL)), 7);
+    assert_ptr_equal(json_dig(root, NULL), root);
+    assert_null(json_dig(root, "a", "x", "c", NULL));
+    assert_null(json_dig(root, "list", "b", NULL));
+    assert_null(json_dig(NULL, "a", NULL));
+}
+
+static void strings_are_read_with_their_length(void **state)
+{
+    autojson json_t *root = parse("{\"s\":\"a\\u0000b\",\"empty\":\"\",\"n\":1}");
+
+    (void)state;
+    assert_true(str_eq(json_str_at(root, "s"), STR("a\0b")));
+    assert_non_null(json_str_at(root, "empty").data);
+    assert_int_equal(json_str_at(root, "empty").len, 0);
+    assert_null(json_str_at(root, "n").data);
+    assert_null(json_str_at(root, "missing").data);
+    assert_null(json_str(NULL).data);
+}
+
+static void ids_are_positive_integers_or_their_digits(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t id; /* 0: refused */
+    } vectors[] = {
+        { "1", 1 },
+        { "\"1\"", 1 },
+        { "\"007\"", 7 },
+        { "9007199254740991", 9007199254740991 },
+        { "\"9007199254740991\"", 9007199254740991 },
+        { "9007199254740992", 0 },
+        { "\"9007199254740992\"", 0 },
+        { "99999999999999999999", 0 },
+        { "0", 0 },
+        { "-1", 0 },
+        { "\"-1\"", 0 },
+        { "1.5", 0 },
+        { "1.0", 0 },
+        { "1e3", 0 },
+        { "\"\"", 0 },
+        { "\" 1\"", 0 },
+        { "\"1a\"", 0 },
+        { "\"1\\u0000\"", 0 },
+        { "true", 0 },
+        { "null", 0 },
+        { "[1]", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        autojson json_t *value = parse(vectors[i].text);
+        int64_t id = 0;
+
+        if (json_id(value, &id) != (vectors[i].id != 0) || id != vectors[i].id) {
+            fail_msg("%s gave %lld", vectors[i].text, (long long)id);
+        }
+    }
+    assert_false(json_id(NULL, &(int64_t) { 0 }));
+}
+
+static void ids_as_text_keep_their_digits(void **state)
+{
+    static const struct {
+        const char *json, *text;
+    } vectors[] = {
+        { "\"1594823461234567\"", "1594823461234567" },
+        { "9223372036854775807", "9223372036854775807" },
+        { "-9223372036854775808", "-9223372036854775808" },
+        { "123456789012345678901234567890", "123456789012345678901234567890" },
+        { "\"wamid.HBg=\"", "wamid.HBg=" },
+    };
+    char digits[24];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        autojson json_t *value = parse(vectors[i].json);
+
+        assert_true(str_eq(json_id_text(value, digits), str_of(vectors[i].text)));
+    }
+    assert_null(json_id_text(NULL, digits).data);
+    assert_null(json_id_text(json_true(), digits).data);
+}
+
+static void strings_are_rendered_with_the_escapes_json_needs(void **state)
+{
+    static const struct {
+        struct str in;
+        const char *out;
+    } vectors[] = {
+        { STR_INIT(""), "\"\"" },
+        { STR_INIT("plain"), "\"plain\"" },
+        { STR_INIT("\"\\/"), "\"\\\"\\\\/\"" },
+        { STR_INIT("\b\f\n\r\t"), "\"\\b\\f\\n\\r\\t\"" },
+        { STR_INIT("\0\x01\x1f\x7f"), "\"\\u0000\\u0001\\u001f\x7f\"" },
+        { STR_INIT("\xc3\xa4\xe2\x80\xa8\xf0\x9f\x98\x80"),
+          "\"\xc3\xa4\xe2\x80\xa8\xf0\x9f\x98\x80\"" },
+        { STR_INIT("a\xff"), "\"a\xef\xbf\xbd\"" },
+        { STR_INIT("\xc3"), "\"\xef\xbf\xbd\"" },
+        { STR_INIT("\xed\xa0\x80z"), "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\"" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        autobuf struct buf buf = BUF_INIT;
+
+        json_add_string(&buf, vectors[i].in);
+        assert_string_equal(buf.data, vectors[i].out);
+    }
+}
+
+static void absent_texts_are_rendered_as_null(void **state)
+{
+    autobuf struct buf buf = BUF_INIT;
+
+    (void)state;
+    json_add_cstr(&buf, NULL);
+    json_add_cstr(&buf, "x");
+    json_add_str_or_null(&buf, STR_NONE);
+    json_add_str_or_null(&buf, STR(""));
+    json_add_tree(&buf, NULL);
+    assert_string_equal(buf.data, "null\"x\"null\"\"null");
+}
+
+static void every_byte_survives_rendering_and_reading(void **state)
+{
+    autobuf struct buf text = BUF_INIT;
+    char bytes[128];
+    json_t *value;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = (char)i;
+    }
+    json_add_string(&text, (struct str) { bytes, sizeof bytes });
+    value = json_read(buf_str(&text), &no_limits, NULL);
+    assert_true(str_eq(json_str(value), (struct str) { bytes, sizeof bytes }));
+    json_decref(value);
+}
+
+static void trees_are_rendered_compact_and_in_order(void **state)
+{
+    static const char *const texts[] = {
+        "{\"z\":1,\"a\":[true,false,null,-5,\"x\\\"\"],\"m\":{}}",
+        "[]",
+        "37.48",
+        "-122.148981",
+        "0.1",
+        "1.0",
+        "1e+300",
+        "2.2250738585072014e-308",
+        "1.7976931348623157e+308",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "{\"\xc3\xa4\\n\":\"a\\u0000b\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        autobuf struct buf buf = BUF_INIT;
+        autojson json_t *root = parse(texts[i]);
+
+        json_add_tree(&buf, root);
+        assert_string_equal(buf.data, texts[i]);
+    }
+}
+
+enum colour { RED, GREEN };
+
+struct sample {
+    int64_t id, number;
+    bool flag;
+    struct str text;
+    int colour;
+    json_t *any;
+};
+
+static const struct json_name colours[] = { { "red", RED }, { "green", GREEN }, { NULL, 0 } };
+static const struct json_field sample_fields[] = {
+    { "id", JSON_FIELD_ID, offsetof(struct sample, id), true, 0, NULL },
+    { "number", JSON_FIELD_INT, offsetof(struct sample, number), false, 0, NULL },
+    { "flag", JSON_FIELD_BOOL, offsetof(struct sample, flag), false, 0, NULL },
+    { "text", JSON_FIELD_STR, offsetof(struct sample, text), false, 4, NULL },
+    { "colour", JSON_FIELD_ENUM, offsetof(struct sample, colour), false, 0, colours },
+    { "any", JSON_FIELD_ANY, offsetof(struct sample, any), false, 0, NULL },
+    JSON_FIELDS_END,
+};
+
+static void a_full_object_is_bound(void **state)
+{
+    autojson json_t *root = parse("{\"id\":\"12\",\"number\":-3,\"flag\":true,\"text\":\"abcd\","
+                                  "\"colour\":\"green\",\"any\":null,\"unknown\":1}");
+    struct sample sample = { 0 };
+
+    (void)state;
+    assert_int_equal(json_bind(root, sample_fields, &sample, NULL), OK);
+    assert_int_equal(sample.id, 12);
+    assert_int_equal(sample.number, -3);
+    assert_true(sample.flag);
+    assert_true(str_eq(sample.text, STR("abcd")));
+    assert_int_equal(sample.colour, GREEN);
+    assert_true(json_is_null(sample.any));
+}
+
+static void absent_and_null_optional_fields_stay_untouched(void **state)
+{
+    autojson json_t *root = parse("{\"id\":1,\"number\":null}");
+    struct sample sample = { .number = 42, .colour = GREEN };
+
+    (void)state;
+    assert_int_equal(json_bind(root, sample_fields, &sample, NULL), OK);
+    assert_int_equal(sample.number, 42);
+    assert_int_equal(sample.colour, GREEN);
+    assert_null(sample.any);
+}
+
+static void the_first_bad_field_is_named(void **state)
+{
+    static const struct {
+        const char *json, *message;
+    } vectors[] = {
+        { "[]", "object expected" },
+        { "{}", "id: missing" },
+        { "{\"id\":null}", "id: missing" },
+        { "{\"id\":0}", "id: positive integer expected" },
+        { "{\"id\":\"x\"}", "id: positive integer expected" },
+        { "{\"id\":1,\"number\":\"1\"}", "number: integer expected" },
+        { "{\"id\":1,\"number\":1.5}", "number: integer expected" },
+        { "{\"id\":1,\"flag\":1}", "flag: true or false expected" },
+        { "{\"id\":1,\"text\":1}", "text: string expected" },
+        { "{\"id\":1,\"text\":\"abcde\"}", "text: longer than 4 bytes" },
+        { "{\"id\":1,\"colour\":\"blue\"}", "colour: not one of the known words" },
+        { "{\"id\":1,\"colour\":\"red\\u0000\"}", "colour: not one of the known words" },
+        { "{\"id\":1,\"colour\":0}", "colour: not one of the known words" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        autojson json_t *root = parse(vectors[i].json);
+        struct sample sample = { 0 };
+        struct errmsg msg = { "" };
+
+        assert_int_equal(json_bind(root, sample_fields, &sample, &msg), ERR_INVALID);
+        assert_string_equal(msg.text, vectors[i].message);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_path_is_followed_until_something_is_missing),
+        cmocka_unit_test(strings_are_read_with_their_length),
+        cmocka_unit_test(ids_are_positive_integers_or_their_digits),
+        cmocka_unit_test(ids_as_text_keep_their_digits),
+        cmocka_unit_test(strings_are_rendered_with_the_escapes_json_needs),
+        cmocka_unit_test(absent_texts_are_rendered_as_null),
+        cmocka_unit_test(every_byte_survives_rendering_and_reading),
+        cmocka_unit_test(trees_are_rendered_compact_and_in_order),
+        cmocka_unit_test(a_full_object_is_bound),
+        cmocka_unit_test(absent_and_null_optional_fields_stay_untouched),
+        cmocka_unit_test(the_first_bad_field_is_named),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
