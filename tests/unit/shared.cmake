@@ -1,2 +1,3 @@
 unit_test(json shared)
 unit_test(json_normalise shared)
+unit_test(signature wire)
