@@ -24,6 +24,9 @@ struct frame {
 /* All return owned with one reference. */
 NODISCARD
 struct frame *frame_raw(struct str bytes);
+/* `len` raw bytes that the caller fills in before anyone else sees the frame. */
+NODISCARD
+struct frame *frame_alloc(size_t len);
 /* One unfragmented, unmasked WebSocket message (RFC 6455, 5.2). */
 NODISCARD
 struct frame *frame_text(struct str payload);
@@ -32,6 +35,9 @@ struct frame *frame_binary(struct str payload);
 /* The same from two pieces, joined. */
 NODISCARD
 struct frame *frame_text2(struct str first, struct str second);
+/* Close, ping or pong (enum ws_opcode); at most 125 bytes. */
+NODISCARD
+struct frame *frame_control(unsigned opcode, struct str payload);
 
 static inline struct frame *frame_ref(struct frame *frame)
 {

@@ -46,9 +46,10 @@ struct conn_ops {
 };
 
 struct transport_limits {
-    unsigned connections; /* 0 = no limit; past it a connection is accepted, answered by `refuse`,
-                             closed */
-    size_t queue_bytes;   /* of one connection's output queue; 0 = no limit */
+    unsigned connections; /* 0 = no limit; past it a connection is accepted, sent the listener's
+                             `refuse` and closed */
+    size_t queue_bytes;   /* of one connection's output queue; 0 = no limit. A single larger frame
+                             passes when nothing else is pending */
 };
 
 /* Returns owned. */
@@ -68,8 +69,10 @@ struct listen_options {
     const char *address; /* "127.0.0.1:3000", "[::1]:0", ":3000" (all), "unix:/path" or "/path" */
     const struct tls_files *tls; /* NULL = plain */
     mode_t unix_mode;            /* permissions of a Unix socket, e.g. 0660 */
-    bool exempt; /* not subject to limits.connections: control and admin listeners */
-    /* A connection was accepted (TLS done): the callee calls conn_take(). `arg` as below. */
+    const char *refuse; /* borrowed: sent to a plain connection past the limit, NULL = nothing */
+    bool exempt;        /* not subject to limits.connections: control and admin listeners */
+    /* A connection was accepted (with TLS: and sent its first bytes): the callee calls conn_take().
+     */
     void (*on_accept)(void *arg, struct conn *conn);
     void *arg;
 };
@@ -105,7 +108,8 @@ size_t conn_pending(const struct conn *conn);
 bool transport_congested(const struct transport *transport);
 
 /* Close when the queue has been written, or after 5 s at the latest. Input is ignored from now on.
- */
+ * What was written is followed by a half-close, and the peer has 2 s to close its side, so that the
+ * last bytes are not lost to a reset. */
 void conn_close(struct conn *conn);
 /* Close at the end of this round, dropping the queue. */
 void conn_abort(struct conn *conn);

@@ -1,0 +1,410 @@
+/* Addresses, listening and accepting.
+ *
+ * We accept ourselves rather than let the library do it: port 0, a full descriptor table, Unix
+ * socket files and cheap refusal need care that it does not take. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <utlist.h>
+
+#include "libshared/alloc.h"
+#include "libshared/log.h"
+#include "siod/net/conn.h"
+
+enum {
+    BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
+    ACCEPTS_PER_ROUND = 128,
+    NO_DESCRIPTORS_MS = 100,
+    ADDRESS_SIZE = 64,
+};
+
+static void format_address(const struct sockaddr_storage *address, char ret_text[ADDRESS_SIZE])
+{
+    char host[INET6_ADDRSTRLEN];
+
+    if (address->ss_family == AF_INET) {
+        struct sockaddr_in in4;
+
+        memcpy(&in4, address, sizeof in4);
+        inet_ntop(AF_INET, &in4.sin_addr, host, sizeof host);
+        snprintf(ret_text, ADDRESS_SIZE, "%s:%u", host, ntohs(in4.sin_port));
+    } else if (address->ss_family == AF_INET6) {
+        struct sockaddr_in6 in6;
+
+        memcpy(&in6, address, sizeof in6);
+        if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
+            inet_ntop(AF_INET, &in6.sin6_addr.s6_addr[12], host, sizeof host);
+            snprintf(ret_text, ADDRESS_SIZE, "%s:%u", host, ntohs(in6.sin6_port));
+        } else {
+            inet_ntop(AF_INET6, &in6.sin6_addr, host, sizeof host);
+            snprintf(ret_text, ADDRESS_SIZE, "[%s]:%u", host, ntohs(in6.sin6_port));
+        }
+    } else {
+        strcpy(ret_text, "unix");
+    }
+}
+
+static enum err errno_to_err(int error)
+{
+    switch (error) {
+    case EADDRINUSE:
+        return ERR_EXISTS;
+    case EACCES:
+    case EPERM:
+        return ERR_FORBIDDEN;
+    case EADDRNOTAVAIL:
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+        return ERR_INVALID;
+    default:
+        return ERR_IO;
+    }
+}
+
+static enum err failed(struct errmsg *msg, const char *address, int error)
+{
+    return err_set(msg, errno_to_err(error), "cannot listen on %s: %s", address, strerror(error));
+}
+
+/* Is somebody listening there? */
+static bool unix_answers(const struct sockaddr_un *name)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool answers;
+
+    if (fd < 0) {
+        return false;
+    }
+    /* EAGAIN: there is somebody, with a full backlog. */
+    answers = connect(fd, (const struct sockaddr *)name, sizeof *name) == 0 || errno == EAGAIN ||
+              errno == EACCES;
+    close(fd);
+    return answers;
+}
+
+/* Bound under a tight umask, so that nobody connects before the permissions are set. */
+static int bind_unix(int fd, const struct sockaddr_un *name, mode_t mode)
+{
+    mode_t before = umask(0177);
+    int error = bind(fd, (const struct sockaddr *)name, sizeof *name) == 0 ? 0 : errno;
+
+    umask(before);
+    if (error == 0 && chmod(name->sun_path, mode != 0 ? mode : 0600) != 0) {
+        error = errno;
+    }
+    return error;
+}
+
+static enum err listen_unix(struct listener *listener, const char *path, mode_t mode, int *ret_fd,
+                            struct errmsg *msg)
+{
+    struct sockaddr_un name = { .sun_family = AF_UNIX };
+    struct stat status;
+    int fd, error;
+
+    if (strlen(path) >= sizeof name.sun_path) {
+        return err_set(msg, ERR_INVALID, "cannot listen on %s: path longer than %zu bytes", path,
+                       sizeof name.sun_path - 1);
+    }
+    strcpy(name.sun_path, path);
+    if (lstat(path, &status) == 0) {
+        if (!S_ISSOCK(status.st_mode)) {
+            return err_set(msg, ERR_EXISTS, "cannot listen on %s: it exists and is no socket",
+                           path);
+        }
+        if (unix_answers(&name)) {
+            return err_set(msg, ERR_EXISTS, "cannot listen on %s: another process answers there",
+                           path);
+        }
+        unlink(path);
+    }
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) {
+        return failed(msg, path, errno);
+    }
+    error = bind_unix(fd, &name, mode);
+    if (error == 0 && (listen(fd, BACKLOG) != 0 || lstat(path, &status) != 0)) {
+        error = errno;
+    }
+    if (error != 0) {
+        close(fd);
+        return failed(msg, path, error);
+    }
+    listener->unix_path = xstrdup(path);
+    listener->unix_dev = status.st_dev;
+    listener->unix_ino = status.st_ino;
+    listener->address = xstrdup(path);
+    *ret_fd = fd;
+    return OK;
+}
+
+/* "host:port", "[host]:port" or ":port"; false when there is no port. */
+static bool split_address(const char *address, char **ret_host, char **ret_port)
+{
+    const char *colon = strrchr(address, ':');
+    size_t len;
+
+    if (colon == NULL || colon[1] == '\0') {
+        return false;
+    }
+    len = (size_t)(colon - address);
+    if (len >= 2 && address[0] == '[' && address[len - 1] == ']') {
+        address++;
+        len -= 2;
+    } else if (memchr(address, ':', len) != NULL) {
+        return false;
+    }
+    *ret_host = len > 0 ? xstrndup(address, len) : NULL;
+    *ret_port = xstrdup(colon + 1);
+    return true;
+}
+
+/* Returns the descriptor, or -errno. */
+static int open_tcp(const struct addrinfo *info)
+{
+    int fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1, off = 0, error;
+
+    if (fd < 0) {
+        return -errno;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (info->ai_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    }
+    if (bind(fd, info->ai_addr, info->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
+        error = errno;
+        close(fd);
+        return -error;
+    }
+    return fd;
+}
+
+/* Without a host: IPv6 first, which takes IPv4 too. */
+static int open_first(const struct addrinfo *list, bool any)
+{
+    int fd = -EAFNOSUPPORT;
+
+    for (int pass = 0; pass < 2 && fd < 0; pass++) {
+        for (const struct addrinfo *info = list; info != NULL && fd < 0; info = info->ai_next) {
+            if (!any || (info->ai_family == AF_INET6) == (pass == 0)) {
+                fd = open_tcp(info);
+            }
+            if (fd == -EADDRINUSE) {
+                return fd;
+            }
+        }
+    }
+    return fd;
+}
+
+static enum err listen_tcp(struct listener *listener, const char *address, int *ret_fd,
+                           struct errmsg *msg)
+{
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
+    struct addrinfo *list;
+    struct sockaddr_storage bound = { 0 };
+    socklen_t len = sizeof bound;
+    autofree char *host = NULL, *port = NULL;
+    char text[ADDRESS_SIZE];
+    int fd, error;
+
+    if (!split_address(address, &host, &port)) {
+        return err_set(msg, ERR_INVALID,
+                       "cannot listen on %s: expected HOST:PORT, [HOST]:PORT, :PORT or a path",
+                       address);
+    }
+    error = getaddrinfo(host, port, &hints, &list);
+    if (error != 0) {
+        return err_set(msg, ERR_INVALID, "cannot listen on %s: %s", address, gai_strerror(error));
+    }
+    fd = open_first(list, host == NULL);
+    freeaddrinfo(list);
+    if (fd < 0) {
+        return failed(msg, address, -fd);
+    }
+    getsockname(fd, (struct sockaddr *)&bound, &len);
+    format_address(&bound, text);
+    listener->address = xstrdup(text);
+    *ret_fd = fd;
+    return OK;
+}
+
+/* A short answer to one connection too many; what it sent is not read. */
+static void refuse(struct listener *listener, int fd)
+{
+    listener->transport->stats.refused++;
+    if (listener->refuse != NULL && listener->tls == NULL) {
+        if (send(fd, listener->refuse, strlen(listener->refuse), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+            shutdown(fd, SHUT_WR);
+        }
+    }
+    close(fd);
+}
+
+static void on_pause_over(struct timer *timer)
+{
+    struct listener *listener = CONTAINER_OF(timer, struct listener, pause);
+
+    ev_io_start(loop_ev(listener->transport->loop), &listener->watcher);
+}
+
+/* The descriptor stays readable, so watching it further would spin. */
+static void pause_accepting(struct listener *listener, int error)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_error(LOG_NET, "cannot accept, pausing", "listener=%s error=\"%s\" suppressed=%u",
+                  listener->address, strerror(error), suppressed);
+    }
+    ev_io_stop(loop_ev(listener->transport->loop), &listener->watcher);
+    timer_set(listener->transport->loop, &listener->pause, NO_DESCRIPTORS_MS, on_pause_over);
+}
+
+static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents)
+{
+    struct listener *listener = CONTAINER_OF(watcher, struct listener, watcher);
+    struct transport *transport = listener->transport;
+
+    (void)ev;
+    (void)revents;
+    for (int i = 0; i < ACCEPTS_PER_ROUND; i++) {
+        struct sockaddr_storage from = { 0 };
+        socklen_t len = sizeof from;
+        char peer[ADDRESS_SIZE];
+        int fd = accept4(watcher->fd, (struct sockaddr *)&from, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+                pause_accepting(listener, errno);
+            }
+            return;
+        }
+        if (!listener->exempt && transport->limits.connections > 0 &&
+            transport->counted >= transport->limits.connections) {
+            refuse(listener, fd);
+            continue;
+        }
+        format_address(&from, peer);
+        transport_adopt(listener, fd, peer);
+    }
+}
+
+static void listener_free(struct listener *listener)
+{
+    free(listener->address);
+    free(listener->unix_path);
+    free(listener->cert_file);
+    free(listener->key_file);
+    free(listener);
+}
+
+static enum err prepare_tls(struct listener *listener, const struct tls_files *files,
+                            struct errmsg *msg)
+{
+    listener->cert_file = xstrdup(files->cert_file);
+    listener->key_file = xstrdup(files->key_file);
+    listener->vhost = transport_tls_vhost(listener->transport, &listener->tls);
+    if (listener->vhost == NULL) {
+        return err_set(msg, ERR_INTERNAL, "TLS is not available");
+    }
+    tls_prepare(listener->tls);
+    return tls_load(listener->tls, listener->cert_file, listener->key_file, msg);
+}
+
+static enum err open_address(struct listener *listener, const struct listen_options *options,
+                             int *ret_fd, struct errmsg *msg)
+{
+    const char *address = options->address;
+
+    if (strncmp(address, "unix:", 5) == 0) {
+        address += 5;
+    }
+    if (address[0] == '/' || address != options->address) {
+        return listen_unix(listener, address, options->unix_mode, ret_fd, msg);
+    }
+    return listen_tcp(listener, address, ret_fd, msg);
+}
+
+enum err transport_listen(struct transport *transport, const struct listen_options *options,
+                          struct listener **ret, struct errmsg *msg)
+{
+    struct listener *listener = xnew(struct listener);
+    enum err err = OK;
+    int fd = -1;
+
+    listener->transport = transport;
+    listener->refuse = options->refuse;
+    listener->exempt = options->exempt;
+    listener->on_accept = options->on_accept;
+    listener->arg = options->arg;
+    if (options->tls != NULL) {
+        err = prepare_tls(listener, options->tls, msg);
+    }
+    if (err == OK) {
+        err = open_address(listener, options, &fd, msg);
+    }
+    if (err != OK) {
+        listener_free(listener);
+        return err;
+    }
+    ev_io_init(&listener->watcher, on_connection, fd, EV_READ);
+    ev_io_start(loop_ev(transport->loop), &listener->watcher);
+    DL_APPEND(transport->listeners, listener);
+    *ret = listener;
+    return OK;
+}
+
+const char *listener_address(const struct listener *listener)
+{
+    return listener->address;
+}
+
+/* The file may have been replaced by somebody else's socket meanwhile. */
+static void remove_socket_file(const struct listener *listener)
+{
+    struct stat status;
+
+    if (listener->unix_path != NULL && lstat(listener->unix_path, &status) == 0 &&
+        status.st_dev == listener->unix_dev && status.st_ino == listener->unix_ino) {
+        unlink(listener->unix_path);
+    }
+}
+
+void listener_close(struct listener *listener)
+{
+    struct transport *transport = listener->transport;
+    struct conn *conn;
+
+    ev_io_stop(loop_ev(transport->loop), &listener->watcher);
+    timer_clear(&listener->pause);
+    remove_socket_file(listener);
+    close(listener->watcher.fd);
+    DL_FOREACH (transport->conns, conn) {
+        if (conn->listener == listener) {
+            conn_die(conn, CONN_END_SHUTDOWN);
+        }
+    }
+    DL_DELETE(transport->listeners, listener);
+    listener_free(listener);
+}
+
+enum err listener_tls_reload(struct listener *listener, struct errmsg *msg)
+{
+    if (listener->tls == NULL) {
+        return err_set(msg, ERR_INVALID, "%s is not a TLS listener", listener->address);
+    }
+    return tls_load(listener->tls, listener->cert_file, listener->key_file, msg);
+}

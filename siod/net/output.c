@@ -1,0 +1,408 @@
+/* Output queues, and how connections end.
+ *
+ * A queue is a list of chunks of frame pointers. At the end of a round every connection that asked
+ * for attention is settled once: one write of what is queued, then what the write made due
+ * (drained, half-closed, dead). What that causes for other connections is settled in the next
+ * round, which starts at once. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <utlist.h>
+
+#include "libshared/alloc.h"
+#include "libshared/log.h"
+#include "siod/net/conn.h"
+
+enum { SPARE_MAX = 4096, DIRECT_MIN = 16384 };
+
+void conn_attend(struct conn *conn)
+{
+    struct transport *transport = conn->transport;
+
+    if (!conn->attention) {
+        conn->attention = true;
+        conn->next_attention = NULL;
+        *transport->attention_end = conn;
+        transport->attention_end = &conn->next_attention;
+    }
+}
+
+void conn_die(struct conn *conn, enum conn_end end)
+{
+    if (conn->state == CONN_DEAD) {
+        return;
+    }
+    /* Once closing was asked for, only its failure is news. */
+    if (conn->state != CONN_OPEN && end != CONN_END_TIMEOUT && end != CONN_END_SLOW) {
+        end = CONN_END_LOCAL;
+    }
+    conn->state = CONN_DEAD;
+    conn->end = (uint8_t)end;
+    timer_clear(&conn->timer);
+    conn_attend(conn);
+}
+
+static struct chunk *chunk_get(struct transport *transport)
+{
+    struct chunk *chunk = transport->spare;
+
+    if (chunk != NULL) {
+        transport->spare = chunk->next;
+        transport->spare_count--;
+    } else {
+        chunk = xmalloc(sizeof *chunk);
+    }
+    chunk->next = NULL;
+    chunk->first = 0;
+    chunk->end = 0;
+    return chunk;
+}
+
+static void chunk_put(struct transport *transport, struct chunk *chunk)
+{
+    if (transport->spare_count >= SPARE_MAX) {
+        free(chunk);
+        return;
+    }
+    chunk->next = transport->spare;
+    transport->spare = chunk;
+    transport->spare_count++;
+}
+
+static void queue_push(struct conn *conn, struct frame *frame)
+{
+    if (conn->tail == NULL || conn->tail->end == CHUNK_FRAMES) {
+        struct chunk *chunk = chunk_get(conn->transport);
+
+        if (conn->tail != NULL) {
+            conn->tail->next = chunk;
+        } else {
+            conn->head = chunk;
+        }
+        conn->tail = chunk;
+    }
+    conn->tail->frames[conn->tail->end++] = frame_ref(frame);
+    conn->queued += frame->len;
+}
+
+static void queue_pop(struct conn *conn)
+{
+    struct chunk *chunk = conn->head;
+
+    frame_unref(chunk->frames[chunk->first++]);
+    conn->head_written = 0;
+    if (chunk->first == chunk->end) {
+        conn->head = chunk->next;
+        if (conn->head == NULL) {
+            conn->tail = NULL;
+        }
+        chunk_put(conn->transport, chunk);
+    }
+}
+
+/* `len` bytes from the front were written. */
+static void queue_advance(struct conn *conn, size_t len)
+{
+    conn->queued -= len;
+    while (len > 0) {
+        struct frame *frame = conn->head->frames[conn->head->first];
+        size_t left = frame->len - conn->head_written;
+
+        if (len < left) {
+            conn->head_written += len;
+            return;
+        }
+        len -= left;
+        queue_pop(conn);
+    }
+}
+
+/* The front of the queue as one run of bytes: the first frame's own when it is alone or large, else
+ * copied together. */
+static char *queue_front(struct conn *conn, size_t *ret_len)
+{
+    struct frame *frame = conn->head->frames[conn->head->first];
+    size_t left = frame->len - conn->head_written, len = 0, skip = conn->head_written;
+    char *to = conn->transport->scratch;
+
+    if (left == conn->queued || left >= DIRECT_MIN) {
+        *ret_len = MIN(left, (size_t)WRITE_MAX);
+        return frame->bytes + conn->head_written;
+    }
+    for (struct chunk *chunk = conn->head; chunk != NULL && len < WRITE_MAX; chunk = chunk->next) {
+        for (uint32_t i = chunk->first; i < chunk->end && len < WRITE_MAX; i++) {
+            size_t take = MIN(chunk->frames[i]->len - skip, WRITE_MAX - len);
+
+            memcpy(to + len, chunk->frames[i]->bytes + skip, take);
+            skip = 0;
+            len += take;
+        }
+    }
+    *ret_len = len;
+    return to;
+}
+
+static void drop_queue(struct conn *conn)
+{
+    while (conn->head != NULL) {
+        queue_pop(conn);
+    }
+    conn->queued = 0;
+}
+
+static void laggard_update(struct conn *conn)
+{
+    struct transport *transport = conn->transport;
+    size_t limit = transport->limits.queue_bytes;
+    bool behind = limit > 0 && conn->state == CONN_OPEN && conn_pending(conn) > limit / 2;
+
+    if (behind && conn->laggard == NULL) {
+        conn->laggard = xnew(struct laggard);
+        conn->laggard->until_ms = loop_now_ms(transport->loop) + CONGESTION_MS;
+        DL_APPEND(transport->laggards, conn->laggard);
+    } else if (!behind && conn->laggard != NULL) {
+        DL_DELETE(transport->laggards, conn->laggard);
+        free(TAKE(conn->laggard));
+    }
+}
+
+/* One write of what is queued, if the library holds nothing. */
+static void flush(struct conn *conn)
+{
+    size_t len;
+    char *bytes;
+
+    if (conn->wsi == NULL || conn->blocked || conn->queued == 0 || conn->state == CONN_DEAD) {
+        return;
+    }
+    bytes = queue_front(conn, &len);
+    if (!link_write(conn, bytes, len)) {
+        conn_die(conn, CONN_END_PEER);
+        return;
+    }
+    conn->transport->stats.bytes_out += len;
+    queue_advance(conn, len);
+    conn->blocked = link_blocked(conn);
+    conn->in_library = conn->blocked ? len : 0;
+    if (conn->blocked) {
+        link_update_reading(conn);
+    } else if (conn->queued > 0) {
+        link_want_write(conn);
+    }
+}
+
+static void cut(struct conn *conn)
+{
+    static struct log_gate gate;
+    struct transport *transport = conn->transport;
+    unsigned suppressed;
+
+    transport->stats.slow_consumers++;
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_NET, "slow consumer cut", "peer=%s pending=%zu limit=%zu suppressed=%u",
+                 conn->peer, conn_pending(conn), transport->limits.queue_bytes, suppressed);
+    }
+    conn_die(conn, CONN_END_SLOW);
+}
+
+/* Is there room for `len` bytes more? What is queued is written first where the kernel takes it: a
+ * round may produce more than the limit for a peer that keeps up. */
+static bool make_room(struct conn *conn, size_t len)
+{
+    size_t limit = conn->transport->limits.queue_bytes;
+
+    if (limit == 0) {
+        return true;
+    }
+    while (conn_pending(conn) + len > limit && conn->queued > 0 && !conn->blocked &&
+           conn->state != CONN_DEAD) {
+        flush(conn);
+    }
+    return conn_pending(conn) == 0 || conn_pending(conn) + len <= limit;
+}
+
+void conn_send(struct conn *conn, struct frame *frame)
+{
+    if (conn->state != CONN_OPEN || frame->len == 0) {
+        return;
+    }
+    if (!make_room(conn, frame->len)) {
+        cut(conn);
+        return;
+    }
+    if (conn->state != CONN_OPEN) {
+        return;
+    }
+    queue_push(conn, frame);
+    conn->busy = true;
+    laggard_update(conn);
+    conn_attend(conn);
+}
+
+void conn_send_bytes(struct conn *conn, struct str bytes)
+{
+    struct frame *frame = frame_raw(bytes);
+
+    conn_send(conn, frame);
+    frame_unref(frame);
+}
+
+size_t conn_pending(const struct conn *conn)
+{
+    return conn->queued + conn->in_library;
+}
+
+bool transport_congested(const struct transport *transport)
+{
+    return transport->laggards != NULL &&
+           transport->laggards->prev->until_ms > loop_now_ms(transport->loop);
+}
+
+static void on_deadline(struct timer *timer)
+{
+    struct conn *conn = CONTAINER_OF(timer, struct conn, timer);
+
+    conn_die(conn, conn->state == CONN_LINGER ? CONN_END_LOCAL : CONN_END_TIMEOUT);
+}
+
+void conn_close(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN) {
+        return;
+    }
+    conn->state = CONN_CLOSING;
+    timer_set(conn->transport->loop, &conn->timer, CLOSE_MS, on_deadline);
+    conn_attend(conn);
+}
+
+void conn_abort(struct conn *conn)
+{
+    conn_die(conn, CONN_END_LOCAL);
+}
+
+void conn_pause(struct conn *conn, bool paused)
+{
+    conn->paused = paused;
+    link_update_reading(conn);
+}
+
+static void finish(struct conn *conn)
+{
+    struct transport *transport = conn->transport;
+
+    assert(conn->state == CONN_DEAD);
+    timer_clear(&conn->timer);
+    if (conn->wsi != NULL) {
+        if (conn->end == CONN_END_SHUTDOWN && conn->accepted && !conn->blocked) {
+            link_shutdown(conn);
+        }
+        link_kill(conn);
+    }
+    drop_queue(conn);
+    conn->in_library = 0;
+    laggard_update(conn);
+    if (conn->ops != NULL) {
+        conn->ops->on_close(conn, (enum conn_end)conn->end);
+    }
+    DL_DELETE(transport->conns, conn);
+    transport->stats.open--;
+    transport->counted -= conn->counted;
+    free(conn);
+}
+
+/* The attention flag stays set until it is clear that the connection lives, lest what happens here
+ * puts it into the next list and then frees it. */
+static void settle(struct conn *conn)
+{
+    flush(conn);
+    laggard_update(conn);
+    if (conn->state == CONN_DEAD) {
+        finish(conn);
+        return;
+    }
+    conn->attention = false;
+    if (conn_pending(conn) > 0) {
+        return;
+    }
+    if (conn->state == CONN_CLOSING) {
+        conn->state = CONN_LINGER;
+        link_shutdown(conn);
+        link_update_reading(conn);
+        timer_set(conn->transport->loop, &conn->timer, LINGER_MS, on_deadline);
+    } else if (conn->state == CONN_OPEN && conn->busy) {
+        conn->busy = false;
+        if (conn->ops->on_drain != NULL) {
+            conn->ops->on_drain(conn);
+        }
+    }
+}
+
+void output_round(struct transport *transport)
+{
+    struct conn *conn = transport->attention;
+
+    transport->attention = NULL;
+    transport->attention_end = &transport->attention;
+    while (conn != NULL) {
+        struct conn *next = conn->next_attention;
+
+        settle(conn);
+        conn = next;
+    }
+    if (transport->attention != NULL) {
+        loop_wake(transport->loop);
+    }
+}
+
+void conn_take(struct conn *conn, const struct conn_ops *ops, void *user)
+{
+    conn->ops = ops;
+    conn->user = user;
+}
+
+void *conn_user(const struct conn *conn)
+{
+    return conn->user;
+}
+
+struct loop *conn_loop(const struct conn *conn)
+{
+    return conn->transport->loop;
+}
+
+const char *conn_peer(const struct conn *conn)
+{
+    return conn->peer;
+}
+
+bool conn_is_tls(const struct conn *conn)
+{
+    return conn->tls;
+}
+
+bool conn_credentials(const struct conn *conn, uid_t *ret_uid, gid_t *ret_gid, pid_t *ret_pid)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+
+    if (!conn->local || conn->wsi == NULL ||
+        getsockopt(link_fd(conn), SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0) {
+        return false;
+    }
+    *ret_uid = peer.uid;
+    *ret_gid = peer.gid;
+    *ret_pid = peer.pid;
+    return true;
+}
+
+const char *conn_end_name(enum conn_end end)
+{
+    static const char *const names[] = {
+        [CONN_END_PEER] = "peer",       [CONN_END_LOCAL] = "local",       [CONN_END_SLOW] = "slow",
+        [CONN_END_TIMEOUT] = "timeout", [CONN_END_SHUTDOWN] = "shutdown",
+    };
+
+    return names[end];
+}
