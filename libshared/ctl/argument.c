@@ -1,0 +1,236 @@
+#include "libshared/ctl/argument.h"
+
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "libshared/id.h"
+#include "libshared/json.h"
+
+static const struct ctl_argument arguments[] = {
+#define ARG(name, type, detail, what) { name, CTL_##type, detail, what },
+#include "libshared/ctl/arguments.def"
+#undef ARG
+};
+
+/* Far beyond any use, and far from overflowing an int64 in milliseconds. */
+static const int64_t duration_max_ms = INT64_C(100) * 366 * 24 * 3600 * 1000;
+
+const struct ctl_argument *ctl_argument_find(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(arguments); i++) {
+        if (str_eq(name, str_of(arguments[i].name))) {
+            return &arguments[i];
+        }
+    }
+    return NULL;
+}
+
+struct str ctl_argument_word(const struct ctl_argument *argument, unsigned n)
+{
+    const char *at = argument->detail;
+
+    while (argument->type == CTL_WORDS && *at != '\0') {
+        size_t len = strcspn(at, "|");
+
+        if (n-- == 0) {
+            return (struct str) { at, len };
+        }
+        at += len + (at[len] == '|');
+    }
+    return STR_NONE;
+}
+
+static bool digits_parse(struct str *text, int64_t max, int64_t *ret_value)
+{
+    int64_t value = 0;
+    size_t used = 0;
+
+    while (used < text->len && text->data[used] >= '0' && text->data[used] <= '9') {
+        value = value * 10 + (text->data[used++] - '0');
+        if (value > max) {
+            return false;
+        }
+    }
+    *text = str_skip(*text, used);
+    *ret_value = value;
+    return used > 0;
+}
+
+bool ctl_duration_parse(struct str text, int64_t *ret_ms)
+{
+    static const struct {
+        struct str name;
+        int64_t ms;
+    } units[] = {
+        { STR_INIT("ms"), 1 },
+        { STR_INIT("s"), 1000 },
+        { STR_INIT("m"), 60 * 1000 },
+        { STR_INIT("h"), 3600 * 1000 },
+        { STR_INIT("d"), 24 * 3600 * 1000 },
+    };
+    int64_t value;
+
+    if (!digits_parse(&text, duration_max_ms, &value)) {
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (str_eq(text, units[i].name) && value <= duration_max_ms / units[i].ms) {
+            *ret_ms = value * units[i].ms;
+            return true;
+        }
+    }
+    return false;
+}
+
+static json_t *parse_id(struct str text)
+{
+    int64_t id;
+
+    return id_parse(text, &id) ? json_integer(id) : NULL;
+}
+
+static json_t *parse_count(struct str text)
+{
+    int64_t count;
+
+    if (!digits_parse(&text, INT_MAX, &count) || text.len > 0 || count == 0) {
+        return NULL;
+    }
+    return json_integer(count);
+}
+
+static json_t *parse_duration(struct str text)
+{
+    int64_t ms;
+
+    return ctl_duration_parse(text, &ms) ? json_integer(ms) : NULL;
+}
+
+static json_t *parse_url(struct str text)
+{
+    if (!str_starts_with(text, STR("http://")) && !str_starts_with(text, STR("https://"))) {
+        return NULL;
+    }
+    return json_stringn(text.data, text.len);
+}
+
+static json_t *parse_words(const struct ctl_argument *argument, struct str text)
+{
+    struct str word;
+
+    for (unsigned i = 0; (word = ctl_argument_word(argument, i)).data != NULL; i++) {
+        if (str_eq(word, text)) {
+            return json_stringn(text.data, text.len);
+        }
+    }
+    return NULL;
+}
+
+static json_t *parse_claim(struct str text)
+{
+    static const struct json_limits limits = { .depth = 32, .keys = 256 };
+    const char *equals = text.len > 0 ? memchr(text.data, '=', text.len) : NULL;
+    json_t *claim, *value;
+    struct str name;
+
+    if (equals == NULL || equals == text.data) {
+        return NULL;
+    }
+    name = (struct str) { text.data, (size_t)(equals - text.data) };
+    text = str_skip(text, name.len + 1);
+    value = json_read(text, &limits, NULL);
+    if (value == NULL) {
+        value = json_stringn(text.data, text.len);
+    }
+    claim = json_object();
+    if (json_object_setn_new(claim, name.data, name.len, value) < 0) {
+        json_decref(claim);
+        return NULL;
+    }
+    return claim;
+}
+
+static json_t *parse_any(const struct ctl_argument *argument, struct str text)
+{
+    switch (argument->type) {
+    case CTL_TEXT:
+        return json_stringn(text.data, text.len);
+    case CTL_ID:
+        return parse_id(text);
+    case CTL_COUNT:
+        return parse_count(text);
+    case CTL_DURATION:
+        return parse_duration(text);
+    case CTL_PATH:
+        return text.len > 0 ? json_stringn_nocheck(text.data, text.len) : NULL;
+    case CTL_URL:
+        return parse_url(text);
+    case CTL_CLAIM:
+        return parse_claim(text);
+    case CTL_WORDS:
+        return parse_words(argument, text);
+    }
+    return NULL;
+}
+
+/* The sentence: with the words to choose from where there are any. */
+static void explain(const struct ctl_argument *argument, struct str text, struct errmsg *msg)
+{
+    char choice[128] = "";
+    struct str word;
+
+    for (unsigned i = 0; (word = ctl_argument_word(argument, i)).data != NULL; i++) {
+        size_t used = strlen(choice);
+
+        snprintf(choice + used, sizeof(choice) - used, "%s%.*s", used > 0 ? ", " : ": ",
+                 STR_ARG(word));
+    }
+    (void)err_set(msg, ERR_INVALID, "'%.*s' is not %s%s", (int)MIN(text.len, 60), text.data,
+                  argument->what, choice);
+}
+
+json_t *ctl_argument_parse(const struct ctl_argument *argument, struct str text, struct errmsg *msg)
+{
+    json_t *value = parse_any(argument, text);
+
+    if (value == NULL) {
+        explain(argument, text, msg);
+    }
+    return value;
+}
+
+static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
+{
+    switch (argument->type) {
+    case CTL_ID:
+        return value >= 1 && value < ID_MAX;
+    case CTL_COUNT:
+        return value >= 1 && value <= INT_MAX;
+    case CTL_DURATION:
+        return value >= 0 && value <= duration_max_ms;
+    case CTL_TEXT:
+    case CTL_PATH:
+    case CTL_URL:
+    case CTL_CLAIM:
+    case CTL_WORDS:
+        break;
+    }
+    return false;
+}
+
+json_t *ctl_argument_accept(const struct ctl_argument *argument, const json_t *value,
+                            struct errmsg *msg)
+{
+    if (json_is_string(value)) {
+        return ctl_argument_parse(argument, json_str(value), msg);
+    }
+    if (json_is_integer(value) && integer_fits(argument, json_integer_value(value))) {
+        return json_integer(json_integer_value(value));
+    }
+    if (argument->type == CTL_CLAIM && json_is_object(value) && json_object_size(value) == 1) {
+        return json_deep_copy(value);
+    }
+    (void)err_set(msg, ERR_INVALID, "not %s", argument->what);
+    return NULL;
+}

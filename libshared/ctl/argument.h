@@ -1,0 +1,48 @@
+/* The typed arguments of commands: from the words of a command line, or from a request's JSON.
+ * Pure. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "libshared/base.h"
+#include "libshared/error.h"
+#include "libshared/str.h"
+
+/* What an argument becomes in a request. */
+enum ctl_type {
+    CTL_TEXT,     /* string, valid UTF-8, not empty unless it is free text */
+    CTL_ID,       /* integer, 1 … 2^53-1 */
+    CTL_COUNT,    /* integer, 1 … 2^31-1 */
+    CTL_DURATION, /* integer, milliseconds; written 500ms, 10s, 5m, 1h, 7d */
+    CTL_PATH,     /* string, any bytes; never sent to the daemon */
+    CTL_URL,      /* string */
+    CTL_CLAIM, /* object with one member: name=value, value being JSON if it parses, else a string
+                */
+    CTL_WORDS, /* one of the words in `detail` */
+};
+
+struct ctl_argument {
+    const char *name;
+    enum ctl_type type;
+    const char *detail; /* arguments.def */
+    const char *what;
+};
+
+/* NULL when there is no such row. */
+const struct ctl_argument *ctl_argument_find(struct str name);
+/* Reads a word of a command line. Returns owned; NULL with "'x' is not a chat id" in msg. */
+NODISCARD
+json_t *ctl_argument_parse(const struct ctl_argument *argument, struct str text,
+                           struct errmsg *msg);
+/* Reads a request's value: already of the JSON type above, or a string as on the command line.
+ * Likewise. */
+NODISCARD
+json_t *ctl_argument_accept(const struct ctl_argument *argument, const json_t *value,
+                            struct errmsg *msg);
+/* The n-th word of a WORDS argument; .data NULL past the last. */
+struct str ctl_argument_word(const struct ctl_argument *argument, unsigned n);
+/* "1h" → 3600000; false for anything else than digits and a unit. */
+NODISCARD
+bool ctl_duration_parse(struct str text, int64_t *ret_ms);

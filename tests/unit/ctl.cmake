@@ -1,0 +1,2 @@
+unit_test(command ctl)
+unit_test(ctl_frame ctl)

@@ -1,0 +1,326 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "libshared/buf.h"
+#include "libshared/ctl/command.h"
+#include "libshared/ctl/line.h"
+#include "libshared/ctl/mint.h"
+#include "libshared/json.h"
+
+enum { WORDS_MAX = 16 };
+
+/* "chat show 12" → words, cut at blanks. */
+static unsigned split(char *text, const char *words[WORDS_MAX])
+{
+    unsigned count = 0;
+
+    for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " ")) {
+        assert_true(count < WORDS_MAX);
+        words[count++] = word;
+    }
+    return count;
+}
+
+static enum err parse(const char *text, struct ctl_line *line, struct errmsg *msg)
+{
+    char copy[256];
+    const char *words[WORDS_MAX];
+
+    snprintf(copy, sizeof(copy), "%s", text);
+    return ctl_line_parse(words, split(copy, words), line, msg);
+}
+
+static void every_grammar_of_the_table_is_well_formed(void **state)
+{
+    struct ctl_grammar grammar;
+
+    (void)state;
+    for (unsigned i = 0; i < CTL_COMMAND_COUNT; i++) {
+        if (!ctl_grammar_read(ctl_commands[i].grammar, &grammar)) {
+            fail_msg("%s", ctl_commands[i].grammar);
+        }
+        assert_int_equal(ctl_commands[i].id, i);
+    }
+}
+
+static void malformed_grammars_are_noticed(void **state)
+{
+    static const char *const bad[] = {
+        "",
+        "<chat>",
+        "one two three",
+        "chat show <unheard-of>",
+        "chat show <chat",
+        "chat show [<chat>",
+        "chat show [--state <state>",
+        "chat  show",
+        "chat show <chat><chat>",
+        "Chat show",
+    };
+    struct ctl_grammar grammar;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        if (ctl_grammar_read(bad[i], &grammar)) {
+            fail_msg("accepted: '%s'", bad[i]);
+        }
+    }
+}
+
+static void an_option_takes_a_value_in_all_commands_or_in_none(void **state)
+{
+    struct ctl_grammar grammar;
+
+    (void)state;
+    for (unsigned i = 0; i < CTL_COMMAND_COUNT; i++) {
+        ctl_grammar_of(&ctl_commands[i], &grammar);
+        for (unsigned k = 0; k < grammar.param_count; k++) {
+            const struct ctl_param *param = &grammar.params[k];
+
+            if (param->option[0] != '\0') {
+                assert_int_equal(param->argument != NULL,
+                                 ctl_option_takes_value(str_of(param->option)));
+            }
+        }
+    }
+}
+
+static void a_line_becomes_the_args_of_a_request(void **state)
+{
+    static const struct {
+        const char *line, *grammar_start, *args;
+    } good[] = {
+        { "status", "status", "{}" },
+        { "room list", "room list", "{}" },
+        { "chat show 12", "chat show", "{\"chat\":12}" },
+        { "ch sh 12", "chat show", "{\"chat\":12}" },
+        { "st", "status", "{}" },
+        { "ta", "tail", "{}" },
+        { "c l --state waiting", "chat list", "{\"state\":\"waiting\"}" },
+        { "--count 5 tail", "tail", "{\"count\":5}" },
+        { "tail --for 1m --event a --event b --room chat_1", "tail",
+          "{\"for\":60000,\"event\":[\"a\",\"b\"],\"room\":[\"chat_1\"]}" },
+        { "tail --count=5 --idle=500ms", "tail", "{\"count\":5,\"idle\":500}" },
+        { "room show -- --odd", "room show", "{\"room\":\"--odd\"}" },
+        { "token decode -", "token decode", "{\"token\":\"-\"}" },
+        { "webhook replay a b c", "webhook replay", "{\"path\":[\"a\",\"b\",\"c\"]}" },
+        { "business add 5 --name Acme --phone-number-id 1 --phone-number-id 2", "business add",
+          "{\"name\":\"Acme\",\"phoneNumberId\":[\"1\",\"2\"],\"business\":5}" },
+        { "token mint --user 7 --business 1 --claim exp=1 --claim x=y", "token mint",
+          "{\"user\":7,\"business\":1,\"claim\":[{\"exp\":1},{\"x\":\"y\"}]}" },
+        { "-o json -s /x status", "status", "{}" },
+        { "complete", "complete", "{}" },
+        { "webhook deliver --body {}", "webhook deliver", "{\"body\":\"{}\"}" },
+        { "help", "help", "{}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        struct errmsg msg = { "" };
+        struct ctl_line line;
+        autobuf struct buf args = BUF_INIT;
+
+        if (parse(good[i].line, &line, &msg) != OK) {
+            fail_msg("%s: %s", good[i].line, msg.text);
+        }
+        assert_int_equal(
+            strncmp(line.command->grammar, good[i].grammar_start, strlen(good[i].grammar_start)),
+            0);
+        json_add_tree(&args, line.args);
+        assert_string_equal(args.data, good[i].args);
+        ctl_line_finish(&line);
+    }
+}
+
+static void a_bad_line_is_refused_with_an_exact_sentence(void **state)
+{
+    static const struct {
+        const char *line, *message;
+    } bad[] = {
+        { "", "which command?" },
+        { "frobnicate", "unknown command 'frobnicate'" },
+        { "t", "'t' is ambiguous: tail, token" },
+        { "room", "'room' needs a verb: list, show" },
+        { "room eat", "unknown verb 'eat'" },
+        { "socket l x", "unexpected argument 'x'" },
+        { "comp", "unknown command 'comp'" },
+        { "chat show", "missing <chat>" },
+        { "chat show 1 2", "unexpected argument '2'" },
+        { "chat show abc", "'abc' is not a chat id" },
+        { "chat show 0", "'0' is not a chat id" },
+        { "chat show 9007199254740992", "'9007199254740992' is not a chat id" },
+        { "chat show -5", "unknown option -5" },
+        { "chat list --state odd",
+          "--state: 'odd' is not a chat state: waiting, assigned, closed" },
+        { "chat list --colour red", "unknown option --colour" },
+        { "room list --state waiting", "unknown option --state" },
+        { "tail --count 0", "--count: '0' is not a positive number" },
+        { "tail --count 5x", "--count: '5x' is not a positive number" },
+        { "tail --count", "--count needs a value" },
+        { "tail --for 10", "--for: '10' is not a duration like 500ms, 10s, 5m or 1h" },
+        { "tail --for 99999999999999999999s",
+          "--for: '99999999999999999999s' is not a duration like 500ms, 10s, 5m or 1h" },
+        { "tail --count 1 --count 2", "--count is given twice" },
+        { "token mint --user 7", "missing --business" },
+        { "token mint --user 7 --business 1 --claim x",
+          "--claim: 'x' is not a claim like name=value" },
+        { "webhook replay a --url ftp://x", "--url: 'ftp://x' is not an http:// or https:// URL" },
+        { "status -o yaml", "--output: 'yaml' is not an output format: text, json, ndjson, tsv" },
+        { "status -o", "-o needs a value" },
+        { "status -x", "unknown option -x" },
+        { "status --header=yes", "--header takes no value" },
+        { "wait never", "'never' is not a condition: ready" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        struct errmsg msg = { "" };
+        struct ctl_line line;
+
+        if (parse(bad[i].line, &line, &msg) == OK) {
+            fail_msg("accepted: '%s'", bad[i].line);
+        }
+        assert_string_equal(msg.text, bad[i].message);
+        ctl_line_finish(&line);
+    }
+}
+
+static void the_options_of_every_command_are_understood_anywhere(void **state)
+{
+    struct errmsg msg = { "" };
+    struct ctl_line line;
+
+    (void)state;
+    assert_int_equal(parse("-Ho tsv room -s /tmp/x list --reply-timeout 2s", &line, &msg), OK);
+    assert_string_equal(json_string_value(line.options[CTL_OPT_output]), "tsv");
+    assert_string_equal(json_string_value(line.options[CTL_OPT_socket]), "/tmp/x");
+    assert_int_equal(json_integer_value(line.options[CTL_OPT_timeout]), 2000);
+    assert_true(json_is_true(line.options[CTL_OPT_header]));
+    assert_null(line.options[CTL_OPT_help]);
+    ctl_line_finish(&line);
+
+    assert_int_equal(parse("chat show --help", &line, &msg), OK);
+    assert_non_null(line.options[CTL_OPT_help]);
+    ctl_line_finish(&line);
+    assert_int_equal(parse("--version", &line, &msg), OK);
+    assert_null(line.command);
+    ctl_line_finish(&line);
+}
+
+static void the_args_of_a_request_are_checked_like_a_command_line(void **state)
+{
+    static const struct {
+        const char *cmd, *args, *accepted; /* accepted NULL: refused */
+    } vectors[] = {
+        { "chat show", "{\"chat\":12}", "{\"chat\":12}" },
+        { "chat show", "{\"chat\":\"12\"}", "{\"chat\":12}" },
+        { "chat show", "{\"chat\":0}", NULL },
+        { "chat show", "{\"chat\":1.5}", NULL },
+        { "chat show", "{\"chat\":null}", NULL },
+        { "chat show", "{}", NULL },
+        { "chat show", "{\"chat\":1,\"more\":2}", NULL },
+        { "tail", "{\"event\":\"a\"}", "{\"event\":[\"a\"]}" },
+        { "tail", "{\"event\":[\"a\",\"b\"],\"for\":\"2s\"}",
+          "{\"event\":[\"a\",\"b\"],\"for\":2000}" },
+        { "tail", "{\"event\":[1]}", NULL },
+        { "tail", "{\"count\":-1}", NULL },
+        { "token mint", "{\"user\":1,\"business\":2,\"claim\":{\"a\":1}}",
+          "{\"user\":1,\"business\":2,\"claim\":[{\"a\":1}]}" },
+        { "token mint", "{\"user\":1,\"business\":2,\"claim\":{\"a\":1,\"b\":2}}", NULL },
+        { "chat list", "{\"state\":\"odd\"}", NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        autojson json_t *args = json_loads(vectors[i].args, 0, NULL);
+        struct errmsg msg = { "" };
+        autojson json_t *accepted =
+            ctl_args_accept(ctl_command_find(str_of(vectors[i].cmd)), args, &msg);
+        autobuf struct buf text = BUF_INIT;
+
+        assert_int_equal(accepted != NULL, vectors[i].accepted != NULL);
+        assert_int_equal(accepted == NULL, msg.text[0] != '\0');
+        if (accepted != NULL) {
+            json_add_tree(&text, accepted);
+            assert_string_equal(text.data, vectors[i].accepted);
+        }
+    }
+}
+
+static void commands_are_found_by_their_whole_name_only(void **state)
+{
+    (void)state;
+    assert_non_null(ctl_command_find(STR("room list")));
+    assert_non_null(ctl_command_find(STR("webhook deliver")));
+    assert_null(ctl_command_find(STR("room")));
+    assert_null(ctl_command_find(STR("room l")));
+    assert_null(ctl_command_find(STR("")));
+}
+
+static void collect(void *arg, const char *word)
+{
+    struct buf *list = arg;
+
+    buf_printf(list, "%s ", word);
+}
+
+static void candidates_leave_plumbing_out(void **state)
+{
+    autobuf struct buf list = BUF_INIT;
+
+    (void)state;
+    ctl_command_candidates(NULL, "", collect, &list);
+    assert_string_equal(list.data,
+                        "status wait room socket chat business tail webhook token help ");
+    buf_clear(&list);
+    ctl_command_candidates("webhook", "", collect, &list);
+    assert_string_equal(list.data, "list replay sign ");
+    buf_clear(&list);
+    ctl_command_candidates("token", "m", collect, &list);
+    assert_string_equal(list.data, "mint ");
+}
+
+static void minted_claims_hold_what_was_asked_for(void **state)
+{
+    autojson json_t *args = json_loads("{\"user\":7,\"business\":1,\"role\":\"supervisor\","
+                                       "\"ttl\":60000,\"claim\":[{\"exp\":5},{\"x\":[1]}]}",
+                                       0, NULL);
+    autobuf struct buf text = BUF_INIT;
+    autojson json_t *claims = NULL;
+
+    (void)state;
+    ctl_mint_claims(args, "me", "", 1000, &text);
+    claims = json_loadb(text.data, text.len, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(claims, "userId")), 7);
+    assert_int_equal(json_integer_value(json_object_get(claims, "iat")), 1000);
+    assert_int_equal(json_integer_value(json_object_get(claims, "exp")), 5);
+    assert_string_equal(json_string_value(json_object_get(claims, "role")), "supervisor");
+    assert_string_equal(json_string_value(json_object_get(claims, "iss")), "me");
+    assert_null(json_object_get(claims, "aud"));
+    assert_int_equal(json_array_size(json_object_get(claims, "x")), 1);
+    assert_int_equal(json_string_length(json_object_get(claims, "jti")), 20);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_grammar_of_the_table_is_well_formed),
+        cmocka_unit_test(malformed_grammars_are_noticed),
+        cmocka_unit_test(an_option_takes_a_value_in_all_commands_or_in_none),
+        cmocka_unit_test(a_line_becomes_the_args_of_a_request),
+        cmocka_unit_test(a_bad_line_is_refused_with_an_exact_sentence),
+        cmocka_unit_test(the_options_of_every_command_are_understood_anywhere),
+        cmocka_unit_test(the_args_of_a_request_are_checked_like_a_command_line),
+        cmocka_unit_test(commands_are_found_by_their_whole_name_only),
+        cmocka_unit_test(candidates_leave_plumbing_out),
+        cmocka_unit_test(minted_claims_hold_what_was_asked_for),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
