@@ -1,0 +1,108 @@
+/* The configuration: a file in libconfuse's syntax, overrides, and the table config.def that says
+ * what may stand in them.
+ *
+ *     http { listen = {"127.0.0.1:3000"} }    # comment
+ *     business 456 { name = "Acme"  phone_number_ids = {"106540352242922"} }
+ *
+ * Every error names its place: "siod.conf:12: …" or "-o http.listen=x: …". Settings are members of
+ * struct config by section and key: config->engineio.ping_interval_ms. siod.conf(5) documents them.
+ * Not thread-safe (libconfuse's lexer is not). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libshared/base.h"
+#include "libshared/buf.h"
+#include "libshared/error.h"
+#include "libshared/log.h"
+#include "libshared/token.h"
+
+enum config_synchronous { CONFIG_SYNCHRONOUS_FULL, CONFIG_SYNCHRONOUS_NORMAL };
+enum config_policy { CONFIG_POLICY_MANUAL, CONFIG_POLICY_ROUND_ROBIN, CONFIG_POLICY_LEAST_LOADED };
+
+/* Owned texts; items[count] is NULL, items never. */
+struct config_list {
+    char **items;
+    size_t count;
+};
+
+#define CONFIG_C_BOOL  bool
+#define CONFIG_C_COUNT unsigned
+#define CONFIG_C_BYTES size_t
+#define CONFIG_C_TEXT  char *
+#define CONFIG_C_LIST  struct config_list
+
+/* `struct config_http http;` and, for sections with a title, `struct config_app *app; size_t
+ * app_count;` in the order of the file. A TEXT is never NULL. */
+/* clang-format off */
+struct config {
+#define SECTION(section, help)           struct config_##section {
+#define SECTION_END(section)             } section;
+#define TITLED(section, title_is, help)  struct config_##section { char *title;
+#define TITLED_END(section)              } *section; size_t section##_count;
+#define SETTING(section, key, type, initial, min, max, unit, flags, help) CONFIG_C_##type key;
+#define CHOICE(section, key, type, words, initial, flags, help) type key;
+#include "libshared/config.def"
+#undef SECTION
+#undef SECTION_END
+#undef TITLED
+#undef TITLED_END
+#undef SETTING
+#undef CHOICE
+};
+/* clang-format on */
+
+/* Read `path` (NULL: no file), then apply the overrides, each "section.key=value" or
+ * "section.title.key=value" (the title's section is made when absent; the members of a list are
+ * separated by commas), then check what concerns several settings. Returns owned. ERR_INVALID,
+ * ERR_SYNTAX or ERR_IO with the place in msg. */
+NODISCARD
+enum err config_load(const char *path, const char *const *overrides, size_t override_count,
+                     struct config **ret, struct errmsg *msg);
+/* Returns owned. */
+NODISCARD
+struct config *config_defaults(void);
+void config_free(struct config *config);
+/* The whole configuration in the file's syntax: config_load() reads it back to the same. Files of
+ * secrets appear by name. */
+void config_print(const struct config *config, struct buf *buf);
+
+enum { CONFIG_SECRET_MAX = 65536 };
+/* Append the content of a file that holds a secret, without one trailing newline. A relative path
+ * is looked up in $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=) first. An empty file,
+ * one above CONFIG_SECRET_MAX and an unreadable one are errors that name it. */
+NODISCARD
+enum err config_read_secret_file(const char *path, struct buf *ret_secret, struct errmsg *msg);
+
+enum config_type {
+    CONFIG_BOOL,
+    CONFIG_COUNT,
+    CONFIG_BYTES,
+    CONFIG_TEXT,
+    CONFIG_LIST,
+    CONFIG_CHOICE
+};
+enum config_flag {
+    CONFIG_RELOAD = 1 << 0,
+    CONFIG_SECRET = 1 << 1,
+    CONFIG_ZERO = 1 << 2,
+    CONFIG_REQUIRED = 1 << 3,
+};
+
+/* One row of the table, for whoever compares it with something: man page, completion. */
+struct config_setting {
+    const char *section, *key;
+    const char *title; /* what the section's title is ("NAME"), NULL when it has none */
+    enum config_type type;
+    const char *initial; /* the default as text */
+    uint64_t min, max;
+    const char *unit;  /* "" when it has none */
+    const char *words; /* of a CHOICE: "a|b|c"; otherwise NULL */
+    unsigned flags;    /* enum config_flag */
+    const char *help;
+    size_t offset; /* within its section's struct */
+};
+/* The row at `index` in the order of config.def; NULL behind the last one. */
+const struct config_setting *config_setting_at(size_t index);

@@ -1,0 +1,157 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "libshared/alloc.h"
+#include "libshared/config_table.h"
+
+/* "section.key=value" or "section.title.key=value", taken apart. */
+struct override {
+    char *section, *title, *key; /* within `copy` */
+    const char *value;
+    char *copy;
+};
+
+static bool split_override(const char *text, struct override *ret)
+{
+    const char *equals = strchr(text, '=');
+    char *first, *last;
+
+    if (equals == NULL) {
+        return false;
+    }
+    *ret =
+        (struct override) { .copy = xstrndup(text, (size_t)(equals - text)), .value = equals + 1 };
+    ret->section = ret->copy;
+    first = strchr(ret->copy, '.');
+    last = strrchr(ret->copy, '.');
+    if (first == NULL) {
+        free(ret->copy);
+        return false;
+    }
+    *first = *last = '\0';
+    ret->title = first != last ? first + 1 : NULL;
+    ret->key = last + 1;
+    return true;
+}
+
+static enum err apply_override(struct config *config, const struct override *override,
+                               struct errmsg *msg)
+{
+    const struct config_section *section = config_section_find(override->section);
+    const struct config_setting *setting = config_setting_find(override->section, override->key);
+
+    if (section == NULL) {
+        return err_set(msg, ERR_INVALID, "unknown section %s", override->section);
+    }
+    if (setting == NULL) {
+        return err_set(msg, ERR_INVALID, "unknown setting %s in section %s", override->key,
+                       override->section);
+    }
+    if (section->title == NULL && override->title != NULL) {
+        return err_set(msg, ERR_INVALID, "section %s has no titles", override->section);
+    }
+    if (section->title != NULL &&
+        (override->title == NULL || !config_title_valid(override->title))) {
+        return err_set(msg, ERR_INVALID, "section %s needs a title: %s.%s.%s", override->section,
+                       override->section, section->title, override->key);
+    }
+    return config_assign_text(config_section_open(config, section, override->title), setting,
+                              override->value, msg);
+}
+
+static enum err override(struct config *config, struct config_source *source, const char *text)
+{
+    struct errmsg sentence;
+    struct override parts;
+    enum err err;
+
+    if (!split_override(text, &parts)) {
+        return err_set(source->msg, ERR_INVALID, "-o %s: SECTION.KEY=VALUE is expected", text);
+    }
+    err = apply_override(config, &parts, &sentence);
+    if (err == OK) {
+        config_place_override(source, parts.section, parts.title, parts.key, text);
+    } else {
+        err_set(source->msg, err, "-o %s: %s", text, sentence.text);
+    }
+    free(parts.copy);
+    return err;
+}
+
+enum err config_load(const char *path, const char *const *overrides, size_t override_count,
+                     struct config **ret, struct errmsg *msg)
+{
+    struct config_source source = { .file = path, .msg = msg };
+    struct config *config = config_defaults();
+    enum err err = path != NULL ? config_read_file(config, &source) : OK;
+
+    for (size_t i = 0; err == OK && i < override_count; i++) {
+        err = override(config, &source, overrides[i]);
+    }
+    if (err == OK) {
+        err = config_check(config, &source);
+    }
+    config_source_finish(&source);
+    if (err != OK) {
+        config_free(config);
+        return err;
+    }
+    *ret = config;
+    return OK;
+}
+
+static int open_secret(const char *path)
+{
+    const char *credentials = getenv("CREDENTIALS_DIRECTORY");
+
+    if (path[0] != '/' && credentials != NULL) {
+        autofree char *below = xasprintf("%s/%s", credentials, path);
+        int fd = open(below, O_RDONLY | O_CLOEXEC);
+
+        if (fd >= 0 || errno != ENOENT) {
+            return fd;
+        }
+    }
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static enum err read_secret(int fd, struct buf *secret, const char *path, struct errmsg *msg)
+{
+    ssize_t len;
+
+    do {
+        len = read(fd, buf_reserve(secret, BUFSIZ), BUFSIZ);
+        if (len < 0) {
+            return err_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
+        }
+        secret->len += (size_t)len;
+    } while (len > 0 && secret->len <= CONFIG_SECRET_MAX + 1);
+    if (secret->len > 0 && secret->data[secret->len - 1] == '\n') {
+        secret->len--;
+    }
+    if (secret->len > CONFIG_SECRET_MAX) {
+        return err_set(msg, ERR_TOO_LARGE, "%s: larger than %d bytes", path, CONFIG_SECRET_MAX);
+    }
+    return secret->len > 0 ? OK : err_set(msg, ERR_INVALID, "%s: the file is empty", path);
+}
+
+enum err config_read_secret_file(const char *path, struct buf *ret_secret, struct errmsg *msg)
+{
+    autobuf struct buf secret = BUF_INIT;
+    int fd = open_secret(path);
+    enum err err;
+
+    if (fd < 0) {
+        return err_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    err = read_secret(fd, &secret, path, msg);
+    close(fd);
+    if (err == OK) {
+        buf_add(ret_secret, secret.data, secret.len);
+    }
+    return err;
+}
