@@ -1,0 +1,36 @@
+/* How the decoder's files share their state: payload.c walks the envelope, element.c reads what is
+ * in the arrays. */
+#pragma once
+
+#include "libshared/str.h"
+#include "siod/webhook/payload.h"
+
+/* What the tree does not hold as a string: ids that are numbers, a text that is none. */
+struct wa_text {
+    struct wa_text *next;
+    char data[];
+};
+
+/* One entry of contacts[]. */
+struct profile {
+    struct str name, wa_id, user_id, parent_user_id;
+};
+
+struct decoder {
+    struct wa_delivery *out;
+    int64_t received_s;
+    size_t entry, change; /* where we are, for reasons */
+    struct str phone_number_id;
+    struct profile *profiles; /* of this change */
+    size_t profile_count, profile_room;
+    size_t hint; /* contacts[] often has the order of messages[]: where a search starts */
+};
+
+/* An id in whatever JSON type it comes; .data NULL for one that is absent, empty or too long. */
+struct str decode_id(struct decoder *decoder, const json_t *object, const char *key);
+void decode_profiles(struct decoder *decoder, const json_t *contacts);
+
+/* One element into the delivery. NULL, or why it cannot be used. */
+const char *decode_message(struct decoder *decoder, const json_t *element);
+const char *decode_echo(struct decoder *decoder, const json_t *element);
+const char *decode_status(struct decoder *decoder, const json_t *element);

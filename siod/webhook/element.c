@@ -1,0 +1,339 @@
+#include <string.h>
+
+#include "libshared/alloc.h"
+#include "libshared/json.h"
+#include "siod/webhook/decoder.h"
+
+enum { DAY_S = 24 * 3600, TYPE_MAX = 64, NAME_MAX_BYTES = 1024 };
+
+/* ---- single values */
+
+/* A copy that lives as long as the delivery. */
+static struct str keep(struct wa_delivery *delivery, struct str text)
+{
+    struct wa_text *kept = xmalloc(sizeof *kept + text.len);
+
+    memcpy(kept->data, text.data, text.len);
+    kept->next = delivery->texts;
+    delivery->texts = kept;
+    return (struct str) { kept->data, text.len };
+}
+
+struct str decode_id(struct decoder *decoder, const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    char digits[24];
+    struct str id = json_id_text(value, digits);
+
+    if (id.len == 0 || id.len > WA_ID_MAX) {
+        return STR_NONE;
+    }
+    return json_is_integer(value) ? keep(decoder->out, id) : id;
+}
+
+static struct str first_id(struct str a, struct str b)
+{
+    return a.len > 0 ? a : b;
+}
+
+static bool parse_seconds(const json_t *value, int64_t *ret_seconds)
+{
+    struct str digits = json_str(value);
+    int64_t seconds = 0;
+
+    if (json_is_integer(value)) {
+        *ret_seconds = json_integer_value(value);
+        return true;
+    }
+    if (digits.len == 0 || digits.len > 12) {
+        return false;
+    }
+    for (size_t i = 0; i < digits.len; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9') {
+            return false;
+        }
+        seconds = seconds * 10 + (digits.data[i] - '0');
+    }
+    *ret_seconds = seconds;
+    return true;
+}
+
+/* The time of receipt stands in for what is no time, or one too far ahead: milliseconds, say. */
+static int64_t timestamp_of(const struct decoder *decoder, const json_t *element)
+{
+    int64_t seconds;
+
+    if (!parse_seconds(json_object_get(element, "timestamp"), &seconds) || seconds <= 0 ||
+        seconds > decoder->received_s + DAY_S) {
+        return decoder->received_s;
+    }
+    return seconds;
+}
+
+/* Every event of a chat carries it, so an absurd one is left out. */
+static struct str name_of(const json_t *contact)
+{
+    struct str name = json_str_at(json_object_get(contact, "profile"), "name");
+
+    return name.len <= NAME_MAX_BYTES ? name : STR_NONE;
+}
+
+static struct str type_of(const json_t *element)
+{
+    struct str type = json_str_at(element, "type");
+
+    return type.len > 0 && type.len <= TYPE_MAX ? type : STR("unknown");
+}
+
+/* ---- contacts[] */
+
+static void *grow(void *array, size_t count_now, size_t *room, size_t size)
+{
+    if (count_now < *room) {
+        return array;
+    }
+    *room = *room == 0 ? 4 : *room * 2;
+    return xrealloc(array, *room * size);
+}
+
+void decode_profiles(struct decoder *decoder, const json_t *contacts)
+{
+    const json_t *contact;
+    size_t i;
+
+    decoder->profile_count = 0;
+    decoder->hint = 0;
+    json_array_foreach(contacts, i, contact)
+    {
+        decoder->profiles = grow(decoder->profiles, decoder->profile_count, &decoder->profile_room,
+                                 sizeof *decoder->profiles);
+        decoder->profiles[decoder->profile_count++] = (struct profile) {
+            .name = name_of(contact),
+            .wa_id = decode_id(decoder, contact, "wa_id"),
+            .user_id = decode_id(decoder, contact, "user_id"),
+            .parent_user_id = decode_id(decoder, contact, "parent_user_id"),
+        };
+    }
+}
+
+static bool same(struct str a, struct str b)
+{
+    return a.len > 0 && str_eq(a, b);
+}
+
+/* Only the ids say whose profile it is; its place says nothing. */
+static const struct profile *find_profile(struct decoder *decoder,
+                                          const struct inbound_party *party)
+{
+    for (size_t n = 0; n < decoder->profile_count; n++) {
+        size_t i = (decoder->hint + n) % decoder->profile_count;
+        const struct profile *profile = &decoder->profiles[i];
+
+        if (same(profile->user_id, party->user_id) || same(profile->wa_id, party->phone)) {
+            decoder->hint = i + 1;
+            return profile;
+        }
+    }
+    return NULL;
+}
+
+static void complete_party(struct decoder *decoder, struct inbound_party *party)
+{
+    const struct profile *profile = find_profile(decoder, party);
+
+    if (profile != NULL) {
+        party->name = profile->name;
+        party->wa_id = profile->wa_id;
+        party->user_id = first_id(party->user_id, profile->user_id);
+        party->parent_user_id = first_id(party->parent_user_id, profile->parent_user_id);
+    }
+}
+
+/* ---- messages[] and message_echoes[] */
+
+/* A text may be any JSON value; what is no string is shown as its JSON text. */
+static struct str text_body(struct decoder *decoder, const json_t *body)
+{
+    autobuf struct buf json = BUF_INIT;
+
+    if (body == NULL || json_is_string(body)) {
+        return json_str(body);
+    }
+    json_add_tree(&json, body);
+    return keep(decoder->out, buf_str(&json));
+}
+
+static struct str text_of(struct decoder *decoder, const json_t *element, struct str type)
+{
+    static const struct {
+        struct str type;
+        const char *key;
+    } captions[] = {
+        { STR_INIT("image"), "caption" },
+        { STR_INIT("video"), "caption" },
+        { STR_INIT("document"), "caption" },
+        { STR_INIT("system"), "body" },
+    };
+
+    if (str_eq(type, STR("text"))) {
+        return text_body(decoder, json_object_get(json_object_get(element, "text"), "body"));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(captions); i++) {
+        if (str_eq(type, captions[i].type)) {
+            const json_t *object = json_object_getn(element, type.data, type.len);
+
+            return json_str_at(object, captions[i].key);
+        }
+    }
+    return STR_NONE;
+}
+
+static enum wa_kind kind_of(struct str type)
+{
+    static const struct {
+        struct str type;
+        enum wa_kind kind;
+    } kinds[] = {
+        { STR_INIT("system"), WA_SYSTEM },
+        { STR_INIT("reaction"), WA_REACTION },
+        { STR_INIT("edit"), WA_EDIT },
+        { STR_INIT("revoke"), WA_REVOKE },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        if (str_eq(type, kinds[i].type)) {
+            return kinds[i].kind;
+        }
+    }
+    return WA_INBOUND;
+}
+
+static void read_sender(struct decoder *decoder, const json_t *element, struct inbound_party *party)
+{
+    party->phone = decode_id(decoder, element, "from");
+    party->user_id = decode_id(decoder, element, "from_user_id");
+    party->parent_user_id = decode_id(decoder, element, "from_parent_user_id");
+}
+
+static void read_recipient(struct decoder *decoder, const json_t *element,
+                           struct inbound_party *party)
+{
+    party->phone = decode_id(decoder, element, "to");
+    party->user_id = decode_id(decoder, element, "to_user_id");
+    party->parent_user_id = decode_id(decoder, element, "to_parent_user_id");
+}
+
+static void read_change_of_id(struct decoder *decoder, const json_t *element,
+                              struct inbound_message *in)
+{
+    const json_t *system = json_object_get(element, "system");
+
+    in->new_wa_id = decode_id(decoder, system, "wa_id");
+    in->new_user_id = decode_id(decoder, system, "user_id");
+}
+
+static void add_message(struct decoder *decoder, const struct wa_message *message)
+{
+    struct wa_delivery *out = decoder->out;
+
+    out->messages =
+        grow(out->messages, out->message_count, &out->message_room, sizeof *out->messages);
+    out->messages[out->message_count++] = *message;
+}
+
+/* NULL, or why the element cannot be used. */
+static const char *read_message(struct decoder *decoder, const json_t *element, bool echo)
+{
+    struct wa_message message = { .kind = WA_ECHO };
+    struct inbound_message *in = &message.in;
+
+    if (!json_is_object(element)) {
+        return "not an object";
+    }
+    (echo ? read_recipient : read_sender)(decoder, element, &in->party);
+    in->wamid = decode_id(decoder, element, "id");
+    if (in->wamid.len == 0) {
+        return "no id";
+    }
+    if (in->party.phone.len == 0 && in->party.user_id.len == 0) {
+        return echo ? "no recipient" : "no sender";
+    }
+    complete_party(decoder, &in->party);
+    in->phone_number_id = decoder->phone_number_id;
+    in->group_id = decode_id(decoder, element, "group_id");
+    in->direction = echo ? STORE_OUTBOUND : STORE_INBOUND;
+    in->type = type_of(element);
+    in->text = text_of(decoder, element, in->type);
+    in->context_wamid = decode_id(decoder, json_object_get(element, "context"), "id");
+    in->wa_timestamp_s = timestamp_of(decoder, element);
+    in->element = element;
+    if (!echo) {
+        message.kind = kind_of(in->type);
+        in->opens_window = message.kind == WA_INBOUND || message.kind == WA_REACTION;
+    }
+    if (message.kind == WA_SYSTEM) {
+        read_change_of_id(decoder, element, in);
+    }
+    add_message(decoder, &message);
+    return NULL;
+}
+
+const char *decode_message(struct decoder *decoder, const json_t *element)
+{
+    return read_message(decoder, element, false);
+}
+
+const char *decode_echo(struct decoder *decoder, const json_t *element)
+{
+    return read_message(decoder, element, true);
+}
+
+/* ---- statuses[] */
+
+/* Words that store_status_parse() knows but the platform never reports are not listed: they are
+ * states that only our own sending makes. The last two are leftovers that are logged but are no
+ * state of a delivery. */
+static bool status_known(struct str word)
+{
+    static const struct str words[] = { STR_INIT("sent"),   STR_INIT("delivered"),
+                                        STR_INIT("read"),   STR_INIT("played"),
+                                        STR_INIT("failed"), STR_INIT("deleted"),
+                                        STR_INIT("warning") };
+
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (str_eq(word, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *decode_status(struct decoder *decoder, const json_t *element)
+{
+    struct wa_delivery *out = decoder->out;
+    struct inbound_status status = { .phone_number_id = decoder->phone_number_id };
+
+    if (!json_is_object(element)) {
+        return "not an object";
+    }
+    if (str_eq(json_str_at(element, "type"), STR("call"))) {
+        out->counts.of[WA_CALL_STATUS]++;
+        return NULL;
+    }
+    status.wamid = decode_id(decoder, element, "id");
+    if (status.wamid.len == 0) {
+        return "no id";
+    }
+    status.status = json_str_at(element, "status");
+    if (!status_known(status.status)) {
+        return "unknown status";
+    }
+    status.participant = first_id(decode_id(decoder, element, "recipient_participant_user_id"),
+                                  decode_id(decoder, element, "recipient_participant_id"));
+    status.wa_timestamp_s = timestamp_of(decoder, element);
+    status.error = json_array_get(json_object_get(element, "errors"), 0);
+    out->statuses =
+        grow(out->statuses, out->status_count, &out->status_room, sizeof *out->statuses);
+    out->statuses[out->status_count++] = status;
+    return NULL;
+}

@@ -1,0 +1,72 @@
+/* A webhook of the WhatsApp Cloud API, from its JSON tree to what it says: every element of every
+ * array of every entry. Pure: no I/O, no clock, no log.
+ *
+ * Nothing is refused for a side field: an unusable timestamp becomes the time of receipt, a missing
+ * type a placeholder, ids are taken as strings or integers. What cannot be used at all is named in
+ * `reasons`, and the caller keeps the whole body in quarantine; the other elements are handled. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "libshared/base.h"
+#include "libshared/buf.h"
+#include "libshared/str.h"
+#include "siod/chat/inbound.h"
+#include "siod/chat/status.h"
+
+/* What an element counts as; the keys of `counts` in siod-events(7). */
+enum wa_kind {
+    WA_INBOUND, /* a message of a customer, whatever its type, but for the next four */
+    WA_SYSTEM,
+    WA_REACTION,
+    WA_EDIT,
+    WA_REVOKE,
+    WA_STATUS,
+    WA_ECHO, /* written by the business on its phone */
+    WA_HISTORY,
+    WA_CALL,
+    WA_CALL_STATUS,
+    WA_ADMIN, /* a change of the account, a number, a template … */
+    WA_DUPLICATE,
+    WA_IGNORED, /* a field this build does not know, or with nothing in it */
+    WA_KINDS
+};
+
+struct wa_counts {
+    unsigned of[WA_KINDS];
+};
+/* "inbound", "call_statuses", … */
+const char *wa_kind_name(enum wa_kind kind);
+/* {"inbound":1,"system":0,…}: all keys, always. */
+void wa_counts_render(struct buf *out, const struct wa_counts *counts);
+
+struct wa_message {
+    enum wa_kind kind; /* WA_INBOUND to WA_REVOKE, or WA_ECHO */
+    struct inbound_message in;
+};
+
+/* Strings are borrowed from the tree, or owned by `texts` where the tree has a number. */
+struct wa_delivery {
+    bool foreign; /* `object` names another product: nothing else is set */
+    struct wa_message *messages;
+    size_t message_count, message_room;
+    struct inbound_status *statuses;
+    size_t status_count, status_room;
+    struct wa_counts counts; /* of what makes no rows: history, calls, admin, ignored */
+    struct buf reasons;      /* of quarantine, empty if there is none */
+    struct wa_text *texts;
+};
+enum { WA_ID_MAX = 512 /* bytes of an id; a longer one counts as missing */ };
+
+/* `root` is any JSON value that went through json_normalise(), and outlives the delivery.
+ * received_s: Unix time of receipt. */
+void wa_decode(const json_t *root, int64_t received_s, struct wa_delivery *ret_delivery);
+void wa_delivery_finish(struct wa_delivery *delivery);
+
+/* Adds "; reason", a short one, until there is about 1 KB of them; then says once that there are
+ * more. */
+PRINTF(2, 3) void wa_reason_add(struct buf *reasons, const char *format, ...);

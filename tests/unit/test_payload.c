@@ -1,0 +1,431 @@
+/* The webhook decoder: every element is found, side fields never cost a message, and what cannot be
+ * used is named. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "libshared/json.h"
+#include "siod/webhook/payload.h"
+#include "tests/unit/vector_file.h"
+
+enum { RECEIVED_S = 1800000000 };
+
+struct decoded {
+    json_t *root;
+    struct wa_delivery delivery;
+};
+
+static void decode_text(struct decoded *decoded, struct str text)
+{
+    static const struct json_limits limits = { 1024, 0 };
+    struct errmsg msg;
+
+    decoded->root = json_read(text, &limits, &msg);
+    assert_non_null(decoded->root);
+    wa_decode(decoded->root, RECEIVED_S, &decoded->delivery);
+}
+
+static void decode_vector(struct decoded *decoded, const char *name)
+{
+    autobuf struct buf text = BUF_INIT;
+    char path[128];
+
+    snprintf(path, sizeof path, "webhooks/%s", name);
+    decode_text(decoded, vector_read(path, &text));
+}
+
+static void decoded_finish(struct decoded *decoded)
+{
+    wa_delivery_finish(&decoded->delivery);
+    json_decref(decoded->root);
+}
+#define autodecoded CLEANUP(decoded_finish)
+
+static void assert_str(struct str got, const char *want)
+{
+    if (want == NULL) {
+        assert_null(got.data);
+        return;
+    }
+    if (!str_eq(got, str_of(want))) {
+        fail_msg("\"%.*s\" is not \"%s\"", STR_ARG(got), want);
+    }
+}
+
+/* What the delivery holds, counted the way it will be when all of it is new. */
+static struct wa_counts total(const struct wa_delivery *delivery)
+{
+    struct wa_counts counts = delivery->counts;
+
+    for (size_t i = 0; i < delivery->message_count; i++) {
+        counts.of[delivery->messages[i].kind]++;
+    }
+    counts.of[WA_STATUS] += (unsigned)delivery->status_count;
+    return counts;
+}
+
+static const struct {
+    const char *file;
+    struct wa_counts counts;
+    const char *reasons;
+} vectors[] = {
+    { "text.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "text_unicode_wire.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "text_lone_surrogate.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "text_numeric_ids.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "text_no_contacts.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "text_bsuid_only.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "text_group.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "image.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "contacts.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "order.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "unsupported.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "system_number_changed.json", { { [WA_SYSTEM] = 1 } }, "" },
+    { "reaction.json", { { [WA_REACTION] = 1 } }, "" },
+    { "edit.json", { { [WA_EDIT] = 1 } }, "" },
+    { "revoke.json", { { [WA_REVOKE] = 1 } }, "" },
+    { "status_sent.json", { { [WA_STATUS] = 1 } }, "" },
+    { "status_delivered.json", { { [WA_STATUS] = 1 } }, "" },
+    { "status_read.json", { { [WA_STATUS] = 1 } }, "" },
+    { "status_failed.json", { { [WA_STATUS] = 1 } }, "" },
+    { "status_group.json", { { [WA_STATUS] = 2 } }, "" },
+    { "echo.json", { { [WA_ECHO] = 1 } }, "" },
+    { "batch.json", { { [WA_INBOUND] = 4, [WA_STATUS] = 3 } }, "" },
+    { "history.json", { { [WA_HISTORY] = 2 } }, "" },
+    { "calls_connect.json", { { [WA_CALL] = 1 } }, "" },
+    { "calls_status.json", { { [WA_CALL_STATUS] = 1 } }, "" },
+    { "template_status.json", { { [WA_ADMIN] = 1 } }, "" },
+    { "user_preferences.json", { { [WA_ADMIN] = 1 } }, "" },
+    { "unknown_field.json", { { [WA_IGNORED] = 1 } }, "" },
+    { "errors_only.json", { { [WA_IGNORED] = 1 } }, "" },
+    { "foreign_object.json", { { [WA_IGNORED] = 1 } }, "" },
+    { "empty.json", { { 0 } }, "" },
+    { "odd_side_fields.json", { { [WA_INBOUND] = 9 } }, "" },
+    { "unknown_number.json", { { [WA_INBOUND] = 1 } }, "" },
+    { "bad_elements.json",
+      { { [WA_INBOUND] = 1, [WA_STATUS] = 1 } },
+      "entry[0].changes[0].value.messages[0]: no id; "
+      "entry[0].changes[0].value.messages[1]: no sender; "
+      "entry[0].changes[0].value.messages[2]: not an object; "
+      "entry[0].changes[0].value.messages[3]: not an object; "
+      "entry[0].changes[0].value.messages[4]: not an object; "
+      "entry[0].changes[0].value.statuses[0]: no id; "
+      "entry[0].changes[0].value.statuses[1]: unknown status; "
+      "entry[0].changes[0].value.statuses[2]: unknown status; "
+      "entry[0].changes[0].value.statuses[3]: not an object; "
+      "entry[0].changes[1]: no field; "
+      "entry[0].changes[2]: value is not an object; "
+      "entry[0].changes[3]: not an object" },
+    { "no_phone_number_id.json", { { 0 } }, "entry[0].changes[0]: no metadata.phone_number_id" },
+    { "no_changes.json", { { 0 } }, "entry[0]: no changes; entry[1]: no changes" },
+    { "no_entry.json", { { 0 } }, "no entry" },
+    { "no_object.json", { { 0 } }, "no object" },
+};
+
+static void each_vector_counts_what_it_holds(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        autodecoded struct decoded decoded;
+        struct wa_counts counts;
+
+        decode_vector(&decoded, vectors[i].file);
+        counts = total(&decoded.delivery);
+        for (unsigned kind = 0; kind < WA_KINDS; kind++) {
+            if (counts.of[kind] != vectors[i].counts.of[kind]) {
+                fail_msg("%s: %u %s, not %u", vectors[i].file, counts.of[kind],
+                         wa_kind_name((enum wa_kind)kind), vectors[i].counts.of[kind]);
+            }
+        }
+        if (!str_eq(buf_str(&decoded.delivery.reasons), str_of(vectors[i].reasons))) {
+            fail_msg("%s: %.*s", vectors[i].file, STR_ARG(buf_str(&decoded.delivery.reasons)));
+        }
+    }
+}
+
+static void a_text_says_who_wrote_what_and_when(void **state)
+{
+    autodecoded struct decoded decoded;
+    const struct inbound_message *in;
+
+    (void)state;
+    decode_vector(&decoded, "text_reply.json");
+    in = &decoded.delivery.messages[0].in;
+    assert_int_equal(in->direction, STORE_INBOUND);
+    assert_str(in->phone_number_id, "109876543210001");
+    assert_str(in->wamid, "wamid.dGV4dC0y");
+    assert_str(in->type, "text");
+    assert_str(in->text, "Yes, that one");
+    assert_str(in->context_wamid, "wamid.ZWNoby0x");
+    assert_str(in->party.phone, "4915550100011");
+    assert_str(in->party.wa_id, "4915550100011");
+    assert_str(in->party.name, "Amara Okafor");
+    assert_str(in->party.user_id, NULL);
+    assert_str(in->group_id, NULL);
+    assert_int_equal(in->wa_timestamp_s, 1772357460);
+    assert_true(in->opens_window);
+}
+
+static void escapes_of_the_wire_become_utf8(void **state)
+{
+    autodecoded struct decoded wire, surrogate;
+
+    (void)state;
+    decode_vector(&wire, "text_unicode_wire.json");
+    assert_str(wire.delivery.messages[0].in.text,
+               "Grüße 👋🏽 an dich @ home — <3 & mehr https://example.org/a?b=c 日本");
+    decode_vector(&surrogate, "text_lone_surrogate.json");
+    assert_true(
+        str_eq(surrogate.delivery.messages[0].in.text, STR("cut \xef\xbf\xbd here, nul \0 there")));
+}
+
+static void ids_keep_their_digits_whatever_their_type(void **state)
+{
+    autodecoded struct decoded decoded;
+    const struct inbound_message *in;
+
+    (void)state;
+    decode_vector(&decoded, "text_numeric_ids.json");
+    in = &decoded.delivery.messages[0].in;
+    assert_str(in->phone_number_id, "109876543210001");
+    assert_str(in->wamid, "900719925474099312345");
+    assert_str(in->party.phone, "4915550100011");
+    assert_str(in->party.name, "Amara Okafor");
+    assert_int_equal(in->wa_timestamp_s, 1772357402);
+}
+
+static void a_customer_may_have_no_number(void **state)
+{
+    autodecoded struct decoded decoded;
+    const struct inbound_party *party;
+
+    (void)state;
+    decode_vector(&decoded, "text_bsuid_only.json");
+    party = &decoded.delivery.messages[0].in.party;
+    assert_str(party->phone, NULL);
+    assert_str(party->wa_id, NULL);
+    assert_str(party->user_id, "DE.20461193570018264417");
+    assert_str(party->parent_user_id, "DE.ENT.3310029918");
+    assert_str(party->name, "Noor");
+}
+
+static void profiles_are_matched_by_id_and_never_by_place(void **state)
+{
+    autodecoded struct decoded decoded, other;
+
+    (void)state;
+    decode_vector(&decoded, "batch.json");
+    assert_str(decoded.delivery.messages[0].in.party.name, "Amara Okafor");
+    assert_str(decoded.delivery.messages[1].in.party.name, "Amara Okafor");
+    assert_str(decoded.delivery.messages[2].in.party.name, "Jonas");
+    decode_text(&other,
+                STR("{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{\"field\":"
+                    "\"messages\",\"value\":{\"metadata\":{\"phone_number_id\":\"1\"},\"contacts\":"
+                    "[{\"profile\":{\"name\":\"Somebody\"},\"wa_id\":\"222\"}],\"messages\":"
+                    "[{\"from\":\"333\",\"id\":\"a\",\"type\":\"text\"}]}}]}]}"));
+    assert_str(other.delivery.messages[0].in.party.name, NULL);
+    assert_str(other.delivery.messages[0].in.party.phone, "333");
+}
+
+static void side_fields_never_cost_a_message(void **state)
+{
+    static const struct {
+        const char *type, *text;
+        int64_t time;
+    } want[] = {
+        { "text", "a word for a time", RECEIVED_S },
+        { "text", "milliseconds", RECEIVED_S },
+        { "text", "negative", RECEIVED_S },
+        { "text", "no time", RECEIVED_S },
+        { "text", "{\"not\":[\"a\",\"string\",1.5]}", 1772357401 },
+        { "text", NULL, 1772357401 },
+        { "unknown", NULL, 1772357401 },
+        { "hologram", NULL, 1772357401 },
+        { "text", "beyond all time", RECEIVED_S },
+    };
+    autodecoded struct decoded decoded;
+
+    (void)state;
+    decode_vector(&decoded, "odd_side_fields.json");
+    assert_int_equal(decoded.delivery.message_count, ARRAY_SIZE(want));
+    for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+        const struct inbound_message *in = &decoded.delivery.messages[i].in;
+
+        assert_str(in->type, want[i].type);
+        assert_str(in->text, want[i].text);
+        assert_int_equal(in->wa_timestamp_s, want[i].time);
+        assert_str(in->party.name, "Amara Okafor");
+    }
+}
+
+static void only_what_the_customer_wrote_opens_the_window(void **state)
+{
+    static const struct {
+        const char *file;
+        bool opens;
+    } cases[] = {
+        { "text.json", true },     { "image.json", true },
+        { "reaction.json", true }, { "system_number_changed.json", false },
+        { "edit.json", false },    { "revoke.json", false },
+        { "echo.json", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autodecoded struct decoded decoded;
+
+        decode_vector(&decoded, cases[i].file);
+        assert_int_equal(decoded.delivery.messages[0].in.opens_window, cases[i].opens);
+    }
+}
+
+static void captions_are_the_text_of_media(void **state)
+{
+    static const struct {
+        const char *file, *type, *text;
+    } cases[] = {
+        { "image.json", "image", "The scratch is here" },
+        { "video.json", "video", NULL },
+        { "document.json", "document", "Our order" },
+        { "audio_voice.json", "audio", NULL },
+        { "location.json", "location", NULL },
+        { "system_number_changed.json", "system",
+          "Jonas changed from 4915550100022 to 4915550100077" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autodecoded struct decoded decoded;
+
+        decode_vector(&decoded, cases[i].file);
+        assert_str(decoded.delivery.messages[0].in.type, cases[i].type);
+        assert_str(decoded.delivery.messages[0].in.text, cases[i].text);
+    }
+}
+
+static void a_changed_number_is_told(void **state)
+{
+    autodecoded struct decoded decoded;
+
+    (void)state;
+    decode_vector(&decoded, "system_number_changed.json");
+    assert_str(decoded.delivery.messages[0].in.new_wa_id, "4915550100077");
+    assert_str(decoded.delivery.messages[0].in.new_user_id, NULL);
+}
+
+static void an_echo_goes_to_the_customer(void **state)
+{
+    autodecoded struct decoded decoded;
+    const struct inbound_message *in;
+
+    (void)state;
+    decode_vector(&decoded, "echo.json");
+    in = &decoded.delivery.messages[0].in;
+    assert_int_equal(in->direction, STORE_OUTBOUND);
+    assert_str(in->party.phone, "4915550100011");
+    assert_str(in->party.name, "Amara Okafor");
+}
+
+static void a_status_names_message_participant_and_error(void **state)
+{
+    autodecoded struct decoded failed, group;
+    autobuf struct buf error = BUF_INIT;
+
+    (void)state;
+    decode_vector(&failed, "status_failed.json");
+    assert_str(failed.delivery.statuses[0].wamid, "wamid.bG9zdC0x");
+    assert_str(failed.delivery.statuses[0].status, "failed");
+    assert_int_equal(failed.delivery.statuses[0].wa_timestamp_s, 1772357456);
+    json_add_tree(&error, failed.delivery.statuses[0].error);
+    assert_true(str_starts_with(buf_str(&error), STR("{\"code\":131047,")));
+    decode_vector(&group, "status_group.json");
+    assert_str(group.delivery.statuses[0].participant, "4915550100011");
+    assert_str(group.delivery.statuses[1].participant, "4915550100022");
+    assert_null(group.delivery.statuses[0].error);
+}
+
+static void other_products_are_foreign(void **state)
+{
+    autodecoded struct decoded decoded;
+
+    (void)state;
+    decode_vector(&decoded, "foreign_object.json");
+    assert_true(decoded.delivery.foreign);
+}
+
+static void any_json_value_is_survived(void **state)
+{
+    static const char *const texts[] = {
+        "null",
+        "7",
+        "\"x\"",
+        "[]",
+        "{}",
+        "[[[]]]",
+        "{\"object\":7}",
+        "{\"object\":\"whatsapp_business_account\",\"entry\":{}}",
+        "{\"object\":\"whatsapp_business_account\",\"entry\":[[]]}",
+        "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{\"field\":7}]}]}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        autodecoded struct decoded decoded;
+
+        decode_text(&decoded, str_of(texts[i]));
+        assert_int_equal(decoded.delivery.message_count, 0);
+        assert_true(decoded.delivery.reasons.len > 0);
+    }
+}
+
+static void reasons_stay_short(void **state)
+{
+    autobuf struct buf reasons = BUF_INIT;
+
+    (void)state;
+    for (size_t i = 0; i < 1000; i++) {
+        wa_reason_add(&reasons, "entry[%zu]: no changes", i);
+    }
+    assert_true(reasons.len < 1100);
+    assert_non_null(strstr(reasons.data, "; and more"));
+}
+
+static void counts_show_every_key(void **state)
+{
+    autobuf struct buf text = BUF_INIT;
+
+    (void)state;
+    wa_counts_render(&text, &(struct wa_counts) { { [WA_INBOUND] = 3, [WA_DUPLICATE] = 1 } });
+    assert_string_equal(text.data,
+                        "{\"inbound\":3,\"system\":0,\"reactions\":0,\"edits\":0,\"revokes\":0,"
+                        "\"statuses\":0,\"echoes\":0,\"history\":0,\"calls\":0,"
+                        "\"call_statuses\":0,\"admin\":0,\"dups\":1,\"ignored\":0}");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_vector_counts_what_it_holds),
+        cmocka_unit_test(a_text_says_who_wrote_what_and_when),
+        cmocka_unit_test(escapes_of_the_wire_become_utf8),
+        cmocka_unit_test(ids_keep_their_digits_whatever_their_type),
+        cmocka_unit_test(a_customer_may_have_no_number),
+        cmocka_unit_test(profiles_are_matched_by_id_and_never_by_place),
+        cmocka_unit_test(side_fields_never_cost_a_message),
+        cmocka_unit_test(only_what_the_customer_wrote_opens_the_window),
+        cmocka_unit_test(captions_are_the_text_of_media),
+        cmocka_unit_test(a_changed_number_is_told),
+        cmocka_unit_test(an_echo_goes_to_the_customer),
+        cmocka_unit_test(a_status_names_message_participant_and_error),
+        cmocka_unit_test(other_products_are_foreign),
+        cmocka_unit_test(any_json_value_is_survived),
+        cmocka_unit_test(reasons_stay_short),
+        cmocka_unit_test(counts_show_every_key),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
