@@ -30,7 +30,7 @@ owners() {
     case $1 in
         libwebsockets.h) echo 'siod/net/transport*.[ch]' ;;
         http_parser.h) echo 'siod/net/http*.[ch]' ;;
-        ev.h) echo 'siod/net/loop*.[ch] siod/net/transport*.[ch]' ;;
+        ev.h) echo 'siod/net/*.[ch] siod/server*.[ch]' ;;
         jwt.h) echo 'libshared/token*.[ch]' ;;
         confuse.h) echo 'libshared/config*.[ch]' ;;
         sqlite3.h) echo 'siod/store/sqlite*.[ch]' ;;

@@ -25,7 +25,10 @@ tracked() {
 # same_names WHAT TABLE_NAMES PAGE PAGE_NAMES
 same_names() {
     local name
-    [[ -n $2 ]] || problem "$1: the table has no rows: this check is broken"
+    if [[ -z $2 || -z $4 ]]; then
+        problem "$1: nothing found in the table or in $3: this check is broken"
+        return
+    fi
     while read -r name; do
         problem "$1 '$name' is missing in $3"
     done < <(comm -23 <(sort -u <<<"$2") <(sort -u <<<"$4"))

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What is written by hand beside a table says the same as the table, both ways: commands, settings, events, metrics and
+# options against the manual pages.
+source "$(dirname -- "${BASH_SOURCE[0]}")/lib.bash"
+
+# items PAGE MACRO [SECTION]: the names behind `.It MACRO` in a page, or in one section of it.
+items() {
+    awk -v macro="$2" -v section="${3:-}" '
+        $1 == ".Sh" { here = section == "" || substr($0, 5) == section }
+        here && $1 == ".It" && $2 == macro { sub(/^\.It [A-Z][a-z] /, ""); print }' "$1"
+}
+
+# The words in front of the arguments. A row without help is plumbing and is not described.
+commands() {
+    sed -nE '/, *""\)$/d; s/^CTL\(\w+, *"([a-z]+( [a-z]+)?)[ "].*/\1/p' libshared/ctl/commands.def
+}
+
+# .It Ic room list Op Fl -business Ar business
+documented_commands() {
+    items man/sioctl.8 Ic COMMANDS | sed -E 's/ +(Ar|Op|Fl|Oo|No|Brq|Ns) .*//'
+}
+
+settings() {
+    sed -nE 's/^(SETTING|CHOICE) *\((\w+), *(\w+),.*/\2.\3/p' libshared/config.def
+}
+
+# .Ss http, then .It Ic listen No = Ar list
+documented_settings() {
+    awk '$1 == ".Ss" { section = $2 } $1 == ".It" && $2 == "Ic" { print section "." $3 }' man/siod.conf.5
+}
+
+events() {
+    sed -nE 's/^(ON|EMIT) *\(\w+, *"(\w+)".*/\2/p' siod/chat/events.def
+}
+
+metrics() {
+    sed -nE 's/^METRIC\(\w+, *(\w+), *"(\w+)".*/\1 \2/p' siod/metrics/metrics.def |
+        awk '{ print $2 ($1 == "COUNTER" ? "_total" : "") }'
+}
+
+# The long ones: `  -c, --config FILE` in siod's usage, .It Fl c , Fl -config Ar FILE in the page.
+siod_options() {
+    sed -nE 's/^ *"  (-\w, |    )--([a-z-]+).*/\2/p' siod/main.c
+}
+
+sioctl_options() {
+    sed -nE "s/^OPT\\(\w+, *'.', *\"([a-z-]+)\".*/\\1/p" libshared/ctl/options.def
+}
+
+documented_options() {
+    items "$1" Fl | sed -nE 's/^.*(^| )-([a-z-]+).*/\2/p'
+}
+
+same_names command "$(commands)" man/sioctl.8 "$(documented_commands)"
+same_names setting "$(settings)" man/siod.conf.5 "$(documented_settings)"
+same_names event "$(events)" man/siod-events.7 "$(items man/siod-events.7 Ic | cut -d ' ' -f 1)"
+same_names metric "$(metrics)" man/siod.8 "$(items man/siod.8 Li METRICS)"
+same_names "option of siod" "$(siod_options)" man/siod.8 "$(documented_options man/siod.8)"
+same_names "option of sioctl" "$(sioctl_options)" man/sioctl.8 "$(documented_options man/sioctl.8)"
+grep -q 'sioctl complete' completions/sioctl.bash || problem "completions/sioctl.bash does not ask \`sioctl complete\`"
+finish
