@@ -1,5 +1,6 @@
 #include "libshared/ctl/mint.h"
 
+#include "libshared/clock.h"
 #include "libshared/id.h"
 #include "libshared/json.h"
 
@@ -51,4 +52,45 @@ void ctl_mint_claims(const json_t *args, const char *issuer, const char *audienc
         json_object_update(claims, more);
     }
     json_add_tree(out, claims);
+}
+
+static void add_time(struct buf *out, const char *key, int64_t at_s, bool known)
+{
+    char text[CLOCK_ISO_SIZE];
+
+    buf_printf(out, ",\"%s\":", key);
+    if (!known || at_s > INT64_C(253402300799)) {
+        buf_add_cstr(out, "null");
+        return;
+    }
+    clock_iso(at_s * 1000, text);
+    json_add_cstr(out, text);
+}
+
+static void add_text(struct buf *out, const char *key, const char *text)
+{
+    buf_printf(out, ",\"%s\":", key);
+    json_add_cstr(out, text[0] != '\0' ? text : NULL);
+}
+
+void ctl_verdict_render(struct buf *out, enum err err, const struct token_claims *claims,
+                        const struct errmsg *msg)
+{
+    if (err != OK) {
+        buf_add_cstr(out, "{\"valid\":false");
+        add_text(out, "code", err_code(err));
+        add_text(out, "message", msg->text[0] != '\0' ? msg->text : err_text(err));
+        buf_add_char(out, '}');
+        return;
+    }
+    buf_add_cstr(out, "{\"valid\":true,\"userId\":");
+    buf_add_i64(out, claims->user_id);
+    buf_add_cstr(out, ",\"businessId\":");
+    buf_add_i64(out, claims->business_id);
+    add_text(out, "role", token_role_name(claims->role));
+    add_text(out, "name", claims->name);
+    add_time(out, "issuedAt", claims->issued_s, claims->issued_s > 0);
+    add_time(out, "expiresAt", claims->expires_s, claims->expires_s != INT64_MAX);
+    add_text(out, "jti", claims->jti);
+    buf_add_char(out, '}');
 }

@@ -1,0 +1,77 @@
+#include "siod/control/audit.h"
+
+#include <string.h>
+
+#include "libshared/alloc.h"
+#include "libshared/buf.h"
+#include "libshared/json.h"
+#include "libshared/log.h"
+#include "siod/control/peer.h"
+#include "siod/store/store.h"
+
+struct audit_job {
+    struct store_job job;
+    char *who, *cmd, *args;
+};
+
+static void audit_free(struct audit_job *audit)
+{
+    free(audit->who);
+    free(audit->cmd);
+    free(audit->args);
+    free(audit);
+}
+
+static enum err audit_apply(struct store_job *job, struct store_tx *tx)
+{
+    const struct audit_job *audit = CONTAINER_OF(job, struct audit_job, job);
+
+    return store_audit_append(tx, str_of(audit->who), str_of(audit->cmd), str_of(audit->args));
+}
+
+static void audit_done(struct store_job *job, enum err err)
+{
+    struct audit_job *audit = CONTAINER_OF(job, struct audit_job, job);
+
+    if (err != OK) {
+        log_warn(LOG_CONTROL, "audit row not written", "who=\"%s\" cmd=\"%s\" error=%s", audit->who,
+                 audit->cmd, err_code(err));
+    }
+    audit_free(audit);
+}
+
+static char *args_text(const json_t *args)
+{
+    static const char *const bodies[] = { "body", "bodyB64" };
+    autojson json_t *copy = json_copy((json_t *)(uintptr_t)args);
+    autobuf struct buf text = BUF_INIT;
+
+    for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+        const json_t *body = json_object_get(args, bodies[i]);
+
+        if (body != NULL) {
+            json_object_set_new(copy, bodies[i],
+                                json_sprintf("%zu bytes", json_string_length(body)));
+        }
+    }
+    json_add_tree(&text, copy);
+    return buf_take(&text);
+}
+
+void control_audit(struct control *control, uid_t uid, pid_t pid, const char *cmd,
+                   const json_t *args)
+{
+    struct audit_job *audit = xnew(struct audit_job);
+
+    audit->job.apply = audit_apply;
+    audit->job.done = audit_done;
+    audit->who = xasprintf("uid %u pid %d", (unsigned)uid, (int)pid);
+    audit->cmd = xstrdup(cmd);
+    audit->args = args_text(args);
+    log_info(LOG_CONTROL, "command", "cmd=\"%s\" who=\"%s\"", cmd, audit->who);
+    if (!store_submit(control->config.store, &audit->job)) {
+        log_warn(LOG_CONTROL, "audit row not written", "who=\"%s\" cmd=\"%s\" error=busy",
+                 audit->who, cmd);
+        audit_free(audit);
+    }
+}

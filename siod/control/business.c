@@ -1,0 +1,210 @@
+/* `business list` and `business add`. */
+#include "libshared/alloc.h"
+#include "libshared/json.h"
+#include "siod/control/call.h"
+#include "siod/control/rows.h"
+#include "siod/store/store.h"
+
+struct business_list {
+    struct control_rows rows;
+    struct store_query query;
+    struct control_call *call;
+};
+
+static void business_list_free(void *state)
+{
+    struct business_list *list = state;
+
+    control_rows_finish(&list->rows);
+    free(list);
+}
+
+static const char *source_name(enum store_source source)
+{
+    switch (source) {
+    case STORE_SOURCE_CONFIG:
+        return "config";
+    case STORE_SOURCE_CONTROL:
+        return "control";
+    case STORE_SOURCE_TOKEN:
+        return "token";
+    }
+    return NULL;
+}
+
+static void render_business(struct buf *out, const struct store_business *business)
+{
+    buf_add_cstr(out, "{\"businessId\":");
+    buf_add_i64(out, business->id);
+    buf_add_cstr(out, ",\"name\":");
+    json_add_string(out, business->name);
+    buf_add_cstr(out, ",\"source\":");
+    json_add_cstr(out, source_name(business->source));
+    buf_add_cstr(out, ",\"phoneNumberIds\":[");
+    for (size_t i = 0; i < business->phone_number_count; i++) {
+        if (i > 0) {
+            buf_add_char(out, ',');
+        }
+        json_add_string(out, business->phone_number_ids[i]);
+    }
+    buf_add_cstr(out, business->takes_any ? "],\"takesAny\":true" : "],\"takesAny\":false");
+    buf_add_cstr(out, ",\"position\":");
+    buf_add_i64(out, business->position);
+    buf_add_char(out, '}');
+}
+
+static bool add_business(void *arg, const struct store_business *business)
+{
+    struct business_list *list = arg;
+
+    render_business(&list->rows.text, business);
+    control_rows_end_row(&list->rows);
+    return true;
+}
+
+static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct business_list *list = CONTAINER_OF(query, struct business_list, query);
+
+    return store_businesses(reader, add_business, list);
+}
+
+static void list_done(struct store_query *query, enum err err)
+{
+    struct control_call *call = CONTAINER_OF(query, struct business_list, query)->call;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err != OK) {
+        control_fail(call, err, NULL);
+    } else {
+        control_rows_send(call);
+    }
+}
+
+void control_business_list(struct control_call *call)
+{
+    struct business_list *list = xnew(struct business_list);
+
+    list->query.fetch = list_fetch;
+    list->query.done = list_done;
+    list->call = call;
+    call->state = list;
+    call->release = business_list_free;
+    control_hold(call);
+    store_ask(control_config(call)->store, &list->query);
+}
+
+/* First a look whether an operator added it before: putting it again would replace its numbers. One
+ * that exists because an agent of it connected may still be added. */
+struct business_add {
+    struct store_query query;
+    struct store_job job;
+    struct control_call *call;
+    struct store_business business;
+    struct str *phones;
+    bool exists;
+    struct errmsg msg;
+};
+
+static void business_add_free(void *state)
+{
+    struct business_add *add = state;
+
+    free(add->phones);
+    free(add);
+}
+
+static bool check_business(void *arg, const struct store_business *business)
+{
+    struct business_add *add = arg;
+
+    add->exists = business->id == add->business.id && business->source == STORE_SOURCE_CONTROL;
+    return !add->exists;
+}
+
+static enum err add_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct business_add *add = CONTAINER_OF(query, struct business_add, query);
+
+    return store_businesses(reader, check_business, add);
+}
+
+static enum err add_apply(struct store_job *job, struct store_tx *tx)
+{
+    struct business_add *add = CONTAINER_OF(job, struct business_add, job);
+
+    add->msg.text[0] = '\0';
+    return store_business_put(tx, &add->business, &add->msg);
+}
+
+static void add_done(struct store_job *job, enum err err)
+{
+    struct business_add *add = CONTAINER_OF(job, struct business_add, job);
+    struct control_call *call = add->call;
+    autobuf struct buf text = BUF_INIT;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err != OK) {
+        control_fail(call, err, add->msg.text[0] != '\0' ? "%s" : NULL, add->msg.text);
+        return;
+    }
+    render_business(&text, &add->business);
+    control_reply(call, buf_str(&text));
+}
+
+static void add_checked(struct store_query *query, enum err err)
+{
+    struct business_add *add = CONTAINER_OF(query, struct business_add, query);
+    struct control_call *call = add->call;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err != OK) {
+        control_fail(call, err, NULL);
+    } else if (add->exists) {
+        control_fail(call, ERR_EXISTS, "business %lld exists already", (long long)add->business.id);
+    } else if (!store_submit(control_config(call)->store, &add->job)) {
+        control_fail(call, ERR_BUSY, NULL);
+    } else {
+        control_hold(call);
+    }
+}
+
+static void read_phones(struct business_add *add, json_t *list)
+{
+    json_t *phone;
+    size_t i;
+
+    add->phones = xcalloc(json_array_size(list), sizeof(*add->phones));
+    json_array_foreach(list, i, phone)
+    {
+        add->phones[i] = json_str(phone);
+    }
+    add->business.phone_number_ids = add->phones;
+    add->business.phone_number_count = json_array_size(list);
+}
+
+void control_business_add(struct control_call *call)
+{
+    struct business_add *add = xnew(struct business_add);
+    struct str name = control_arg_str(call, "name");
+
+    add->query.fetch = add_fetch;
+    add->query.done = add_checked;
+    add->job.apply = add_apply;
+    add->job.done = add_done;
+    add->call = call;
+    add->business.id = control_arg_int(call, "business");
+    add->business.name = name.data != NULL ? name : STR("");
+    add->business.source = STORE_SOURCE_CONTROL;
+    read_phones(add, control_arg(call, "phoneNumberId"));
+    call->state = add;
+    call->release = business_add_free;
+    control_hold(call);
+    store_ask(control_config(call)->store, &add->query);
+}

@@ -1,0 +1,234 @@
+#include "siod/control/call.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "libshared/alloc.h"
+#include "libshared/json.h"
+#include "libshared/log.h"
+#include "siod/control/audit.h"
+#include "siod/control/peer.h"
+#include "siod/metrics/metrics.h"
+
+static void (*const handlers[CTL_COMMAND_COUNT])(struct control_call *call) = {
+#define HANDLER_DAEMON(id) [CTL_CMD_##id] = control_##id,
+#define HANDLER_BOTH(id)   [CTL_CMD_##id] = control_##id,
+#define HANDLER_LOCAL(id)
+#define CTL(id, grammar, access, where, help) HANDLER_##where(id)
+#include "libshared/ctl/commands.def"
+#undef CTL
+};
+
+const struct control_config *control_config(const struct control_call *call)
+{
+    return &call->control->config;
+}
+
+json_t *control_arg(const struct control_call *call, const char *key)
+{
+    return json_object_get(call->args, key);
+}
+
+int64_t control_arg_int(const struct control_call *call, const char *key)
+{
+    return json_integer_value(control_arg(call, key));
+}
+
+struct str control_arg_str(const struct control_call *call, const char *key)
+{
+    return json_str_at(call->args, key);
+}
+
+void control_produce_stop(struct control_call *call)
+{
+    if (call->slice != NULL) {
+        DL_DELETE2(call->control->producers, call, slice_prev, slice_next);
+        call->slice = NULL;
+    }
+}
+
+static void call_free(struct control_call *call)
+{
+    if (call->release != NULL) {
+        call->release(call->state);
+    }
+    json_decref(call->args);
+    free(call->id);
+    free(call);
+}
+
+static void call_detach(struct control_call *call)
+{
+    control_produce_stop(call);
+    DL_DELETE(call->peer->calls, call);
+    call->peer->call_count--;
+    call->peer = NULL;
+}
+
+static void call_end(struct control_call *call)
+{
+    struct control_peer *peer = call->peer;
+
+    if (peer != NULL) {
+        call_detach(call);
+        control_peer_advance(peer);
+    }
+    call_free(call);
+}
+
+void control_call_abandon(struct control_call *call)
+{
+    call_detach(call);
+    if (call->holds == 0) {
+        call_free(call);
+    }
+}
+
+void control_hold(struct control_call *call)
+{
+    call->holds++;
+}
+
+bool control_unhold(struct control_call *call)
+{
+    call->holds--;
+    if (call->peer == NULL && call->holds == 0) {
+        call_free(call);
+        return false;
+    }
+    return call->peer != NULL;
+}
+
+static void send_result(struct control_call *call, bool more, struct str result)
+{
+    autobuf struct buf line = BUF_INIT;
+
+    ctl_reply_encode(&line, str_of(call->id), more, result);
+    control_peer_send(call->peer, buf_str(&line));
+}
+
+void control_piece(struct control_call *call, struct str result)
+{
+    send_result(call, true, result);
+}
+
+void control_reply(struct control_call *call, struct str result)
+{
+    send_result(call, false, result);
+    call_end(call);
+}
+
+void control_fail(struct control_call *call, enum err err, const char *format, ...)
+{
+    autobuf struct buf line = BUF_INIT;
+    autobuf struct buf message = BUF_INIT;
+    va_list args;
+
+    if (format != NULL) {
+        va_start(args, format);
+        buf_vprintf(&message, format, args);
+        va_end(args);
+    } else {
+        buf_add_cstr(&message, err_text(err));
+    }
+    ctl_error_encode(&line, str_of(call->id), str_of(err_code(err)), buf_str(&message));
+    control_peer_send(call->peer, buf_str(&line));
+    call_end(call);
+}
+
+void control_produce(struct control_call *call, bool (*slice)(struct control_call *call))
+{
+    if (call->slice == NULL) {
+        DL_APPEND2(call->control->producers, call, slice_prev, slice_next);
+    }
+    call->slice = slice;
+    loop_wake(call->control->config.loop);
+}
+
+void control_produce_all(void *arg)
+{
+    struct control *control = arg;
+    struct control_call *call, *next;
+    bool more = false;
+
+    for (call = control->producers; call != NULL; call = next) {
+        bool (*slice)(struct control_call *) = call->slice;
+
+        next = call->slice_next;
+        if (conn_pending(call->peer->conn) >= PRODUCE_MAX) {
+            continue;
+        }
+        if (slice(call)) {
+            more = true;
+        }
+    }
+    if (more) {
+        loop_wake(control->config.loop);
+    }
+}
+
+size_t control_behind_max(const struct control *control)
+{
+    size_t limit = control->config.queue_bytes;
+
+    return limit > 0 ? MIN(limit / 4, (size_t)BEHIND_MAX) : BEHIND_MAX;
+}
+
+bool control_behind(const struct control_call *call)
+{
+    return conn_pending(call->peer->conn) > control_behind_max(call->control);
+}
+
+/* What has to be refused before a command runs. */
+static enum err admit(const struct control_peer *peer, const struct ctl_command *command,
+                      struct ctl_request *request, struct errmsg *msg)
+{
+    json_t *args;
+
+    if (command == NULL || command->where == CTL_LOCAL) {
+        return err_set(msg, ERR_UNKNOWN_COMMAND, "no command is called '%.60s'", request->cmd);
+    }
+    if (peer->access < command->access) {
+        log_warn(LOG_CONTROL, "command refused", "cmd=\"%s\" uid=%u pid=%d", request->cmd,
+                 (unsigned)peer->uid, (int)peer->pid);
+        return err_set(msg, ERR_FORBIDDEN, "'%s' needs %s access; uid %u has %s", request->cmd,
+                       ctl_access_name(command->access), (unsigned)peer->uid,
+                       ctl_access_name(peer->access));
+    }
+    args = ctl_args_accept(command, request->args, msg);
+    if (args == NULL) {
+        return ERR_INVALID;
+    }
+    json_decref(request->args);
+    request->args = args;
+    return OK;
+}
+
+void control_call_start(struct control_peer *peer, struct ctl_request *request)
+{
+    const struct ctl_command *command = ctl_command_find(str_of(request->cmd));
+    struct control_call *call = xnew(struct control_call);
+    struct errmsg msg = { "" };
+    enum err err = admit(peer, command, request, &msg);
+
+    metric_add(METRIC_CONTROL_COMMANDS, 1);
+    call->control = peer->control;
+    call->peer = peer;
+    call->command = command;
+    call->id = TAKE(request->id);
+    call->args = TAKE(request->args);
+    DL_APPEND(peer->calls, call);
+    peer->call_count++;
+    if (err != OK) {
+        control_fail(call, err, "%s", msg.text);
+        return;
+    }
+    if (command->access > CTL_READ) {
+        control_audit(peer->control, peer->uid, peer->pid, request->cmd, call->args);
+    }
+    handlers[command->id](call);
+}

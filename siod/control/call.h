@@ -1,0 +1,74 @@
+/* One request on the control socket, from its line to its last answer: what the command families
+ * (status.c, room.c, …) work with.
+ *
+ * A call ends with control_reply() or control_fail(), which free it. It also ends when its peer
+ * goes away: at once, or, while the call is held for a job that is under way, when that job comes
+ * back. */
+#pragma once
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "libshared/base.h"
+#include "libshared/buf.h"
+#include "libshared/ctl/command.h"
+#include "libshared/error.h"
+#include "libshared/str.h"
+#include "siod/control/server.h"
+
+struct control_peer;
+
+struct control_call {
+    struct control_call *next, *prev; /* of the peer */
+    struct control *control;
+    struct control_peer *peer; /* NULL when nobody waits for the answer any more */
+    const struct ctl_command *command;
+    json_t *args; /* as ctl_args_accept() returns them */
+    void *state;  /* the family's own */
+    void (*release)(void *state);
+
+    char *id; /* JSON text */
+    unsigned holds;
+    bool (*slice)(struct control_call *call);
+    struct control_call *slice_next, *slice_prev;
+    void (*on_drain)(struct control_call *call);
+};
+
+/* A row of commands.def without its function does not link. */
+#define CONTROL_DAEMON(id) void control_##id(struct control_call *call);
+#define CONTROL_BOTH(id)   void control_##id(struct control_call *call);
+#define CONTROL_LOCAL(id)
+#define CTL(id, grammar, access, where, help) CONTROL_##where(id)
+#include "libshared/ctl/commands.def"
+#undef CTL
+
+const struct control_config *control_config(const struct control_call *call);
+
+/* The result, JSON text; empty = none. */
+void control_reply(struct control_call *call, struct str result);
+/* A piece of the result; more follows. */
+void control_piece(struct control_call *call, struct str result);
+/* NULL format: the error's own sentence. */
+PRINTF(3, 4)
+void control_fail(struct control_call *call, enum err err, const char *format, ...);
+
+/* Around a job that is given away: hold before, unhold when it comes back. False: nobody waits any
+ * more; the call and its state are gone. */
+void control_hold(struct control_call *call);
+NODISCARD
+bool control_unhold(struct control_call *call);
+
+/* Call slice() once a round, whenever the peer has read most of what it was sent, until it returns
+ * false or ends the call (then it returns false too). */
+void control_produce(struct control_call *call, bool (*slice)(struct control_call *call));
+/* Before returning false from a slice without having ended the call. */
+void control_produce_stop(struct control_call *call);
+
+/* Has the peer fallen behind? A stream then leaves records out; on_drain says when all was read. */
+bool control_behind(const struct control_call *call);
+
+/* Args: 0 or NULL when not given. */
+int64_t control_arg_int(const struct control_call *call, const char *key);
+struct str control_arg_str(const struct control_call *call, const char *key);
+json_t *control_arg(const struct control_call *call, const char *key);

@@ -1,0 +1,153 @@
+/* `chat list` and `chat show`: read from the store, a page at a time. */
+#include "libshared/alloc.h"
+#include "siod/chat/message.h"
+#include "siod/control/call.h"
+#include "siod/store/store.h"
+
+enum { PAGE_ROWS = 250 };
+
+struct chat_list {
+    struct store_query query;
+    struct control_call *call;
+    struct store_chat_filter filter;
+    enum store_chat_state state;
+    struct buf page;
+    unsigned rows;
+};
+
+static void chat_list_free(void *state)
+{
+    struct chat_list *list = state;
+
+    buf_finish(&list->page);
+    free(list);
+}
+
+static bool add_chat(void *arg, const struct store_chat *chat)
+{
+    struct chat_list *list = arg;
+
+    if (list->rows++ > 0) {
+        buf_add_char(&list->page, ',');
+    }
+    chat_render(&list->page, chat);
+    list->filter.after_id = chat->id;
+    return true;
+}
+
+static enum err fetch_page(struct store_query *query, struct store_reader *reader)
+{
+    struct chat_list *list = CONTAINER_OF(query, struct chat_list, query);
+    enum err err;
+
+    list->rows = 0;
+    buf_clear(&list->page);
+    buf_add_char(&list->page, '[');
+    err = store_chats(reader, &list->filter, add_chat, list);
+    buf_add_char(&list->page, ']');
+    return err;
+}
+
+static bool next_page(struct control_call *call)
+{
+    struct chat_list *list = call->state;
+
+    control_produce_stop(call);
+    control_hold(call);
+    store_ask(control_config(call)->store, &list->query);
+    return false;
+}
+
+static void page_done(struct store_query *query, enum err err)
+{
+    struct chat_list *list = CONTAINER_OF(query, struct chat_list, query);
+    struct control_call *call = list->call;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err != OK) {
+        control_fail(call, err, NULL);
+    } else if (list->rows < PAGE_ROWS) {
+        control_reply(call, buf_str(&list->page));
+    } else {
+        control_piece(call, buf_str(&list->page));
+        control_produce(call, next_page);
+    }
+}
+
+void control_chat_list(struct control_call *call)
+{
+    struct chat_list *list = xnew(struct chat_list);
+
+    list->query.fetch = fetch_page;
+    list->query.done = page_done;
+    list->call = call;
+    list->filter.business_id = control_arg_int(call, "business");
+    list->filter.limit = PAGE_ROWS;
+    if (store_chat_state_parse(control_arg_str(call, "state"), &list->state)) {
+        list->filter.state = &list->state;
+    }
+    call->state = list;
+    call->release = chat_list_free;
+    (void)next_page(call);
+}
+
+struct chat_show {
+    struct store_query query;
+    struct control_call *call;
+    int64_t chat_id;
+    struct buf text;
+};
+
+static void chat_show_free(void *state)
+{
+    struct chat_show *show = state;
+
+    buf_finish(&show->text);
+    free(show);
+}
+
+static enum err fetch_chat(struct store_query *query, struct store_reader *reader)
+{
+    struct chat_show *show = CONTAINER_OF(query, struct chat_show, query);
+    struct store_chat chat;
+    enum err err = store_chat_get(reader, show->chat_id, &chat);
+
+    buf_clear(&show->text);
+    if (err == OK) {
+        chat_render(&show->text, &chat);
+    }
+    return err;
+}
+
+static void chat_done(struct store_query *query, enum err err)
+{
+    struct chat_show *show = CONTAINER_OF(query, struct chat_show, query);
+    struct control_call *call = show->call;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err == ERR_NOT_FOUND) {
+        control_fail(call, err, "no chat %lld", (long long)show->chat_id);
+    } else if (err != OK) {
+        control_fail(call, err, NULL);
+    } else {
+        control_reply(call, buf_str(&show->text));
+    }
+}
+
+void control_chat_show(struct control_call *call)
+{
+    struct chat_show *show = xnew(struct chat_show);
+
+    show->query.fetch = fetch_chat;
+    show->query.done = chat_done;
+    show->call = call;
+    show->chat_id = control_arg_int(call, "chat");
+    call->state = show;
+    call->release = chat_show_free;
+    control_hold(call);
+    store_ask(control_config(call)->store, &show->query);
+}

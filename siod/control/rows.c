@@ -1,0 +1,65 @@
+#include "siod/control/rows.h"
+
+#include <string.h>
+
+#include "siod/control/call.h"
+
+enum { PIECE_BYTES = 64 * 1024 };
+
+void control_rows_finish(struct control_rows *rows)
+{
+    buf_finish(&rows->text);
+    buf_finish(&rows->ends);
+}
+
+void control_rows_end_row(struct control_rows *rows)
+{
+    if (rows->text.len - rows->piece_start >= PIECE_BYTES) {
+        size_t end = rows->text.len;
+
+        buf_add(&rows->ends, &end, sizeof(end));
+        rows->piece_start = end;
+    } else {
+        buf_add_char(&rows->text, ',');
+    }
+}
+
+/* Where the piece that starts at rows->sent ends. */
+static size_t piece_end(struct control_rows *rows)
+{
+    size_t end;
+
+    if (rows->ends.len == 0) {
+        return rows->text.len;
+    }
+    memcpy(&end, rows->ends.data, sizeof(end));
+    buf_consume(&rows->ends, sizeof(end));
+    return end;
+}
+
+static bool send_slice(struct control_call *call)
+{
+    struct control_rows *rows = call->state;
+    autobuf struct buf piece = BUF_INIT;
+    size_t end = piece_end(rows), len = end - rows->sent;
+    bool last = end == rows->text.len;
+
+    buf_add_char(&piece, '[');
+    buf_add(&piece, rows->text.data + rows->sent, len);
+    if (len > 0 && piece.data[piece.len - 1] == ',') {
+        piece.len--;
+    }
+    buf_add_char(&piece, ']');
+    rows->sent = end;
+    if (last) {
+        control_reply(call, buf_str(&piece));
+        return false;
+    }
+    control_piece(call, buf_str(&piece));
+    return true;
+}
+
+void control_rows_send(struct control_call *call)
+{
+    control_produce(call, send_slice);
+}

@@ -1,0 +1,163 @@
+/* `webhook list`, and `webhook deliver`, of which sioctl makes `webhook replay`. */
+#include <openssl/evp.h>
+
+#include "libshared/alloc.h"
+#include "libshared/json.h"
+#include "siod/chat/message.h"
+#include "siod/control/call.h"
+#include "siod/control/rows.h"
+#include "siod/store/store.h"
+#include "siod/webhook/receive.h"
+
+enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 100000 };
+
+struct webhook_list {
+    struct control_rows rows;
+    struct store_query query;
+    struct control_call *call;
+    unsigned limit;
+};
+
+static void webhook_list_free(void *state)
+{
+    struct webhook_list *list = state;
+
+    control_rows_finish(&list->rows);
+    free(list);
+}
+
+static bool add_webhook(void *arg, const struct store_webhook *webhook)
+{
+    struct webhook_list *list = arg;
+    struct buf *out = &list->rows.text;
+
+    buf_add_cstr(out, "{\"webhookId\":");
+    buf_add_i64(out, webhook->id);
+    buf_add_cstr(out, ",\"receivedAt\":");
+    time_render(out, webhook->received_at_ms);
+    buf_add_cstr(out, ",\"state\":");
+    json_add_cstr(out, store_webhook_state_name(webhook->state));
+    buf_add_cstr(out, ",\"app\":");
+    json_add_string(out, webhook->app);
+    buf_add_cstr(out, ",\"counts\":");
+    buf_add_str(out, webhook->counts.len > 0 ? webhook->counts : STR("{}"));
+    buf_add_cstr(out, ",\"reason\":");
+    json_add_str_or_null(out, webhook->reason.len > 0 ? webhook->reason : STR_NONE);
+    buf_add_char(out, '}');
+    control_rows_end_row(&list->rows);
+    return true;
+}
+
+static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct webhook_list *list = CONTAINER_OF(query, struct webhook_list, query);
+
+    return store_webhooks(reader, list->limit, false, add_webhook, list);
+}
+
+static void list_done(struct store_query *query, enum err err)
+{
+    struct control_call *call = CONTAINER_OF(query, struct webhook_list, query)->call;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err != OK) {
+        control_fail(call, err, NULL);
+    } else {
+        control_rows_send(call);
+    }
+}
+
+void control_webhook_list(struct control_call *call)
+{
+    struct webhook_list *list;
+    int64_t limit = control_arg_int(call, "limit");
+
+    if (limit > LIMIT_MAX) {
+        control_fail(call, ERR_TOO_LARGE, "--limit: at most %d", LIMIT_MAX);
+        return;
+    }
+    list = xnew(struct webhook_list);
+    list->query.fetch = list_fetch;
+    list->query.done = list_done;
+    list->call = call;
+    list->limit = limit > 0 ? (unsigned)limit : LIMIT_DEFAULT;
+    call->state = list;
+    call->release = webhook_list_free;
+    control_hold(call);
+    store_ask(control_config(call)->store, &list->query);
+}
+
+static void render_result(struct buf *out, enum err err, const struct webhook_result *result)
+{
+    buf_printf(out, "{\"status\":%u,\"webhookId\":", err_http_status(err));
+    if (result->webhook_id > 0) {
+        buf_add_i64(out, result->webhook_id);
+    } else {
+        buf_add_cstr(out, "null");
+    }
+    buf_add_cstr(out, ",\"counts\":");
+    wa_counts_render(out, &result->counts);
+    buf_add_cstr(out, ",\"reason\":");
+    if (result->reasons.len > 0) {
+        json_add_string(out, result->reasons);
+    } else {
+        json_add_cstr(out, err != OK ? err_text(err) : NULL);
+    }
+    buf_add_char(out, '}');
+}
+
+static void delivered(void *arg, enum err err, const struct webhook_result *result)
+{
+    struct control_call *call = arg;
+    autobuf struct buf text = BUF_INIT;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    render_result(&text, err, result);
+    control_reply(call, buf_str(&text));
+}
+
+/* With padding and nothing else; false if it is not. */
+static bool base64_decode(struct str text, struct buf *out)
+{
+    size_t padding = 0;
+    int len;
+
+    while (padding < 2 && padding < text.len && text.data[text.len - 1 - padding] == '=') {
+        padding++;
+    }
+    if (text.len % 4 != 0) {
+        return false;
+    }
+    len = EVP_DecodeBlock((unsigned char *)buf_reserve(out, text.len / 4 * 3 + 1),
+                          (const unsigned char *)text.data, (int)text.len);
+    if (len < (int)padding) {
+        return false;
+    }
+    out->len = (size_t)len - padding;
+    return true;
+}
+
+void control_webhook_deliver(struct control_call *call)
+{
+    struct str body = control_arg_str(call, "body");
+    struct str encoded = control_arg_str(call, "bodyB64");
+    autobuf struct buf decoded = BUF_INIT;
+
+    if ((body.data == NULL) == (encoded.data == NULL)) {
+        control_fail(call, ERR_INVALID, "give body or bodyB64");
+        return;
+    }
+    if (encoded.data != NULL) {
+        if (!base64_decode(encoded, &decoded)) {
+            control_fail(call, ERR_INVALID, "bodyB64: not base64");
+            return;
+        }
+        body = buf_str(&decoded);
+    }
+    control_hold(call);
+    webhook_deliver(control_config(call)->webhook, "control", body, delivered, call);
+}
