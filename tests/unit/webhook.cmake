@@ -1,1 +1,2 @@
 unit_test(payload payload)
+unit_test(message chat)

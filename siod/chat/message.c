@@ -1,0 +1,179 @@
+#include "siod/chat/message.h"
+
+#include "libshared/clock.h"
+#include "libshared/json.h"
+
+/* `key` with its punctuation: add_int(out, ",\"id\":", 7). */
+static void add_int(struct buf *out, const char *key, int64_t value)
+{
+    buf_add_cstr(out, key);
+    buf_add_i64(out, value);
+}
+
+static void add_id_or_null(struct buf *out, const char *key, int64_t id)
+{
+    if (id != 0) {
+        add_int(out, key, id);
+        return;
+    }
+    buf_add_cstr(out, key);
+    buf_add_cstr(out, "null");
+}
+
+static void add_str(struct buf *out, const char *key, struct str value)
+{
+    buf_add_cstr(out, key);
+    json_add_str_or_null(out, value);
+}
+
+static void add_name(struct buf *out, const char *key, const char *name)
+{
+    buf_add_cstr(out, key);
+    buf_add_char(out, '"');
+    buf_add_cstr(out, name);
+    buf_add_char(out, '"');
+}
+
+void time_render(struct buf *out, int64_t at_ms)
+{
+    char text[CLOCK_ISO_SIZE];
+
+    if (at_ms == 0) {
+        buf_add_cstr(out, "null");
+        return;
+    }
+    clock_iso(at_ms, text);
+    buf_add_char(out, '"');
+    buf_add(out, text, CLOCK_ISO_SIZE - 1);
+    buf_add_char(out, '"');
+}
+
+static void add_time(struct buf *out, const char *key, int64_t at_ms)
+{
+    buf_add_cstr(out, key);
+    time_render(out, at_ms);
+}
+
+/* ---- contact */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static struct str trim(struct str text)
+{
+    while (text.len > 0 && is_blank(text.data[0])) {
+        text = str_skip(text, 1);
+    }
+    while (text.len > 0 && is_blank(text.data[text.len - 1])) {
+        text.len--;
+    }
+    return text;
+}
+
+static struct str first_word(struct str text)
+{
+    size_t len = 0;
+
+    while (len < text.len && !is_blank(text.data[len])) {
+        len++;
+    }
+    return (struct str) { text.data, len };
+}
+
+/* How to address somebody whose name is not known. */
+static struct str nameless(const struct store_contact *contact)
+{
+    return contact->phone.len > 0   ? contact->phone
+           : contact->wa_id.len > 0 ? contact->wa_id
+                                    : contact->user_id;
+}
+
+void contact_render(struct buf *out, const struct store_contact *contact)
+{
+    struct str name = trim(contact->name);
+    struct str first = first_word(name);
+    struct str last = name.len > 0 ? trim(str_skip(name, first.len)) : STR("");
+
+    add_int(out, "{\"id\":", contact->id);
+    buf_add_cstr(out, ",\"first_name\":");
+    json_add_string(out, name.len > 0 ? first : nameless(contact));
+    buf_add_cstr(out, ",\"last_name\":");
+    json_add_string(out, last);
+    add_str(out, ",\"name\":", name.len > 0 ? contact->name : STR_NONE);
+    add_str(out, ",\"phone\":", contact->phone);
+    add_str(out, ",\"waId\":", contact->wa_id);
+    add_str(out, ",\"userId\":", contact->user_id);
+    buf_add_char(out, '}');
+}
+
+/* ---- message */
+
+static void add_context(struct buf *out, struct str wamid)
+{
+    if (wamid.len > 0) {
+        add_str(out, ",\"context\":{\"wamid\":", wamid);
+        buf_add_char(out, '}');
+    }
+}
+
+static void add_sender(struct buf *out, int64_t user_id)
+{
+    if (user_id != 0) {
+        add_int(out, ",\"sender\":{\"userId\":", user_id);
+        buf_add_char(out, '}');
+    }
+}
+
+/* JSON text that is embedded as it is. */
+static void add_json(struct buf *out, const char *key, struct str json)
+{
+    if (json.len > 0) {
+        buf_add_cstr(out, key);
+        buf_add_str(out, json);
+    }
+}
+
+void message_render(struct buf *out, const struct store_message *message,
+                    const struct store_contact *contact)
+{
+    add_int(out, "{\"id\":", message->id);
+    add_int(out, ",\"chatId\":", message->chat_id);
+    add_int(out, ",\"businessId\":", message->business_id);
+    add_str(out, ",\"wamid\":", message->wamid);
+    add_name(out, ",\"direction\":", store_direction_name(message->direction));
+    add_str(out, ",\"type\":", message->type);
+    add_str(out, ",\"text\":", message->text);
+    add_context(out, message->context_wamid);
+    add_name(out, ",\"status\":", store_status_name(message->status));
+    add_json(out, ",\"error\":", message->error);
+    buf_add_cstr(out, ",\"contact\":");
+    contact_render(out, contact);
+    add_sender(out, message->sender_user_id);
+    add_time(out, ",\"whatsappTimestamp\":", message->wa_timestamp_s * 1000);
+    add_time(out, ",\"createdAt\":", message->created_at_ms);
+    if (!str_eq(message->type, STR("text"))) {
+        add_json(out, ",\"raw\":", message->raw);
+    }
+    buf_add_char(out, '}');
+}
+
+/* ---- chat */
+
+void chat_render(struct buf *out, const struct store_chat *chat)
+{
+    add_int(out, "{\"chatId\":", chat->id);
+    add_int(out, ",\"businessId\":", chat->business_id);
+    add_str(out, ",\"phoneNumberId\":", chat->phone_number_id);
+    add_str(out, ",\"groupId\":", chat->group_id);
+    add_name(out, ",\"state\":", store_chat_state_name(chat->state));
+    add_id_or_null(out, ",\"agentId\":", chat->agent_id);
+    buf_add_cstr(out, ",\"contact\":");
+    contact_render(out, &chat->contact);
+    add_id_or_null(out, ",\"lastMessageId\":", chat->last_message_id);
+    add_time(out, ",\"lastMessageAt\":", chat->last_message_at_ms);
+    add_time(out, ",\"windowExpiresAt\":", chat->window_expires_at_ms);
+    add_time(out, ",\"createdAt\":", chat->created_at_ms);
+    buf_add_char(out, '}');
+}
