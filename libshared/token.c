@@ -1,0 +1,333 @@
+/* Verification in this order: the form and the header, by us, so that libjwt only ever sees the
+ * pinned algorithm (it would take it from the token, and accept an HMAC made with an RSA public
+ * key); the signature, by libjwt; the claims, by us (its integers read 1.9e9 as 0). Tokens that
+ * passed are remembered by their SHA-256, because libjwt parses the PEM at each call; their times
+ * are checked at each hit again. */
+#include "libshared/token.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jwt.h>
+#include <openssl/err.h>
+#include <openssl/sha.h>
+
+#include "libshared/alloc.h"
+#include "libshared/json.h"
+#include "libshared/map.h"
+#include "libshared/token_key.h"
+#include "libshared/token_part.h"
+
+static const struct {
+    const char *name;
+    jwt_alg_t alg;
+} algorithms[] = {
+    [TOKEN_HS256] = { "HS256", JWT_ALG_HS256 },
+    [TOKEN_RS256] = { "RS256", JWT_ALG_RS256 },
+    [TOKEN_ES256] = { "ES256", JWT_ALG_ES256 },
+};
+static const char *const roles[] = {
+    [TOKEN_ROLE_AGENT] = "agent",
+    [TOKEN_ROLE_SUPERVISOR] = "supervisor",
+    [TOKEN_ROLE_SERVICE] = "service",
+};
+
+/* A verified token. uthash keeps the order of insertion: the first entry is the one that was not
+ * asked for the longest. */
+struct cached {
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    struct token_claims claims;
+    int64_t not_before_s;
+    UT_hash_handle hh;
+};
+
+struct token_verifier {
+    enum token_algorithm algorithm;
+    struct token_key *keys;
+    size_t key_count;
+    char *issuer, *audience;
+    struct token_rules rules;
+    unsigned cache_entries;
+    struct cached *cache;
+    struct token_stats stats;
+};
+
+bool token_algorithm_parse(const char *name, enum token_algorithm *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(algorithms); i++) {
+        if (strcmp(algorithms[i].name, name) == 0) {
+            *ret = (enum token_algorithm)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *token_algorithm_name(enum token_algorithm algorithm)
+{
+    return algorithms[algorithm].name;
+}
+
+bool token_role_parse(struct str name, enum token_role *ret)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(roles); i++) {
+        if (str_eq(name, str_of(roles[i]))) {
+            *ret = (enum token_role)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *token_role_name(enum token_role role)
+{
+    return roles[role];
+}
+
+static char *copy_unless_empty(const char *text)
+{
+    return text != NULL && *text != '\0' ? xstrdup(text) : NULL;
+}
+
+enum err token_verifier_new(const struct token_config *config, struct token_verifier **ret,
+                            struct errmsg *msg)
+{
+    struct token_verifier *verifier = xnew(struct token_verifier);
+
+    verifier->algorithm = config->algorithm;
+    verifier->issuer = copy_unless_empty(config->issuer);
+    verifier->audience = copy_unless_empty(config->audience);
+    verifier->rules = (struct token_rules) { verifier->issuer, verifier->audience, config->leeway_s,
+                                             config->require_exp };
+    verifier->cache_entries = config->cache_entries;
+    for (const char *const *file = config->key_files; file != NULL && *file != NULL; file++) {
+        struct token_key key;
+        enum err err = token_key_read(*file, config->algorithm, &key, msg);
+
+        if (err != OK) {
+            token_verifier_free(verifier);
+            return err;
+        }
+        verifier->keys =
+            xrealloc(verifier->keys, (verifier->key_count + 1) * sizeof *verifier->keys);
+        verifier->keys[verifier->key_count++] = key;
+    }
+    *ret = verifier;
+    return OK;
+}
+
+static void forget(struct token_verifier *verifier, struct cached *cached)
+{
+    HASH_DEL(verifier->cache, cached);
+    free(cached);
+}
+
+void token_verifier_free(struct token_verifier *verifier)
+{
+    if (verifier == NULL) {
+        return;
+    }
+    while (verifier->cache != NULL) {
+        forget(verifier, verifier->cache);
+    }
+    for (size_t i = 0; i < verifier->key_count; i++) {
+        token_key_finish(&verifier->keys[i]);
+    }
+    free(verifier->keys);
+    free(verifier->issuer);
+    free(verifier->audience);
+    free(verifier);
+}
+
+static bool signed_with(const struct token_verifier *verifier, const char *token,
+                        const struct token_key *key)
+{
+    jwt_t *jwt = NULL;
+    bool good = jwt_decode(&jwt, token, (const unsigned char *)key->verify.data,
+                           (int)key->verify.len) == 0 &&
+                jwt_get_alg(jwt) == algorithms[verifier->algorithm].alg;
+
+    jwt_free(jwt);
+    ERR_clear_error(); /* a rest would be taken for a TLS connection's error later */
+    return good;
+}
+
+/* Why a signature was not accepted. libjwt parses the payload, too, with jansson's own strictness.
+ */
+static const char *why_refused(bool known_key, struct str claims)
+{
+    autojson json_t *plain = json_loadb(claims.data, claims.len, 0, NULL);
+
+    if (!known_key) {
+        return "there is no key for this token";
+    }
+    return plain != NULL ? "the signature does not match"
+                         : "the payload has a NUL, a lone surrogate or too large a number";
+}
+
+static enum err check_signature(const struct token_verifier *verifier, struct str token,
+                                struct str kid, struct str claims, struct errmsg *msg)
+{
+    autofree char *text = xstrndup(token.data, token.len);
+    bool known = false;
+
+    for (size_t i = 0; i < verifier->key_count; i++) {
+        const struct token_key *key = &verifier->keys[i];
+
+        if (kid.len > 0 && !str_eq(kid, str_of(key->kid))) {
+            continue;
+        }
+        known = true;
+        if (signed_with(verifier, text, key)) {
+            return OK;
+        }
+    }
+    return err_set(msg, ERR_TOKEN_INVALID, "%s", why_refused(known, claims));
+}
+
+static void remember(struct token_verifier *verifier, const unsigned char *digest,
+                     const struct token_claims *claims, int64_t not_before_s)
+{
+    struct cached *cached;
+
+    if (verifier->cache_entries == 0) {
+        return;
+    }
+    if (HASH_COUNT(verifier->cache) >= verifier->cache_entries) {
+        forget(verifier, verifier->cache);
+    }
+    cached = xnew(struct cached);
+    memcpy(cached->digest, digest, sizeof cached->digest);
+    cached->claims = *claims;
+    cached->not_before_s = not_before_s;
+    HASH_ADD(hh, verifier->cache, digest, sizeof cached->digest, cached);
+}
+
+/* Moves the entry to the end of the order. */
+static void touch(struct token_verifier *verifier, struct cached *cached)
+{
+    if (cached->hh.next != NULL) {
+        HASH_DEL(verifier->cache, cached);
+        HASH_ADD(hh, verifier->cache, digest, sizeof cached->digest, cached);
+    }
+}
+
+static enum err verify_anew(struct token_verifier *verifier, struct str token, int64_t now_s,
+                            struct token_claims *ret_claims, int64_t *ret_not_before_s,
+                            struct errmsg *msg)
+{
+    autobuf struct buf header = BUF_INIT;
+    autobuf struct buf claims = BUF_INIT;
+    autobuf struct buf kid = BUF_INIT;
+    enum err err = token_decode(token, &header, &claims, msg);
+
+    if (err == OK) {
+        err = token_check_header(buf_str(&header), verifier->algorithm, &kid, msg);
+    }
+    if (err == OK) {
+        err = check_signature(verifier, token, buf_str(&kid), buf_str(&claims), msg);
+    }
+    if (err == OK) {
+        err = token_check_claims(buf_str(&claims), &verifier->rules, now_s, ret_claims,
+                                 ret_not_before_s, msg);
+    }
+    return err;
+}
+
+static enum err verify(struct token_verifier *verifier, struct str token, int64_t now_s,
+                       struct token_claims *ret_claims, struct errmsg *msg)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    struct cached *cached;
+    int64_t not_before_s;
+    enum err err;
+
+    if (token.len == 0 || token.len > TOKEN_MAX) {
+        return token_decode(token, NULL, NULL, msg); /* says which; not worth hashing */
+    }
+    SHA256((const unsigned char *)token.data, token.len, digest);
+    HASH_FIND(hh, verifier->cache, digest, sizeof digest, cached);
+    if (cached != NULL) {
+        err = token_check_times(cached->claims.expires_s, cached->not_before_s,
+                                verifier->rules.leeway_s, now_s, msg);
+        if (err != OK) {
+            forget(verifier, cached);
+            return err;
+        }
+        touch(verifier, cached);
+        verifier->stats.cached++;
+        *ret_claims = cached->claims;
+        return OK;
+    }
+    err = verify_anew(verifier, token, now_s, ret_claims, &not_before_s, msg);
+    if (err == OK) {
+        verifier->stats.verified++;
+        remember(verifier, digest, ret_claims, not_before_s);
+    }
+    return err;
+}
+
+enum err token_verify(struct token_verifier *verifier, struct str token, int64_t now_s,
+                      struct token_claims *ret_claims, struct errmsg *msg)
+{
+    enum err err = verify(verifier, token, now_s, ret_claims, msg);
+
+    verifier->stats.failed += err != OK;
+    return err;
+}
+
+void token_verifier_stats(const struct token_verifier *verifier, struct token_stats *ret_stats)
+{
+    *ret_stats = verifier->stats;
+    ret_stats->entries = HASH_COUNT(verifier->cache);
+}
+
+static enum err sign(const struct token_key *key, enum token_algorithm algorithm,
+                     const char *claims, char **ret_token, struct errmsg *msg)
+{
+    jwt_t *jwt = NULL;
+    char *token = NULL;
+    enum err err = OK;
+
+    if (jwt_new(&jwt) != 0 ||
+        jwt_set_alg(jwt, algorithms[algorithm].alg, (const unsigned char *)key->sign.data,
+                    (int)key->sign.len) != 0 ||
+        jwt_add_grants_json(jwt, claims) != 0 || (token = jwt_encode_str(jwt)) == NULL) {
+        err = err_set(msg, ERR_INVALID, "signing failed: %s", strerror(errno));
+    } else {
+        *ret_token = xstrdup(token);
+    }
+    free(token);
+    jwt_free(jwt);
+    ERR_clear_error();
+    return err;
+}
+
+enum err token_mint(const struct token_config *config, struct str claims_json, char **ret_token,
+                    struct errmsg *msg)
+{
+    static const struct json_limits limits = { 16, 256 };
+    autobuf struct buf text = BUF_INIT;
+    autojson json_t *claims = json_read(claims_json, &limits, msg);
+    struct token_key key;
+    enum err err;
+
+    if (!json_is_object(claims)) {
+        return claims == NULL ? ERR_SYNTAX
+                              : err_set(msg, ERR_INVALID, "the claims are no JSON object");
+    }
+    if (config->key_files == NULL || config->key_files[0] == NULL) {
+        return err_set(msg, ERR_INVALID, "there is no key file");
+    }
+    err = token_key_read(config->key_files[0], config->algorithm, &key, msg);
+    if (err != OK) {
+        return err;
+    }
+    json_add_tree(&text, claims);
+    err = key.sign.len == 0 ? err_set(msg, ERR_INVALID, "%s: a private key is needed to sign",
+                                      config->key_files[0])
+                            : sign(&key, config->algorithm, text.data, ret_token, msg);
+    token_key_finish(&key);
+    return err;
+}

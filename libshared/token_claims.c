@@ -1,0 +1,216 @@
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libshared/id.h"
+#include "libshared/json.h"
+#include "libshared/token_part.h"
+#include "libshared/utf8.h"
+
+static const struct json_limits json_limits = { 16, 256 };
+
+PRINTF(2, 3) static enum err invalid(struct errmsg *msg, const char *format, ...)
+{
+    va_list args;
+
+    if (msg != NULL) {
+        va_start(args, format);
+        vsnprintf(msg->text, sizeof msg->text, format, args);
+        va_end(args);
+    }
+    return ERR_CLAIMS_INVALID;
+}
+
+/* A NumericDate (RFC 7519 §2): any JSON number, 1.9e9 too. Absent leaves *ret as it is. */
+static enum err read_date(json_t *claims, const char *name, int64_t *ret, struct errmsg *msg)
+{
+    const double far = (double)ID_MAX; /* so that sums cannot overflow */
+    json_t *value = json_object_get(claims, name);
+    double number;
+
+    if (value == NULL) {
+        return OK;
+    }
+    if (!json_is_number(value)) {
+        return invalid(msg, "%s is no number", name);
+    }
+    number = json_number_value(value);
+    *ret = (int64_t)(number > far ? far : number < -far ? -far : number);
+    return OK;
+}
+
+enum err token_check_times(int64_t expires_s, int64_t not_before_s, int64_t leeway_s, int64_t now_s,
+                           struct errmsg *msg)
+{
+    if (expires_s != INT64_MAX && now_s >= expires_s + leeway_s) {
+        return err_set(msg, ERR_TOKEN_EXPIRED, "the token expired %" PRId64 " s ago",
+                       now_s - expires_s);
+    }
+    if (not_before_s != INT64_MIN && now_s < not_before_s - leeway_s) {
+        return err_set(msg, ERR_TOKEN_NOT_YET_VALID, "the token is valid in %" PRId64 " s",
+                       not_before_s - now_s);
+    }
+    return OK;
+}
+
+static enum err check_dates(json_t *claims, const struct token_rules *rules, int64_t now_s,
+                            struct token_claims *ret_claims, int64_t *ret_not_before_s,
+                            struct errmsg *msg)
+{
+    int64_t expires = INT64_MAX, not_before = INT64_MIN, issued = INT64_MIN;
+    enum err err = read_date(claims, "exp", &expires, msg);
+
+    if (err == OK) {
+        err = read_date(claims, "nbf", &not_before, msg);
+    }
+    if (err == OK) {
+        err = read_date(claims, "iat", &issued, msg);
+    }
+    if (err != OK) {
+        return err;
+    }
+    if (expires == INT64_MAX && rules->require_exp) {
+        return invalid(msg, "exp is missing");
+    }
+    ret_claims->expires_s = expires;
+    ret_claims->issued_s = issued != INT64_MIN ? issued : 0;
+    *ret_not_before_s = MAX(not_before, issued);
+    return token_check_times(expires, *ret_not_before_s, rules->leeway_s, now_s, msg);
+}
+
+static bool audience_has(const json_t *aud, struct str wanted)
+{
+    size_t size = json_array_size(aud);
+
+    if (json_is_string(aud)) {
+        return str_eq(json_str(aud), wanted);
+    }
+    for (size_t i = 0; i < size; i++) {
+        const json_t *member = json_array_get(aud, i);
+
+        if (json_is_string(member) && str_eq(json_str(member), wanted)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err check_parties(json_t *claims, const struct token_rules *rules, struct errmsg *msg)
+{
+    const json_t *issuer = json_object_get(claims, "iss");
+
+    if (rules->issuer != NULL &&
+        (!json_is_string(issuer) || !str_eq(json_str(issuer), str_of(rules->issuer)))) {
+        return invalid(msg, "iss is not the expected issuer");
+    }
+    if (rules->audience != NULL &&
+        !audience_has(json_object_get(claims, "aud"), str_of(rules->audience))) {
+        return invalid(msg, "aud does not have the expected audience");
+    }
+    return OK;
+}
+
+/* An optional text; null counts as absent. */
+static enum err read_text(json_t *claims, const char *name, struct str *ret, struct errmsg *msg)
+{
+    json_t *value = json_object_get(claims, name);
+
+    *ret = STR_NONE;
+    if (value == NULL || json_is_null(value)) {
+        return OK;
+    }
+    *ret = json_str(value);
+    if (ret->data == NULL || memchr(ret->data, '\0', ret->len) != NULL) {
+        return invalid(msg, "%s is no text", name);
+    }
+    return OK;
+}
+
+static enum err read_role(json_t *claims, struct token_claims *ret_claims, struct errmsg *msg)
+{
+    struct str role;
+    enum err err = read_text(claims, "role", &role, msg);
+
+    if (err == OK && role.data != NULL && !token_role_parse(role, &ret_claims->role)) {
+        err = invalid(msg, "the role is unknown");
+    }
+    return err;
+}
+
+/* A name is for people: a long one is cut between characters. */
+static enum err read_name(json_t *claims, struct token_claims *ret_claims, struct errmsg *msg)
+{
+    struct str name;
+    size_t len = 0;
+    enum err err = read_text(claims, "name", &name, msg);
+
+    while (err == OK && len < name.len) {
+        size_t step = utf8_sequence(str_skip(name, len));
+
+        if (step == 0 || len + step > TOKEN_NAME_MAX) {
+            break;
+        }
+        len += step;
+    }
+    if (len > 0) {
+        memcpy(ret_claims->name, name.data, len);
+    }
+    return err;
+}
+
+/* A jti is for revocation: a cut one could not be found again. */
+static enum err read_jti(json_t *claims, struct token_claims *ret_claims, struct errmsg *msg)
+{
+    struct str jti;
+    enum err err = read_text(claims, "jti", &jti, msg);
+
+    if (err == OK && jti.len > TOKEN_JTI_MAX) {
+        err = invalid(msg, "jti is longer than %d bytes", TOKEN_JTI_MAX);
+    }
+    if (err == OK && jti.len > 0) {
+        memcpy(ret_claims->jti, jti.data, jti.len);
+    }
+    return err;
+}
+
+static enum err read_identity(json_t *claims, struct token_claims *ret_claims, struct errmsg *msg)
+{
+    enum err err;
+
+    if (!json_id(json_object_get(claims, "userId"), &ret_claims->user_id)) {
+        return invalid(msg, "userId is no positive integer");
+    }
+    if (!json_id(json_object_get(claims, "businessId"), &ret_claims->business_id)) {
+        return invalid(msg, "businessId is no positive integer");
+    }
+    err = read_role(claims, ret_claims, msg);
+    if (err == OK) {
+        err = read_name(claims, ret_claims, msg);
+    }
+    return err == OK ? read_jti(claims, ret_claims, msg) : err;
+}
+
+enum err token_check_claims(struct str json, const struct token_rules *rules, int64_t now_s,
+                            struct token_claims *ret_claims, int64_t *ret_not_before_s,
+                            struct errmsg *msg)
+{
+    autojson json_t *claims = json_read(json, &json_limits, NULL);
+    struct token_claims found = { .role = TOKEN_ROLE_AGENT };
+    enum err err;
+
+    if (!json_is_object(claims)) {
+        return err_set(msg, ERR_TOKEN_INVALID, "the payload is no JSON object");
+    }
+    err = check_dates(claims, rules, now_s, &found, ret_not_before_s, msg);
+    if (err == OK) {
+        err = check_parties(claims, rules, msg);
+    }
+    if (err == OK) {
+        err = read_identity(claims, &found, msg);
+    }
+    if (err == OK) {
+        *ret_claims = found;
+    }
+    return err;
+}
