@@ -61,7 +61,12 @@ struct http_route {
 /* Returns owned. Routes are borrowed and may be appended only before the first request. */
 NODISCARD
 struct http_server *http_server_new(struct loop *loop, const struct http_limits *limits);
+/* After transport_free(), or when no connection of its is left. */
 void http_server_free(struct http_server *server);
+/* For listen_options.refuse: a plain 503. */
+#define HTTP_REFUSE_BUSY                                                                           \
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nContent-Length: 0\r\n"                  \
+    "Connection: close\r\n\r\n"
 void http_server_route(struct http_server *server, const struct http_route *route);
 /* CIDR list ("10.0.0.0/8", "::1") of proxies whose X-Forwarded-For is believed (the right-most
  * address that is not itself trusted); Unix peers count as trusted when the list holds "unix". */

@@ -1,0 +1,427 @@
+/* A message that lies whole in one read is unmasked into a buffer that all connections share and
+ * delivered from there. One that does not is unmasked into its connection's own buffer, which
+ * exists only until the message is complete.
+ *
+ * When the peer ends it (close frame, broken rules), the user is told at once and the struct stays
+ * until the transport has let go of the connection. */
+#include "siod/net/websocket.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+
+#include "libshared/alloc.h"
+#include "libshared/buf.h"
+#include "libshared/log.h"
+#include "libshared/wire/ws_frame.h"
+#include "siod/net/http.h"
+#include "siod/net/loop.h"
+#include "siod/net/transport.h"
+
+enum {
+    SCRATCH_SIZE = 65536, /* what the transport brings at most at once */
+    KEY_LEN = 24,         /* 16 bytes in base64 */
+    PROTOCOL_MAX = 256,
+    FRAGMENTS_FREE = 4096, /* frames of a message beyond one for each of its bytes */
+    PONGS_MAX = 65536,     /* bytes of output behind which pings go unanswered */
+};
+
+/* Bytes that came with the upgrade request, on their way through the loop. */
+struct early {
+    struct loop_call call;
+    struct ws *ws; /* NULL when that is gone */
+    struct buf bytes;
+};
+
+struct control {
+    size_t len;
+    char bytes[WS_CONTROL_MAX];
+};
+
+struct ws {
+    struct conn *conn;
+    const struct ws_ops *ops;
+    void *user;
+    struct early *early;
+    struct control *control; /* payload of an incomplete control frame */
+    struct buf message;      /* of an incomplete message */
+    struct ws_decoder decoder;
+    uint32_t fragments; /* of the present message */
+    uint8_t end;
+    bool ended; /* input is ignored, `end` is set */
+    bool told;  /* on_close was called */
+};
+
+static char scratch[SCRATCH_SIZE];
+
+static void tell(struct ws *ws)
+{
+    if (!ws->told) {
+        ws->told = true;
+        ws->ops->on_close(ws, (enum ws_end)ws->end);
+    }
+}
+
+static void send_close(struct ws *ws, unsigned code)
+{
+    char payload[2] = { (char)(code >> 8), (char)code };
+    struct frame *frame =
+        frame_control(WS_OP_CLOSE, (struct str) { payload, code != WS_CODE_NONE ? 2 : 0 });
+
+    conn_send(ws->conn, frame);
+    frame_unref(frame);
+    conn_close(ws->conn);
+}
+
+/* Only from input: the user is told before this returns. */
+static void finish(struct ws *ws, enum ws_end end, unsigned code)
+{
+    if (ws->ended) {
+        return;
+    }
+    ws->ended = true;
+    ws->end = (uint8_t)end;
+    buf_finish(&ws->message);
+    send_close(ws, code);
+    tell(ws);
+}
+
+static void fail(struct ws *ws, enum ws_code code)
+{
+    log_info(LOG_NET, "websocket refused input", "peer=%s code=%d", conn_peer(ws->conn), code);
+    finish(ws, code == WS_CODE_TOO_BIG ? WS_END_TOO_BIG : WS_END_PROTOCOL, code);
+}
+
+static void on_control(struct ws *ws, struct str payload)
+{
+    unsigned peer_code = WS_CODE_NONE;
+    enum ws_code code;
+    struct frame *frame;
+
+    if (ws->decoder.opcode == WS_OP_PING) {
+        if (conn_pending(ws->conn) < PONGS_MAX) {
+            frame = frame_control(WS_OP_PONG, payload);
+            conn_send(ws->conn, frame);
+            frame_unref(frame);
+        }
+    } else if (ws->decoder.opcode == WS_OP_CLOSE) {
+        code = ws_close_parse(payload, &peer_code);
+        if (code != WS_CODE_NORMAL) {
+            fail(ws, code);
+        } else {
+            finish(ws, WS_END_CLOSED, peer_code);
+        }
+    }
+}
+
+static size_t control_input(struct ws *ws, struct str bytes)
+{
+    char whole[WS_CONTROL_MAX];
+    ptrdiff_t len;
+
+    if (ws->control == NULL && bytes.len >= ws->decoder.left) {
+        len = ws_decoder_payload(&ws->decoder, bytes, whole);
+        on_control(ws, (struct str) { whole, (size_t)len });
+        return (size_t)len;
+    }
+    if (ws->control == NULL) {
+        ws->control = xnew(struct control);
+    }
+    len = ws_decoder_payload(&ws->decoder, bytes, ws->control->bytes + ws->control->len);
+    ws->control->len += (size_t)len;
+    if (ws_decoder_frame_done(&ws->decoder)) {
+        struct control *control = TAKE(ws->control);
+
+        on_control(ws, (struct str) { control->bytes, control->len });
+        free(control);
+    }
+    return (size_t)len;
+}
+
+static void deliver(struct ws *ws, struct str payload)
+{
+    ws->fragments = 0;
+    ws->ops->on_message(ws, ws->decoder.opcode == WS_OP_BINARY, payload);
+}
+
+/* Appends to the message that is being assembled. */
+static size_t partial_input(struct ws *ws, struct str bytes)
+{
+    size_t most = bytes.len < ws->decoder.left ? bytes.len : (size_t)ws->decoder.left;
+    char *to = buf_reserve(&ws->message, most);
+    ptrdiff_t len = ws_decoder_payload(&ws->decoder, bytes, to);
+
+    if (len < 0) {
+        fail(ws, WS_CODE_INVALID_DATA);
+        return bytes.len;
+    }
+    ws->message.len += (size_t)len;
+    if (ws_decoder_frame_done(&ws->decoder) && ws->decoder.fin) {
+        autobuf struct buf message = ws->message;
+
+        ws->message = (struct buf)BUF_INIT;
+        deliver(ws, buf_str(&message));
+    }
+    return (size_t)len;
+}
+
+static size_t data_input(struct ws *ws, struct str bytes)
+{
+    ptrdiff_t len;
+
+    if (ws->message.len > 0 || !ws->decoder.fin || bytes.len < ws->decoder.left ||
+        ws->decoder.left > SCRATCH_SIZE) {
+        return partial_input(ws, bytes);
+    }
+    len = ws_decoder_payload(&ws->decoder, bytes, scratch);
+    if (len < 0) {
+        fail(ws, WS_CODE_INVALID_DATA);
+        return bytes.len;
+    }
+    deliver(ws, (struct str) { scratch, (size_t)len });
+    return (size_t)len;
+}
+
+/* A header is complete. Empty fragments cost a peer little: they are counted. */
+static void frame_begun(struct ws *ws)
+{
+    if (!ws_opcode_is_control(ws->decoder.opcode) &&
+        ++ws->fragments > FRAGMENTS_FREE + ws->decoder.message_len) {
+        fail(ws, WS_CODE_TOO_BIG);
+    }
+}
+
+static void input(struct ws *ws, struct str bytes)
+{
+    while (!ws->ended) {
+        enum ws_code code;
+        size_t used;
+
+        if (!ws_decoder_in_frame(&ws->decoder)) {
+            switch (ws_decoder_head(&ws->decoder, bytes, &used, &code)) {
+            case WS_STEP_MORE:
+                return;
+            case WS_STEP_ERROR:
+                fail(ws, code);
+                return;
+            case WS_STEP_FRAME:
+                bytes = str_skip(bytes, used);
+                frame_begun(ws);
+                continue;
+            }
+        }
+        if (bytes.len == 0 && ws->decoder.left > 0) {
+            return;
+        }
+        used = ws_opcode_is_control(ws->decoder.opcode) ? control_input(ws, bytes)
+                                                        : data_input(ws, bytes);
+        bytes = str_skip(bytes, used);
+    }
+}
+
+static void on_data(struct conn *conn, struct str bytes)
+{
+    struct ws *ws = conn_user(conn);
+
+    if (ws->early != NULL) {
+        buf_add_str(&ws->early->bytes, bytes);
+        return;
+    }
+    input(ws, bytes);
+}
+
+static void on_close(struct conn *conn, enum conn_end end)
+{
+    struct ws *ws = conn_user(conn);
+
+    if (!ws->ended) {
+        ws->end = end == CONN_END_PEER   ? WS_END_CLOSED
+                  : end == CONN_END_SLOW ? WS_END_SLOW
+                                         : WS_END_LOCAL;
+    }
+    tell(ws);
+    if (ws->early != NULL) {
+        ws->early->ws = NULL;
+    }
+    buf_finish(&ws->message);
+    free(ws->control);
+    free(ws);
+}
+
+static const struct conn_ops ws_conn_ops = { on_data, NULL, on_close };
+
+static void run_early(struct loop_call *call)
+{
+    struct early *early = CONTAINER_OF(call, struct early, call);
+
+    if (early->ws != NULL) {
+        early->ws->early = NULL;
+        input(early->ws, buf_str(&early->bytes));
+    }
+    buf_finish(&early->bytes);
+    free(early);
+}
+
+/* 22 characters of base64 and "==": 16 bytes. */
+static bool key_valid(struct str key)
+{
+    if (key.len != KEY_LEN || memcmp(key.data + 22, "==", 2) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < 22; i++) {
+        char c = key.data[i];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+              c == '+' || c == '/')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The first offered subprotocol; false when it is no token. .data NULL when none is offered. */
+static bool first_protocol(const struct http_request *request, struct str *ret_protocol)
+{
+    struct str offer = http_header(request, STR("Sec-WebSocket-Protocol"));
+    const char *comma = offer.len > 0 ? memchr(offer.data, ',', offer.len) : NULL;
+
+    if (comma != NULL) {
+        offer.len = (size_t)(comma - offer.data);
+    }
+    while (offer.len > 0 &&
+           (offer.data[offer.len - 1] == ' ' || offer.data[offer.len - 1] == '\t')) {
+        offer.len--;
+    }
+    *ret_protocol = offer;
+    if (offer.data == NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < offer.len; i++) {
+        if (offer.data[i] <= ' ' || offer.data[i] >= 0x7f ||
+            strchr("()<>@,;:\\\"/[]?={}", offer.data[i]) != NULL) {
+            return false;
+        }
+    }
+    return offer.len > 0 && offer.len <= PROTOCOL_MAX;
+}
+
+static void render_switch(struct buf *to, struct str key, struct str protocol)
+{
+    char joined[KEY_LEN + 36];
+    unsigned char digest[SHA_DIGEST_LENGTH];
+    unsigned char accept[29];
+
+    memcpy(joined, key.data, KEY_LEN);
+    memcpy(joined + KEY_LEN, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 36);
+    SHA1((unsigned char *)joined, sizeof joined, digest);
+    EVP_EncodeBlock(accept, digest, sizeof digest);
+    buf_printf(to,
+               "HTTP/1.1 101 Switching Protocols\r\n"
+               "Upgrade: websocket\r\n"
+               "Connection: Upgrade\r\n"
+               "Sec-WebSocket-Accept: %s\r\n",
+               (char *)accept);
+    if (protocol.data != NULL) {
+        buf_printf(to, "Sec-WebSocket-Protocol: %.*s\r\n", STR_ARG(protocol));
+    }
+    buf_add_cstr(to, "\r\n");
+}
+
+static void refuse(struct http_request *request, const char *text)
+{
+    http_close_after(request);
+    http_respond(request, 400, STR("Content-Type: text/plain\r\n"), str_of(text));
+}
+
+static void keep_early(struct ws *ws, struct str rest)
+{
+    struct early *early = xnew(struct early);
+
+    early->ws = ws;
+    early->call.fn = run_early;
+    buf_add_str(&early->bytes, rest);
+    ws->early = early;
+    loop_post(conn_loop(ws->conn), &early->call);
+}
+
+struct ws *ws_accept(struct http_request *request, size_t max_message, const struct ws_ops *ops,
+                     void *user)
+{
+    autobuf struct buf answer = BUF_INIT;
+    struct str key = http_header(request, STR("Sec-WebSocket-Key"));
+    struct str protocol, rest;
+    struct ws *ws;
+
+    if (!str_eq(http_method(request), STR("GET")) || !http_wants_upgrade(request) ||
+        http_content_length(request) != 0 || !key_valid(key) ||
+        !first_protocol(request, &protocol)) {
+        refuse(request, "not a valid WebSocket upgrade");
+        return NULL;
+    }
+    if (!str_eq(http_header(request, STR("Sec-WebSocket-Version")), STR("13"))) {
+        http_close_after(request);
+        http_respond(request, 426, STR("Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"),
+                     STR_NONE);
+        return NULL;
+    }
+    render_switch(&answer, key, protocol);
+    ws = xnew(struct ws);
+    ws->ops = ops;
+    ws->user = user;
+    ws_decoder_init(&ws->decoder, max_message);
+    ws->conn = http_detach(request, &rest);
+    conn_take(ws->conn, &ws_conn_ops, ws);
+    conn_send_bytes(ws->conn, buf_str(&answer));
+    if (rest.len > 0) {
+        keep_early(ws, rest);
+    }
+    return ws;
+}
+
+void *ws_user(const struct ws *ws)
+{
+    return ws->user;
+}
+
+void ws_set_user(struct ws *ws, void *user)
+{
+    ws->user = user;
+}
+
+void ws_send(struct ws *ws, struct frame *frame)
+{
+    assert(frame->header_len > 0);
+    conn_send(ws->conn, frame);
+}
+
+size_t ws_pending(const struct ws *ws)
+{
+    return conn_pending(ws->conn);
+}
+
+void ws_close(struct ws *ws, unsigned code)
+{
+    if (ws->ended) {
+        return;
+    }
+    ws->ended = true;
+    ws->end = WS_END_LOCAL;
+    send_close(ws, code);
+}
+
+void ws_abort(struct ws *ws)
+{
+    if (!ws->ended) {
+        ws->ended = true;
+        ws->end = WS_END_LOCAL;
+    }
+    conn_abort(ws->conn);
+}
+
+const char *ws_peer(const struct ws *ws)
+{
+    return conn_peer(ws->conn);
+}
