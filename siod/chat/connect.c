@@ -1,0 +1,229 @@
+/* CONNECT: the token in `auth.token` says who the agent is; the businessId in it becomes the scope
+ * of every room the socket can ever enter. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libshared/alloc.h"
+#include "libshared/buf.h"
+#include "libshared/clock.h"
+#include "libshared/json.h"
+#include "libshared/log.h"
+#include "siod/chat/desk_state.h"
+#include "siod/chat/events.h"
+#include "siod/metrics/metrics.h"
+
+enum { MS_PER_S = 1000, AUTH_DEPTH = 32, AUTH_KEYS = 256 };
+
+/* ---- the agent's row in the store, written in the background */
+
+struct seen_job {
+    struct store_job job;
+    int64_t business_id, user_id;
+    enum token_role role;
+    char name[TOKEN_NAME_MAX + 1];
+};
+
+static enum err seen_apply(struct store_job *job, struct store_tx *tx)
+{
+    struct seen_job *seen = CONTAINER_OF(job, struct seen_job, job);
+    enum err err = store_business_ensure(tx, seen->business_id);
+
+    if (err != OK) {
+        return err;
+    }
+    return store_agent_seen(tx, seen->business_id, seen->user_id, str_of(seen->name),
+                            str_of(token_role_name(seen->role)));
+}
+
+static void seen_done(struct store_job *job, enum err err)
+{
+    struct seen_job *seen = CONTAINER_OF(job, struct seen_job, job);
+
+    if (err != OK) {
+        log_warn(LOG_CHAT, "agent not recorded", "business=%lld user=%lld code=%s",
+                 (long long)seen->business_id, (long long)seen->user_id, err_code(err));
+    }
+    free(seen);
+}
+
+static void record_agent(struct desk *desk, const struct token_claims *claims)
+{
+    struct seen_job *seen = xnew(struct seen_job);
+
+    seen->job.apply = seen_apply;
+    seen->job.done = seen_done;
+    seen->business_id = claims->business_id;
+    seen->user_id = claims->user_id;
+    seen->role = claims->role;
+    memcpy(seen->name, claims->name, sizeof seen->name);
+    if (!store_submit(desk->config.store, &seen->job)) {
+        seen_done(&seen->job, ERR_BUSY);
+    }
+}
+
+/* ---- users: one entry a person, shared by all its sockets */
+
+static struct desk_user *user_enter(struct desk *desk, const struct token_claims *claims)
+{
+    struct desk_user_key key = { claims->business_id, claims->user_id };
+    struct desk_user *user;
+
+    HASH_FIND(hh, desk->users, &key, sizeof key, user);
+    if (user == NULL) {
+        user = xnew(struct desk_user);
+        user->key = key;
+        user->name = claims->name[0] != '\0' ? xstrdup(claims->name) : NULL;
+        HASH_ADD(hh, desk->users, key, sizeof key, user);
+        record_agent(desk, claims);
+    }
+    user->sockets++;
+    return user;
+}
+
+static void user_leave(struct desk *desk, struct desk_user *user)
+{
+    if (--user->sockets > 0) {
+        return;
+    }
+    HASH_DEL(desk->users, user);
+    free(user->name);
+    free(user);
+}
+
+void desk_users_free(struct desk *desk)
+{
+    struct desk_user *user, *next;
+
+    HASH_ITER (hh, desk->users, user, next) {
+        HASH_DEL(desk->users, user);
+        free(user->name);
+        free(user);
+    }
+}
+
+/* ---- CONNECT */
+
+static void refuse(struct sio_socket *socket, enum err err, const struct errmsg *msg)
+{
+    autobuf struct buf data = BUF_INIT;
+
+    buf_printf(&data, "{\"code\":\"%s\"}", err_code(err));
+    metric_add(METRIC_CONNECTS_REFUSED, 1);
+    log_info(LOG_CHAT, "connect refused", "code=%s from=%s why=\"%s\"", err_code(err),
+             eio_session_address(sio_socket_session(socket)), msg->text);
+    sio_socket_refuse(socket, STR("unauthorized"), buf_str(&data));
+}
+
+static enum err check_token(struct desk *desk, struct str auth, struct token_claims *ret_claims,
+                            struct errmsg *msg)
+{
+    const struct json_limits limits = { .depth = AUTH_DEPTH, .keys = AUTH_KEYS };
+    autojson json_t *root = json_read(auth, &limits, msg);
+    json_t *token = json_object_get(root, "token");
+
+    if (token == NULL || json_is_null(token)) {
+        return err_set(msg, ERR_TOKEN_MISSING, "auth.token is missing");
+    }
+    if (!json_is_string(token)) {
+        return err_set(msg, ERR_TOKEN_INVALID, "auth.token is not a string");
+    }
+    return token_verify(desk->config.tokens, json_str(token),
+                        loop_wall_ms(desk->config.loop) / MS_PER_S, ret_claims, msg);
+}
+
+/* The transport is closed, not the namespace left: a client reconnects by itself then, and asks its
+ * application for a fresh token. */
+static void token_expired(struct timer *timer)
+{
+    struct desk_socket *self = CONTAINER_OF(timer, struct desk_socket, expiry);
+    int64_t left_s = self->agent.token_expires_s - loop_wall_ms(self->desk->config.loop) / MS_PER_S;
+
+    if (left_s > 0) { /* the wall clock was set back meanwhile */
+        timer_set(self->desk->config.loop, timer, (uint64_t)left_s * MS_PER_S, token_expired);
+        return;
+    }
+    log_info(LOG_CHAT, "token expired", "socket=%s user=%lld business=%lld",
+             sio_socket_id(self->socket), (long long)self->agent.user_id,
+             (long long)self->agent.business_id);
+    eio_session_close(sio_socket_session(self->socket), EIO_REASON_FORCED_SERVER_CLOSE);
+}
+
+static void watch_expiry(struct desk_socket *self)
+{
+    const int64_t longest_s = 7 * 24 * 3600; /* looked at again then */
+    int64_t left_s = self->agent.token_expires_s - loop_wall_ms(self->desk->config.loop) / MS_PER_S;
+
+    if (self->agent.token_expires_s == INT64_MAX) {
+        return;
+    }
+    left_s = MAX(1, MIN(left_s, longest_s));
+    timer_set(self->desk->config.loop, &self->expiry, (uint64_t)left_s * MS_PER_S, token_expired);
+}
+
+static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
+{
+    struct desk *desk = arg;
+    struct token_claims claims;
+    struct errmsg msg = { "" };
+    struct desk_socket *self;
+    char room[sizeof "business_" + 20];
+    enum err err = check_token(desk, auth, &claims, &msg);
+
+    if (err != OK) {
+        refuse(socket, err, &msg);
+        return;
+    }
+    self = xnew(struct desk_socket);
+    self->desk = desk;
+    self->socket = socket;
+    self->user = user_enter(desk, &claims);
+    self->agent.user_id = claims.user_id;
+    self->agent.business_id = claims.business_id;
+    self->agent.role = claims.role;
+    self->agent.token_expires_s = claims.expires_s;
+    self->agent.name = self->user->name;
+    sio_socket_accept(socket, (uint64_t)claims.business_id, self);
+    snprintf(room, sizeof room, "business_%lld", (long long)claims.business_id);
+    if (!sio_socket_join(socket, str_of(room))) {
+        log_warn(LOG_CHAT, "business room not joined", "socket=%s limit=limits.rooms_per_socket",
+                 sio_socket_id(socket));
+    }
+    watch_expiry(self);
+    log_debug(LOG_CHAT, "agent connected", "socket=%s user=%lld business=%lld",
+              sio_socket_id(socket), (long long)claims.user_id, (long long)claims.business_id);
+}
+
+static void on_event(struct sio_socket *socket, const struct sio_event *event)
+{
+    struct desk_socket *self = sio_socket_user(socket);
+
+    event_dispatch(self->desk, self, event);
+}
+
+static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
+{
+    struct desk_socket *self = sio_socket_user(socket);
+
+    if (self == NULL) {
+        return;
+    }
+    log_debug(LOG_CHAT, "agent disconnected", "socket=%s user=%lld business=%lld reason=\"%s\"",
+              sio_socket_id(socket), (long long)self->agent.user_id,
+              (long long)self->agent.business_id, sio_reason_text(reason));
+    timer_clear(&self->expiry);
+    user_leave(self->desk, self->user);
+    free(self);
+}
+
+const struct sio_app desk_app = {
+    .on_connect = on_connect,
+    .on_event = on_event,
+    .on_disconnect = on_disconnect,
+};
+
+const struct desk_agent *desk_agent_of(const struct sio_socket *socket)
+{
+    const struct desk_socket *self = sio_socket_user(socket);
+
+    return self != NULL ? &self->agent : NULL;
+}

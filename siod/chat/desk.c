@@ -1,0 +1,114 @@
+#include "siod/chat/desk.h"
+
+#include <utlist.h>
+
+#include "libshared/alloc.h"
+#include "siod/chat/desk_state.h"
+
+struct desk *desk_new(const struct desk_config *config)
+{
+    struct desk *desk = xnew(struct desk);
+
+    desk->config = *config;
+    desk->nsp = sio_namespace_add(config->sio, "/", &desk_app, desk);
+    desk_backlog_init(desk);
+    return desk;
+}
+
+static void tenants_free(struct desk *desk)
+{
+    struct tenant *tenant, *next;
+
+    HASH_ITER (hh, desk->tenants, tenant, next) {
+        HASH_DEL(desk->tenants, tenant);
+        free(tenant);
+    }
+}
+
+void desk_free(struct desk *desk)
+{
+    if (desk == NULL) {
+        return;
+    }
+    desk_backlog_finish(desk);
+    desk_users_free(desk);
+    desk_chats_forget(desk);
+    tenants_free(desk);
+    free(desk);
+}
+
+struct sio_namespace *desk_namespace(struct desk *desk)
+{
+    return desk->nsp;
+}
+
+struct tenant *desk_tenant(struct desk *desk, int64_t business_id)
+{
+    struct tenant *tenant;
+
+    HASH_FIND(hh, desk->tenants, &business_id, sizeof business_id, tenant);
+    if (tenant == NULL) {
+        tenant = xnew(struct tenant);
+        tenant->business_id = business_id;
+        HASH_ADD(hh, desk->tenants, business_id, sizeof business_id, tenant);
+    }
+    return tenant;
+}
+
+int64_t desk_position(struct desk *desk, int64_t business_id)
+{
+    return desk_tenant(desk, business_id)->position;
+}
+
+void desk_set_position(struct desk *desk, int64_t business_id, int64_t position)
+{
+    struct tenant *tenant = desk_tenant(desk, business_id);
+
+    tenant->position = MAX(tenant->position, position);
+}
+
+int64_t desk_chat_business(struct desk *desk, int64_t chat_id)
+{
+    struct chat_entry *entry;
+
+    HASH_FIND(hh, desk->chats, &chat_id, sizeof chat_id, entry);
+    return entry != NULL ? entry->business_id : 0;
+}
+
+void desk_chat_learn(struct desk *desk, int64_t chat_id, int64_t business_id)
+{
+    struct chat_entry *entry;
+
+    if (desk_chat_business(desk, chat_id) != 0) {
+        return;
+    }
+    if (HASH_COUNT(desk->chats) >= CHAT_ENTRIES_MAX) {
+        entry = desk->chats; /* the oldest: uthash iterates in order of insertion */
+        HASH_DEL(desk->chats, entry);
+    } else {
+        entry = xmalloc(sizeof *entry);
+    }
+    entry->chat_id = chat_id;
+    entry->business_id = business_id;
+    HASH_ADD(hh, desk->chats, chat_id, sizeof chat_id, entry);
+}
+
+void desk_chats_forget(struct desk *desk)
+{
+    struct chat_entry *entry, *next;
+
+    HASH_ITER (hh, desk->chats, entry, next) {
+        HASH_DEL(desk->chats, entry);
+        free(entry);
+    }
+}
+
+void desk_tap_add(struct desk *desk, struct desk_tap *tap)
+{
+    LL_PREPEND(desk->taps, tap);
+}
+
+void desk_tap_remove(struct desk *desk, struct desk_tap *tap)
+{
+    LL_DELETE(desk->taps, tap);
+}

@@ -1,0 +1,76 @@
+/* The chat desk: agents connect, join chats and are told what happens. Business rules without SQL
+ * or HTTP.
+ *
+ * One struct desk holds the live state (who is connected, which chat belongs to whom, what was
+ * emitted last). Rooms are `chat_{id}` and `business_{id}`; their scope is the businessId, so that
+ * one tenant cannot name another's room. Durable events arrive as committed log rows and are
+ * emitted in slices, in position order. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libshared/base.h"
+#include "libshared/error.h"
+#include "libshared/str.h"
+#include "libshared/token.h"
+#include "siod/socketio/socketio.h"
+#include "siod/store/store.h"
+
+struct desk;
+
+struct desk_config {
+    struct loop *loop;
+    struct store *store;
+    struct sio_server *sio;        /* the desk adds its namespace "/" */
+    struct token_verifier *tokens; /* borrowed */
+    /* Producers of bulk output pause while this says so. */
+    bool (*congested)(void *arg);
+    void *arg;
+};
+
+/* Returns owned. */
+NODISCARD
+struct desk *desk_new(const struct desk_config *config);
+void desk_free(struct desk *desk);
+/* For store_config.on_commit: takes the rows and emits them. */
+void desk_on_commit(void *desk, struct store_events *events);
+/* Committed rows that are not emitted yet. */
+size_t desk_backlog(const struct desk *desk);
+
+/* Who is behind a socket of the namespace "/"; NULL before the CONNECT was accepted. */
+struct desk_agent {
+    int64_t user_id, business_id;
+    enum token_role role;
+    int64_t token_expires_s;
+    char *name; /* may be empty */
+};
+const struct desk_agent *desk_agent_of(const struct sio_socket *socket);
+struct sio_namespace *desk_namespace(struct desk *desk);
+
+/* At start, from the store: where the business's log stands. */
+void desk_set_position(struct desk *desk, int64_t business_id, int64_t position);
+/* Log position of the last row of the business that was emitted; what a joining client is told. */
+int64_t desk_position(struct desk *desk, int64_t business_id);
+/* The business of a chat, if it is remembered: 0 = ask the store. */
+int64_t desk_chat_business(struct desk *desk, int64_t chat_id);
+
+/* Everything that is emitted, as it is emitted, whether anybody receives it or not: for `sioctl
+ * tail`. */
+struct desk_emission {
+    uint64_t seq;     /* counts all emissions of this process from 1 */
+    int64_t position; /* in the business's log, 0 for an ephemeral event */
+    int64_t business_id;
+    int64_t at_ms;
+    struct str room, event;
+    struct str args; /* JSON text without brackets */
+    unsigned receivers;
+};
+struct desk_tap {
+    struct desk_tap *next;
+    void (*fn)(struct desk_tap *tap,
+               const struct desk_emission *emission); /* borrowed for the call */
+};
+void desk_tap_add(struct desk *desk, struct desk_tap *tap);
+void desk_tap_remove(struct desk *desk, struct desk_tap *tap);

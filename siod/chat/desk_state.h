@@ -1,0 +1,79 @@
+/* The desk's own state, shared by the files of siod/chat and by nobody else. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libshared/map.h"
+#include "siod/chat/desk.h"
+#include "siod/net/loop.h"
+
+/* A tenant that was heard of: position is that of the last log row that was emitted. */
+struct tenant {
+    UT_hash_handle hh;
+    int64_t business_id;
+    int64_t position;
+};
+
+/* A person with at least one socket; shared by all sockets of that person. */
+struct desk_user {
+    UT_hash_handle hh;
+    struct desk_user_key {
+        int64_t business_id, user_id;
+    } key;
+    unsigned sockets;
+    char *name;
+};
+
+/* The user pointer of a socket in the namespace "/". */
+struct desk_socket {
+    struct desk_agent agent;
+    struct desk *desk;
+    struct desk_user *user;
+    struct sio_socket *socket;
+    struct timer expiry; /* the token's */
+};
+
+/* Which business a chat belongs to never changes, so what is remembered is never wrong; what is not
+ * is asked of the store. */
+struct chat_entry {
+    UT_hash_handle hh;
+    int64_t chat_id, business_id;
+};
+enum { CHAT_ENTRIES_MAX = 65536 };
+
+/* Commits whose rows are being emitted, oldest first. */
+struct emit_batch {
+    struct emit_batch *next;
+    struct store_events *events;
+    size_t next_row;
+};
+
+struct desk {
+    struct desk_config config;
+    struct sio_namespace *nsp;
+    struct tenant *tenants;
+    struct desk_user *users;
+    struct chat_entry *chats;
+    struct desk_tap *taps;
+    uint64_t seq;
+    struct {
+        struct emit_batch *head, *tail;
+        size_t rows;
+        struct loop_call again;
+        bool scheduled;
+        struct timer retry;
+    } backlog;
+};
+
+struct tenant *desk_tenant(struct desk *desk, int64_t business_id);
+void desk_chat_learn(struct desk *desk, int64_t chat_id, int64_t business_id);
+void desk_chats_forget(struct desk *desk);
+
+/* connect.c: the struct sio_app of the namespace. */
+extern const struct sio_app desk_app;
+void desk_users_free(struct desk *desk);
+
+/* emit.c */
+void desk_backlog_init(struct desk *desk);
+void desk_backlog_finish(struct desk *desk);

@@ -1,0 +1,181 @@
+#include "siod/chat/events.h"
+
+#include <string.h>
+
+#include "libshared/buf.h"
+#include "siod/chat/desk_state.h"
+
+enum { ARGS_DEPTH = 32, ARGS_KEYS = 256 };
+
+struct str event_name(enum desk_event event)
+{
+    static const struct str names[EVENT_COUNT] = {
+#define ON(id, name, role, payload)
+#define EMIT(id, name, room) [EVENT_##id] = STR_INIT(name),
+#include "siod/chat/events.def"
+#undef EMIT
+#undef ON
+    };
+
+    return names[event];
+}
+
+/* ---- payloads */
+
+static enum err bind_chat_id(const json_t *args, int64_t *ret_chat_id, struct errmsg *msg)
+{
+    if (!json_id(json_array_get(args, 0), ret_chat_id)) {
+        return err_set(msg, ERR_INVALID, "chatId: a positive integer is needed");
+    }
+    return OK;
+}
+
+enum err bind_chat_ref(const json_t *args, struct chat_ref *ret, struct errmsg *msg)
+{
+    return bind_chat_id(args, &ret->chat_id, msg);
+}
+
+enum err bind_chat_join(const json_t *args, struct chat_join *ret, struct errmsg *msg)
+{
+    const json_t *options = json_array_get(args, 1);
+    const json_t *history = json_object_get(options, "history");
+
+    ret->history = 0;
+    if (options != NULL && !json_is_object(options) && !json_is_null(options)) {
+        return err_set(msg, ERR_INVALID, "options: an object is needed");
+    }
+    if (history != NULL) {
+        ret->history = json_integer_value(history);
+        if (!json_is_integer(history) || ret->history < 0 || ret->history > HISTORY_MAX) {
+            return err_set(msg, ERR_INVALID, "history: an integer from 0 to %d is needed",
+                           HISTORY_MAX);
+        }
+    }
+    return bind_chat_id(args, &ret->chat_id, msg);
+}
+
+/* ---- dispatch */
+
+#define ON(id, name, role, payload)                                                                \
+    static enum err call_##id(const struct event_ctx *ctx, const json_t *args, struct errmsg *msg) \
+    {                                                                                              \
+        struct payload bound;                                                                      \
+        enum err err = bind_##payload(args, &bound, msg);                                          \
+                                                                                                   \
+        if (err == OK) {                                                                           \
+            on_##id(ctx, &bound);                                                                  \
+        }                                                                                          \
+        return err;                                                                                \
+    }
+#define EMIT(id, name, room)
+#include "siod/chat/events.def"
+#undef EMIT
+#undef ON
+
+static const struct handler {
+    struct str name;
+    enum token_role least;
+    enum err (*call)(const struct event_ctx *ctx, const json_t *args, struct errmsg *msg);
+} handlers[] = {
+#define ON(id, name, role, payload) { STR_INIT(name), TOKEN_ROLE_##role, call_##id },
+#define EMIT(id, name, room)
+#include "siod/chat/events.def"
+#undef EMIT
+#undef ON
+};
+
+static const struct handler *find_handler(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(handlers); i++) {
+        if (str_eq(handlers[i].name, name)) {
+            return &handlers[i];
+        }
+    }
+    return NULL;
+}
+
+static json_t *read_args(struct str args, struct errmsg *msg)
+{
+    const struct json_limits limits = { .depth = ARGS_DEPTH, .keys = ARGS_KEYS };
+    autobuf struct buf array = BUF_INIT;
+
+    buf_add_char(&array, '[');
+    buf_add_str(&array, args);
+    buf_add_char(&array, ']');
+    return json_read(buf_str(&array), &limits, msg);
+}
+
+static enum err handle(const struct handler *handler, const struct event_ctx *ctx, struct str text,
+                       struct errmsg *msg)
+{
+    autojson json_t *args = NULL;
+
+    if (ctx->from->agent.role < handler->least) {
+        return err_set(msg, ERR_FORBIDDEN, "the token's role may not send this event");
+    }
+    args = read_args(text, msg);
+    if (args == NULL) {
+        return ERR_INVALID;
+    }
+    return handler->call(ctx, args, msg);
+}
+
+void event_dispatch(struct desk *desk, struct desk_socket *from, const struct sio_event *event)
+{
+    const struct handler *handler = find_handler(event->name);
+    struct errmsg msg = { "" };
+    enum err err;
+
+    if (handler == NULL) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%.*s", (int)MIN(event->name.len, sizeof name - 1),
+                 event->name.data);
+        event_refuse(from->socket, name, event->ack, ERR_UNKNOWN_EVENT,
+                     err_text(ERR_UNKNOWN_EVENT));
+        return;
+    }
+    struct event_ctx ctx = {
+        .desk = desk, .from = from, .name = handler->name.data, .ack = event->ack
+    };
+    err = handle(handler, &ctx, event->args, &msg);
+    if (err != OK) {
+        event_refuse(from->socket, ctx.name, ctx.ack, err,
+                     msg.text[0] != '\0' ? msg.text : err_text(err));
+    }
+}
+
+/* ---- answers */
+
+void event_done(struct sio_socket *socket, int64_t ack, struct str fields)
+{
+    autobuf struct buf out = BUF_INIT;
+
+    if (ack < 0) {
+        return;
+    }
+    buf_add_cstr(&out, "{\"ok\":true");
+    buf_add_str(&out, fields);
+    buf_add_char(&out, '}');
+    sio_socket_ack(socket, ack, buf_str(&out));
+}
+
+void event_refuse(struct sio_socket *socket, const char *event, int64_t ack, enum err err,
+                  const char *message)
+{
+    autobuf struct buf out = BUF_INIT;
+
+    if (ack >= 0) {
+        buf_printf(&out, "{\"ok\":false,\"error\":{\"code\":\"%s\",\"message\":", err_code(err));
+        json_add_cstr(&out, message);
+        buf_add_cstr(&out, "}}");
+        sio_socket_ack(socket, ack, buf_str(&out));
+        return;
+    }
+    buf_add_cstr(&out, "{\"event\":");
+    json_add_cstr(&out, event);
+    buf_printf(&out, ",\"code\":\"%s\",\"message\":", err_code(err));
+    json_add_cstr(&out, message);
+    buf_add_char(&out, '}');
+    sio_socket_emit(socket, event_name(EVENT_error_event), buf_str(&out));
+}

@@ -1,0 +1,67 @@
+/* The events of the chat protocol: names, payloads, dispatch. The rows are in events.def. */
+#pragma once
+
+#include <stdint.h>
+
+#include "libshared/base.h"
+#include "libshared/error.h"
+#include "libshared/json.h"
+#include "libshared/str.h"
+
+struct desk;
+struct desk_socket;
+struct sio_event;
+struct sio_socket;
+
+/* Wire names of what the server emits. */
+enum desk_event {
+#define ON(id, name, role, payload)
+#define EMIT(id, name, room) EVENT_##id,
+#include "siod/chat/events.def"
+#undef EMIT
+#undef ON
+    EVENT_COUNT
+};
+struct str event_name(enum desk_event event);
+
+/* A client's event while it is handled; `ack` is -1 when the client wants no answer. */
+struct event_ctx {
+    struct desk *desk;
+    struct desk_socket *from;
+    const char *name;
+    int64_t ack;
+};
+
+/* Payloads, bound from the arguments. */
+struct chat_ref {
+    int64_t chat_id;
+};
+struct chat_join {
+    int64_t chat_id;
+    int64_t history; /* how many messages to answer with, 0 = none */
+};
+enum { HISTORY_MAX = 500 };
+
+/* `args` is the array of arguments after the event's name. ERR_INVALID names the argument. */
+NODISCARD
+enum err bind_chat_ref(const json_t *args, struct chat_ref *ret, struct errmsg *msg);
+NODISCARD
+enum err bind_chat_join(const json_t *args, struct chat_join *ret, struct errmsg *msg);
+
+/* Handlers, one for each ON row. They answer with event_done() or event_refuse(), now or later. */
+#define ON(id, name, role, payload)                                                                \
+    void on_##id(const struct event_ctx *ctx, const struct payload *bound);
+#define EMIT(id, name, room)
+#include "siod/chat/events.def"
+#undef EMIT
+#undef ON
+
+/* From socketio: find the row, check, bind, call. */
+void event_dispatch(struct desk *desk, struct desk_socket *from, const struct sio_event *event);
+
+/* Ack {"ok":true<fields>}; `fields` is empty or begins with a comma. */
+void event_done(struct sio_socket *socket, int64_t ack, struct str fields);
+/* Ack {"ok":false,"error":{code,message}}, or without ack the event error_event {event, code,
+ * message}. */
+void event_refuse(struct sio_socket *socket, const char *event, int64_t ack, enum err err,
+                  const char *message);
