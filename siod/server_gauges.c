@@ -1,0 +1,122 @@
+/* Readiness, and the gauges that are brought up to date when somebody reads them. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "siod/chat/desk.h"
+#include "siod/metrics/metrics.h"
+#include "siod/net/http.h"
+#include "siod/net/transport.h"
+#include "siod/server_state.h"
+#include "siod/socketio/socketio.h"
+#include "siod/store/store.h"
+#include "siod/webhook/receive.h"
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long long total = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    if (file == NULL) {
+        return 0;
+    }
+    if (fscanf(file, "%llu %llu", &total, &resident) != 2) {
+        resident = 0;
+    }
+    fclose(file);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static void collect_transport(const struct siod *siod)
+{
+    struct transport_stats stats;
+
+    transport_stats(siod->transport, &stats);
+    metric_set(METRIC_CONNECTIONS, stats.open);
+    metric_set(METRIC_CONNECTIONS_ACCEPTED, stats.accepted);
+    metric_set(METRIC_CONNECTIONS_REFUSED, stats.refused);
+    metric_set(METRIC_SLOW_CONSUMERS, stats.slow_consumers);
+    metric_set(METRIC_BYTES_IN, stats.bytes_in);
+    metric_set(METRIC_BYTES_OUT, stats.bytes_out);
+}
+
+static void collect_http(const struct siod *siod)
+{
+    struct http_stats stats;
+
+    http_server_stats(siod->http, &stats);
+    metric_set(METRIC_HTTP_2XX, stats.answers[2]);
+    metric_set(METRIC_HTTP_3XX, stats.answers[3]);
+    metric_set(METRIC_HTTP_4XX, stats.answers[4]);
+    metric_set(METRIC_HTTP_5XX, stats.answers[5]);
+}
+
+static void collect_sessions(const struct siod *siod)
+{
+    struct eio_stats engine;
+    struct sio_stats sockets;
+
+    eio_server_stats(sio_engine(siod->sio), &engine);
+    metric_set(METRIC_SESSIONS_POLLING, engine.polling);
+    metric_set(METRIC_SESSIONS_WEBSOCKET, engine.websocket);
+    metric_set(METRIC_SESSIONS_OPENED, engine.opened);
+    metric_set(METRIC_UPGRADES, engine.upgrades);
+    metric_set(METRIC_HANDSHAKES_REFUSED, engine.refused);
+    sio_server_stats(siod->sio, &sockets);
+    metric_set(METRIC_SOCKETS, sockets.sockets);
+    metric_set(METRIC_ROOMS, sockets.rooms);
+    metric_set(METRIC_EVENTS_IN, sockets.events_in);
+    metric_set(METRIC_PACKETS_OUT, sockets.packets_out);
+    metric_set(METRIC_INVALID_PACKETS, sockets.invalid_packets);
+}
+
+static void collect_store(const struct siod *siod)
+{
+    struct store_stats stats;
+
+    store_stats(siod->store, &stats);
+    metric_set(METRIC_STORE_JOBS, stats.jobs);
+    metric_set(METRIC_STORE_JOB_FAILURES, stats.job_failures);
+    metric_set(METRIC_STORE_COMMITS, stats.commits);
+    metric_set(METRIC_STORE_COMMIT_FAILURES, stats.commit_failures);
+    metric_set(METRIC_STORE_QUEUED, stats.queued);
+    metric_set(METRIC_STORE_BYTES, (uint64_t)stats.bytes);
+    metric_set(METRIC_STORE_UP, store_health(siod->store, NULL) == STORE_OK);
+}
+
+void siod_collect(void *arg)
+{
+    const struct siod *siod = arg;
+    struct token_stats tokens;
+
+    collect_transport(siod);
+    collect_http(siod);
+    collect_sessions(siod);
+    collect_store(siod);
+    token_verifier_stats(siod->tokens, &tokens);
+    metric_set(METRIC_TOKENS_VERIFIED, tokens.verified);
+    metric_set(METRIC_TOKENS_CACHED, tokens.cached);
+    metric_set(METRIC_TOKENS_REJECTED, tokens.failed);
+    metric_set(METRIC_EMIT_BACKLOG, desk_backlog(siod->desk));
+    metric_set(METRIC_RESIDENT_BYTES, resident_bytes());
+}
+
+bool siod_is_ready(void *arg, const char **ret_why)
+{
+    const struct siod *siod = arg;
+
+    if (siod->stopping) {
+        *ret_why = "stopping";
+    } else if (!siod->ready) {
+        *ret_why = "starting";
+    } else if (store_health(siod->store, ret_why) != STORE_OK) {
+        ; /* the store said why */
+    } else if (!store_accepting(siod->store)) {
+        *ret_why = "the store's queue is full (limits.store_queue)";
+    } else if (webhook_is_full(siod->webhook)) {
+        *ret_why = "too many webhook bodies in flight (limits.body_bytes_in_flight)";
+    } else {
+        *ret_why = "";
+        return true;
+    }
+    return false;
+}

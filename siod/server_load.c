@@ -1,0 +1,159 @@
+/* Between an open store and listening: what the configuration says about businesses goes into the
+ * store, and the desk learns where each business's log stands. */
+#include <string.h>
+
+#include "libshared/alloc.h"
+#include "libshared/id.h"
+#include "siod/chat/desk.h"
+#include "siod/server_state.h"
+#include "siod/store/store.h"
+
+enum { DEV_BUSINESS = 1 };
+
+struct enter_job {
+    struct store_job job;
+    struct siod *siod;
+    struct errmsg *msg;
+};
+
+static enum err enter_business(struct store_tx *tx, const struct config_business *configured,
+                               struct errmsg *msg)
+{
+    struct store_business business = { .source = STORE_SOURCE_CONFIG,
+                                       .name = str_of(configured->name) };
+    size_t count = configured->phone_number_ids.count;
+    autofree struct str *numbers = xcalloc(count, sizeof *numbers);
+
+    if (!id_parse(str_of(configured->title), &business.id)) {
+        return err_set(msg, ERR_INVALID, "business %s: the title must be a positive integer",
+                       configured->title);
+    }
+    for (size_t i = 0; i < count; i++) {
+        numbers[i] = str_of(configured->phone_number_ids.items[i]);
+    }
+    business.phone_number_ids = numbers;
+    business.phone_number_count = count;
+    return store_business_put(tx, &business, msg);
+}
+
+static enum err enter_dev_business(struct store_tx *tx, struct errmsg *msg)
+{
+    const struct store_business business = { .id = DEV_BUSINESS,
+                                             .source = STORE_SOURCE_CONFIG,
+                                             .name = STR("Development"),
+                                             .takes_any = true };
+
+    return store_business_put(tx, &business, msg);
+}
+
+static enum err retain_configured(const struct siod *siod, struct store_tx *tx)
+{
+    size_t count = siod->config->business_count, kept = 0;
+    autofree int64_t *ids = xcalloc(count + 1, sizeof *ids);
+
+    if (siod->options.dev_dir != NULL) {
+        ids[kept++] = DEV_BUSINESS;
+    }
+    for (size_t i = 0; i < count; i++) {
+        kept += id_parse(str_of(siod->config->business[i].title), &ids[kept]);
+    }
+    return store_business_retain(tx, ids, kept);
+}
+
+static bool dev_business_configured(const struct config *config)
+{
+    for (size_t i = 0; i < config->business_count; i++) {
+        if (strcmp(config->business[i].title, "1") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum err enter_apply(struct store_job *job, struct store_tx *tx)
+{
+    struct enter_job *enter = CONTAINER_OF(job, struct enter_job, job);
+    const struct config *config = enter->siod->config;
+    enum err err = retain_configured(enter->siod, tx);
+
+    if (err == OK && enter->siod->options.dev_dir != NULL && !dev_business_configured(config)) {
+        err = enter_dev_business(tx, enter->msg);
+    }
+    for (size_t i = 0; err == OK && i < config->business_count; i++) {
+        err = enter_business(tx, &config->business[i], enter->msg);
+    }
+    return err;
+}
+
+struct positions_query {
+    struct store_query query;
+    struct siod *siod;
+    struct position {
+        int64_t business_id, position;
+    } * items;
+    size_t count;
+};
+
+static bool add_position(void *arg, const struct store_business *business)
+{
+    struct positions_query *positions = arg;
+
+    positions->items =
+        xrealloc(positions->items, (positions->count + 1) * sizeof *positions->items);
+    positions->items[positions->count++] = (struct position) { business->id, business->position };
+    return true;
+}
+
+static enum err positions_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct positions_query *positions = CONTAINER_OF(query, struct positions_query, query);
+
+    return store_businesses(reader, add_position, positions);
+}
+
+static void positions_done(struct store_query *query, enum err err)
+{
+    struct positions_query *positions = CONTAINER_OF(query, struct positions_query, query);
+    struct siod *siod = positions->siod;
+
+    for (size_t i = 0; i < positions->count; i++) {
+        desk_set_position(siod->desk, positions->items[i].business_id,
+                          positions->items[i].position);
+    }
+    free(positions->items);
+    siod->start_err = err;
+    loop_stop(siod->loop);
+}
+
+static void enter_done(struct store_job *job, enum err err)
+{
+    struct siod *siod = CONTAINER_OF(job, struct enter_job, job)->siod;
+
+    siod->start_err = err;
+    loop_stop(siod->loop);
+}
+
+enum err siod_load(struct siod *siod, struct errmsg *msg)
+{
+    struct enter_job enter = { .siod = siod, .msg = msg };
+    struct positions_query positions = { .siod = siod };
+
+    enter.job.apply = enter_apply;
+    enter.job.done = enter_done;
+    if (!store_submit(siod->store, &enter.job)) {
+        return err_set(msg, ERR_STORE, "%s: the store takes no writes", siod->config->store.url);
+    }
+    loop_run(siod->loop);
+    if (siod->start_err != OK) {
+        return msg->text[0] != '\0' ? siod->start_err
+                                    : err_set(msg, siod->start_err, "%s: %s",
+                                              siod->config->store.url, err_text(siod->start_err));
+    }
+    positions.query.fetch = positions_fetch;
+    positions.query.done = positions_done;
+    store_ask(siod->store, &positions.query);
+    loop_run(siod->loop);
+    return siod->start_err == OK ? OK
+                                 : err_set(msg, siod->start_err, "%s: %s", siod->config->store.url,
+                                           err_text(siod->start_err));
+}

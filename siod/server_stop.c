@@ -1,0 +1,143 @@
+/* Signals, and the way out.
+ *
+ * SIGTERM or SIGINT: listeners close, sessions are told in slices, what is in flight is finished
+ * and answered; then, or after the deadline, the loop ends. No session gets a `41` packet, which
+ * would keep its client from reconnecting. A second signal ends the process at once: everything
+ * that was acknowledged is on disk. SIGHUP: certificates and the log level are read again. */
+#include <signal.h>
+#include <unistd.h>
+
+#include "libshared/log.h"
+#include "siod/chat/desk.h"
+#include "siod/engineio/engineio.h"
+#include "siod/net/http.h"
+#include "siod/net/transport.h"
+#include "siod/notify.h"
+#include "siod/server_state.h"
+#include "siod/socketio/socketio.h"
+#include "siod/store/store.h"
+#include "siod/webhook/receive.h"
+
+enum { STOP_DEADLINE_MS = 8000, STOP_CHECK_MS = 20, CLOSE_PER_ROUND = 500 };
+
+static bool is_idle(const struct siod *siod)
+{
+    struct eio_stats sessions;
+    struct http_stats http;
+
+    eio_server_stats(sio_engine(siod->sio), &sessions);
+    http_server_stats(siod->http, &http);
+    return sessions.sessions == 0 && http.open == 0 && webhook_in_flight(siod->webhook) == 0 &&
+           desk_backlog(siod->desk) == 0;
+}
+
+static void check_idle(struct timer *timer)
+{
+    struct siod *siod = CONTAINER_OF(timer, struct siod, stop_check);
+
+    if (is_idle(siod)) {
+        loop_stop(siod->loop);
+        return;
+    }
+    timer_set(siod->loop, timer, STOP_CHECK_MS, check_idle);
+}
+
+static void deadline_passed(struct timer *timer)
+{
+    struct siod *siod = CONTAINER_OF(timer, struct siod, stop_deadline);
+
+    log_warn(LOG_MAIN, "stopping without waiting longer", "webhooks=%zu",
+             webhook_in_flight(siod->webhook));
+    loop_stop(siod->loop);
+}
+
+static void begin_stop(struct siod *siod)
+{
+    siod->stopping = true;
+    siod->ready = false;
+    notify_manager("STOPPING=1");
+    for (size_t i = 0; i < siod->listener_count; i++) {
+        listener_close(siod->listeners[i]);
+    }
+    siod->listener_count = 0;
+    http_server_drain(siod->http);
+    eio_server_drain(sio_engine(siod->sio), CLOSE_PER_ROUND);
+    timer_set(siod->loop, &siod->stop_check, 0, check_idle);
+    timer_set(siod->loop, &siod->stop_deadline, STOP_DEADLINE_MS, deadline_passed);
+}
+
+static void on_terminate(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct siod *siod = watcher->data;
+
+    (void)loop;
+    (void)events;
+    if (siod->stopping) {
+        log_warn(LOG_MAIN, "stopped at once", "signal=%d", watcher->signum);
+        _exit(1);
+    }
+    log_info(LOG_MAIN, "stopping", "signal=%d", watcher->signum);
+    begin_stop(siod);
+}
+
+static void reload_certificates(struct siod *siod)
+{
+    struct errmsg msg = { "" };
+
+    if (siod->config->http.tls_cert_file[0] == '\0') {
+        return;
+    }
+    for (size_t i = 0; i < siod->listener_count; i++) {
+        if (listener_address(siod->listeners[i])[0] == '/') {
+            continue;
+        }
+        if (listener_tls_reload(siod->listeners[i], &msg) != OK) {
+            log_error(LOG_MAIN, "certificate not reloaded", "why=\"%s\"", msg.text);
+            return;
+        }
+    }
+    log_info(LOG_MAIN, "certificate reloaded", "file=%s", siod->config->http.tls_cert_file);
+}
+
+static void on_reload(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+    struct siod *siod = watcher->data;
+    struct errmsg msg = { "" };
+    struct config *config;
+
+    (void)loop;
+    (void)events;
+    if (config_load(siod->options.config_path, siod->options.overrides,
+                    siod->options.override_count, &config, &msg) != OK) {
+        log_error(LOG_CONFIG, "configuration not reloaded", "why=\"%s\"", msg.text);
+        return;
+    }
+    log_set_level(config->log.level);
+    log_set_format(config->log.format);
+    config_free(config);
+    reload_certificates(siod);
+}
+
+static void watch(struct siod *siod, ev_signal *watcher, int signum,
+                  void (*fn)(struct ev_loop *loop, ev_signal *watcher, int events))
+{
+    ev_signal_init(watcher, fn, signum);
+    watcher->data = siod;
+    ev_signal_start(loop_ev(siod->loop), watcher);
+}
+
+void siod_watch_signals(struct siod *siod)
+{
+    watch(siod, &siod->on_term, SIGTERM, on_terminate);
+    watch(siod, &siod->on_int, SIGINT, on_terminate);
+    watch(siod, &siod->on_hup, SIGHUP, on_reload);
+}
+
+void siod_unwatch_signals(struct siod *siod)
+{
+    ev_signal_stop(loop_ev(siod->loop), &siod->on_term);
+    ev_signal_stop(loop_ev(siod->loop), &siod->on_int);
+    ev_signal_stop(loop_ev(siod->loop), &siod->on_hup);
+    timer_clear(&siod->stop_check);
+    timer_clear(&siod->stop_deadline);
+}
