@@ -2,11 +2,10 @@
  * recursion. Bytes that need no change are never copied one by one: `kept` marks the start of the
  * run that is still the peer's text, and the first change moves the runs before it to the scratch
  * buffer. A text without changes is handed back as it came. */
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "libshared/json.h"
+#include "libshared/json_number.h"
 #include "libshared/utf8.h"
 
 enum byte_class {
@@ -25,7 +24,7 @@ static const unsigned char string_bytes[256] = {
     M16, M16, M16, M16
 };
 
-enum { ESCAPE_LEN = 6 /* \uXXXX */, DOUBLE_MAX_EXPONENT = 308 };
+enum { ESCAPE_LEN = 6 /* \uXXXX */ };
 
 enum expected { VALUE, VALUE_OR_END, KEY, KEY_OR_END, NEXT };
 
@@ -189,56 +188,6 @@ static enum err scan_string(struct normaliser *n, bool is_key)
     }
 }
 
-static bool fits_int64(struct str digits, bool negative)
-{
-    const char *limit = negative ? "9223372036854775808" : "9223372036854775807";
-    const size_t limit_len = 19;
-
-    return digits.len < limit_len ||
-           (digits.len == limit_len && memcmp(digits.data, limit, limit_len) <= 0);
-}
-
-/* How far the decimal point is behind the first significant digit; `exponent` is the written one.
- * `significant` receives that digit's place, or the end when all are zero. */
-static long long magnitude(struct str mantissa, long long exponent, const char **ret_significant)
-{
-    const char *point = memchr(mantissa.data, '.', mantissa.len);
-    const char *end = mantissa.data + mantissa.len, *at = mantissa.data;
-
-    point = point != NULL ? point : end;
-    while (at < end && (*at == '0' || *at == '.')) {
-        at++;
-    }
-    *ret_significant = at;
-    return exponent + (at < point ? point - at - 1 : point - at);
-}
-
-/* Exact, without the whole text going through strtod (which would need a copy, and a locale with a
- * point): only at the very edge do the digits decide, and of those no more than the edge itself
- * has. */
-static bool is_finite(struct str mantissa, long long exponent)
-{
-    enum { EDGE_DIGITS = 309 };
-    char text[EDGE_DIGITS + 8];
-    const char *at, *end = mantissa.data + mantissa.len;
-    long long tens = magnitude(mantissa, exponent, &at);
-    size_t len = 0;
-
-    if (at == end || tens < DOUBLE_MAX_EXPONENT) {
-        return true;
-    }
-    if (tens > DOUBLE_MAX_EXPONENT) {
-        return false;
-    }
-    for (; len < EDGE_DIGITS; at += at < end) {
-        if (at == end || *at != '.') {
-            text[len++] = at < end ? *at : '0';
-        }
-    }
-    text[len] = '\0';
-    return isfinite(strtod(text, NULL));
-}
-
 static enum err scan_digits(struct normaliser *n)
 {
     if (!is_digit(n)) {
@@ -307,7 +256,8 @@ static enum err scan_number(struct normaliser *n)
     if (err != OK) {
         return err;
     }
-    representable = is_integer ? fits_int64(mantissa, negative) : is_finite(mantissa, exponent);
+    representable = is_integer ? json_integer_fits(mantissa, negative)
+                               : json_real_is_finite(mantissa, exponent);
     if (!representable) {
         quote_number(n, from);
     }
