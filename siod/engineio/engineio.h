@@ -56,6 +56,7 @@ struct eio_config {
     const char *const *cors_origins;
     /* Optional admission: false refuses the handshake with 503 and Retry-After (limits). */
     bool (*admit)(void *arg, const char *address);
+    void *admit_arg;
     const struct eio_ops *ops;
     void *arg;
 };
@@ -89,7 +90,8 @@ const char *eio_session_sid(const struct eio_session *session);
 enum eio_transport eio_session_transport(const struct eio_session *session);
 /* The client's address at the handshake, after trusted_proxies. */
 const char *eio_session_address(const struct eio_session *session);
-/* The raw query string of the handshake request (application parameters such as `token`). May be
+/* The application's part of the handshake's query string (`token=…`), still percent-encoded:
+ * without Engine.IO's own parameters, so that a session that has nothing else keeps nothing. May be
  * empty. */
 struct str eio_session_query(const struct eio_session *session);
 /* Monotonic ms of the handshake. */

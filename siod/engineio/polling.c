@@ -1,0 +1,392 @@
+/* HTTP long polling (protocol.md 1.5): a GET parks until there is something to send, a POST brings
+ * a payload.
+ *
+ * Sending only marks the session; its parked GET is answered at the end of the round, so that what
+ * a round produced travels in one answer. */
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "libshared/alloc.h"
+#include "libshared/log.h"
+#include "libshared/utf8.h"
+#include "siod/engineio/session.h"
+
+struct eio_polling *eio_polling_new(struct eio_session *session)
+{
+    struct eio_polling *polling = xnew(struct eio_polling);
+
+    polling->session = session;
+    STAILQ_INIT(&polling->queue);
+    return polling;
+}
+
+struct frame *eio_polling_dequeue(struct eio_polling *polling)
+{
+    struct eio_queued *queued = STAILQ_FIRST(&polling->queue);
+    struct frame *frame;
+
+    if (queued == NULL) {
+        return NULL;
+    }
+    frame = queued->frame;
+    STAILQ_REMOVE_HEAD(&polling->queue, link);
+    polling->queued_bytes -= frame_payload(frame).len;
+    free(queued);
+    return frame;
+}
+
+static void unmark(struct eio_polling *polling)
+{
+    if (polling->dirty) {
+        DL_DELETE(polling->session->server->dirty, polling);
+        polling->dirty = false;
+    }
+}
+
+/* The request is no longer ours. */
+static struct http_request *release(struct http_request **held)
+{
+    struct http_request *request = *held;
+
+    *held = NULL;
+    http_set_user(request, NULL);
+    return request;
+}
+
+void eio_polling_free(struct eio_polling *polling)
+{
+    if (polling == NULL) {
+        return;
+    }
+    unmark(polling);
+    while (!STAILQ_EMPTY(&polling->queue)) {
+        frame_unref(eio_polling_dequeue(polling));
+    }
+    timer_clear(&polling->upgrade_timer);
+    buf_finish(&polling->body);
+    free(polling);
+}
+
+void eio_polling_mark(struct eio_polling *polling)
+{
+    struct eio_server *server = polling->session->server;
+
+    if (polling->dirty) {
+        return;
+    }
+    if (server->dirty == NULL) {
+        loop_wake(server->loop);
+    }
+    DL_APPEND(server->dirty, polling);
+    polling->dirty = true;
+}
+
+static void enqueue(struct eio_polling *polling, struct frame *frame)
+{
+    struct eio_queued *queued = xnew(struct eio_queued);
+
+    queued->frame = frame;
+    STAILQ_INSERT_TAIL(&polling->queue, queued, link);
+    polling->queued_bytes += frame_payload(frame).len;
+}
+
+struct frame *eio_base64_frame(const struct frame *frame)
+{
+    autobuf struct buf text = BUF_INIT;
+
+    eio_binary_encode(&text, frame_payload(frame));
+    return frame_text(buf_str(&text));
+}
+
+void eio_polling_send(struct eio_polling *polling, struct frame *frame)
+{
+    struct eio_session *session = polling->session;
+    size_t limit = session->server->config.queue_bytes;
+
+    if (limit > 0 && polling->queued_bytes + frame_payload(frame).len > limit) {
+        log_warn(LOG_ENGINEIO, "slow polling client cut", "from=%s queued=%zu", session->address,
+                 polling->queued_bytes);
+        eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
+        return;
+    }
+    enqueue(polling, frame_ref(frame));
+    if (polling->get != NULL) {
+        eio_polling_mark(polling);
+    }
+}
+
+/* With its separator. */
+static size_t polled_size(const struct frame *frame)
+{
+    size_t len = frame_payload(frame).len;
+
+    return (frame->binary ? 1 + (len + 2) / 3 * 4 : len) + 1;
+}
+
+static struct frame *polled_frame(struct frame *frame)
+{
+    struct frame *text;
+
+    if (!frame->binary) {
+        return frame;
+    }
+    text = eio_base64_frame(frame);
+    frame_unref(frame);
+    return text;
+}
+
+/* As much as one answer may hold; `reserve` packets are kept free for the caller. */
+static size_t take_packets(struct eio_polling *polling, struct frame **frames, size_t reserve)
+{
+    size_t max_bytes = polling->session->server->config.max_payload, bytes = 0, count = 0;
+
+    while (!STAILQ_EMPTY(&polling->queue) && count < EIO_PAYLOAD_PACKETS_MAX - reserve) {
+        bytes += polled_size(STAILQ_FIRST(&polling->queue)->frame);
+        if (count > 0 && bytes > max_bytes + 1) {
+            break;
+        }
+        frames[count++] = polled_frame(eio_polling_dequeue(polling));
+    }
+    return count;
+}
+
+static void answer_get(struct eio_polling *polling, struct frame *const *frames, size_t count)
+{
+    unmark(polling);
+    eio_reply_packets(polling->session->server, release(&polling->get), frames, count);
+}
+
+static void unref_all(struct frame **frames, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        frame_unref(frames[i]);
+    }
+}
+
+void eio_polling_answer(struct eio_polling *polling, struct frame *frame)
+{
+    if (polling->get != NULL) {
+        answer_get(polling, &frame, 1);
+    }
+}
+
+void eio_polling_flush(struct eio_polling *polling)
+{
+    struct frame *frames[EIO_PAYLOAD_PACKETS_MAX];
+    size_t count;
+
+    unmark(polling);
+    if (polling->get == NULL) {
+        return;
+    }
+    count = take_packets(polling, frames, 0);
+    if (count > 0) {
+        answer_get(polling, frames, count);
+        unref_all(frames, count);
+    } else if (polling->probed) {
+        eio_polling_answer(polling, polling->session->server->noop);
+    }
+}
+
+/* What was queued before an orderly end, then `1`; an answer that holds nothing else starts with a
+ * noop, as clients are used to it. False when a further GET is needed. */
+static bool answer_orderly(struct eio_polling *polling, bool was_parked)
+{
+    struct eio_server *server = polling->session->server;
+    struct frame *frames[EIO_PAYLOAD_PACKETS_MAX];
+    size_t count = take_packets(polling, frames, 1);
+    bool done = STAILQ_EMPTY(&polling->queue);
+
+    if (count == 0 && !was_parked) {
+        frames[count++] = frame_ref(server->noop);
+    }
+    if (done) {
+        frames[count++] = frame_ref(server->close);
+    }
+    answer_get(polling, frames, count);
+    unref_all(frames, count);
+    return done;
+}
+
+bool eio_polling_farewell(struct eio_polling *polling, enum eio_farewell farewell)
+{
+    struct eio_server *server = polling->session->server;
+
+    timer_clear(&polling->upgrade_timer);
+    if (polling->probe != NULL) {
+        eio_websocket_close(polling->probe);
+        polling->probe = NULL;
+    }
+    if (polling->post != NULL) {
+        eio_reply_error(server, release(&polling->post), EIO_ERROR_SESSION_UNKNOWN);
+    }
+    switch (farewell) {
+    case EIO_FAREWELL_ORDERLY:
+        return polling->get != NULL && answer_orderly(polling, true);
+    case EIO_FAREWELL_CLOSE:
+        eio_polling_answer(polling, server->close);
+        break;
+    case EIO_FAREWELL_NOOP:
+        eio_polling_answer(polling, server->noop);
+        break;
+    }
+    return true;
+}
+
+static void park(struct eio_polling *polling, struct http_request *request)
+{
+    polling->get = request;
+    http_set_user(request, polling->session);
+}
+
+void eio_polling_get(struct eio_session *session, struct http_request *request)
+{
+    struct eio_polling *polling = session->polling;
+
+    if (polling->get != NULL) {
+        eio_reply(session->server, request, 400, NULL, STR(""));
+        eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
+        return;
+    }
+    park(polling, request);
+    if (session->state == EIO_STATE_LINGERING) {
+        if (answer_orderly(polling, false)) {
+            eio_session_forget(session);
+        }
+    } else if (!STAILQ_EMPTY(&polling->queue) || polling->probed) {
+        eio_polling_mark(polling);
+    }
+}
+
+static bool is_octet_stream(const struct http_request *request)
+{
+    static const struct str binary = STR_INIT("application/octet-stream");
+    struct str type = http_header(request, STR("Content-Type"));
+
+    return type.len >= binary.len && str_eq_nocase((struct str) { type.data, binary.len }, binary);
+}
+
+static void refuse_post(struct eio_session *session, struct http_request *request)
+{
+    eio_reply(session->server, request, 400, NULL, STR(""));
+    eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
+}
+
+/* After an upgrade the last POST may still have been on its way. */
+static void free_unused(struct eio_session *session)
+{
+    if (session->transport == EIO_TRANSPORT_WEBSOCKET && session->polling->post == NULL) {
+        eio_polling_free(session->polling);
+        session->polling = NULL;
+    }
+}
+
+/* The session lives on: only this payload is lost. */
+static void refuse_oversize(struct eio_session *session, struct http_request *request)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_ENGINEIO, "oversize polling body", "from=%s max=%zu suppressed=%u",
+                 session->address, session->server->config.max_payload, suppressed);
+    }
+    eio_reply(session->server, request, 413, NULL, STR(""));
+}
+
+void eio_polling_post(struct eio_session *session, struct http_request *request)
+{
+    struct eio_polling *polling = session->polling;
+    int64_t length = http_content_length(request);
+
+    if (session->state != EIO_STATE_OPEN) {
+        eio_reply(session->server, request, 200, "text/html", STR("ok"));
+    } else if (polling->post != NULL) {
+        http_abort(release(&polling->post));
+        refuse_post(session, request);
+    } else if (is_octet_stream(request)) {
+        refuse_post(session, request);
+    } else if (length > 0 && (uint64_t)length > session->server->config.max_payload) {
+        refuse_oversize(session, request);
+    } else {
+        polling->post = request;
+        http_set_user(request, session);
+        http_accept_body(request, 0); /* its size is counted here: a 413 does not end the session */
+    }
+}
+
+void eio_polling_body(struct http_request *request, struct str bytes)
+{
+    struct eio_session *session = http_user(request);
+    struct eio_polling *polling;
+
+    if (session == NULL) {
+        return;
+    }
+    polling = session->polling;
+    if (polling->body.len + bytes.len > session->server->config.max_payload) {
+        buf_finish(&polling->body);
+        refuse_oversize(session, release(&polling->post));
+        free_unused(session);
+        return;
+    }
+    buf_add_str(&polling->body, bytes);
+}
+
+/* Packets before a bad one are delivered. One that is no UTF-8 is as bad as an empty one. */
+static bool receive_payload(struct eio_session *session, struct str body)
+{
+    struct eio_payload payload = eio_payload_of(body);
+    struct str packet;
+
+    while (session->state == EIO_STATE_OPEN && eio_payload_next(&payload, &packet)) {
+        if (!eio_session_receive(session, utf8_valid(packet) ? packet : STR_NONE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void eio_polling_complete(struct http_request *request)
+{
+    struct eio_session *session = http_user(request);
+    struct eio_polling *polling;
+    autobuf struct buf body = BUF_INIT;
+
+    if (session == NULL) {
+        return;
+    }
+    polling = session->polling;
+    body = polling->body;
+    polling->body = (struct buf)BUF_INIT;
+    release(&polling->post);
+    if (receive_payload(session, buf_str(&body))) {
+        eio_reply(session->server, request, 200, "text/html", STR("ok"));
+    } else {
+        eio_reply(session->server, request, 400, NULL, STR(""));
+    }
+    free_unused(session);
+}
+
+void eio_polling_request_end(struct http_request *request, bool aborted)
+{
+    struct eio_session *session = http_user(request);
+    struct eio_polling *polling;
+
+    if (session == NULL) {
+        return;
+    }
+    polling = session->polling;
+    if (polling->get == request) {
+        unmark(polling);
+        polling->get = NULL;
+    } else {
+        polling->post = NULL;
+        buf_finish(&polling->body);
+        free_unused(session);
+    }
+    if (aborted) {
+        eio_session_end(session, EIO_REASON_TRANSPORT_CLOSE, EIO_FAREWELL_CLOSE);
+    }
+}

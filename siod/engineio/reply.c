@@ -1,0 +1,147 @@
+/* What all answers of the Engine.IO path have in common: no caching, no buffering by proxies, CORS
+ * (protocol.md 1.4, 1.10). */
+#include <string.h>
+
+#include "siod/engineio/session.h"
+
+#define RETRY_AFTER_S "5"
+
+static const struct {
+    unsigned code, status;
+    const char *message;
+} errors[EIO_ERROR_COUNT] = {
+#define EIO_ERROR(id, code, status, message) { code, status, message },
+#include "siod/engineio/error.def"
+#undef EIO_ERROR
+};
+
+static bool cors_enabled(const struct eio_server *server)
+{
+    return server->config.cors_origins != NULL && server->config.cors_origins[0] != NULL;
+}
+
+static bool any_origin(const struct eio_server *server)
+{
+    return cors_enabled(server) && strcmp(server->config.cors_origins[0], "*") == 0;
+}
+
+static bool origin_listed(const struct eio_server *server, struct str origin)
+{
+    const char *const *at = server->config.cors_origins;
+
+    for (; *at != NULL; at++) {
+        if (str_eq(origin, str_of(*at))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool eio_origin_allowed(const struct eio_server *server, const struct http_request *request)
+{
+    struct str origin = http_header(request, STR("Origin"));
+
+    return !cors_enabled(server) || any_origin(server) || origin.data == NULL ||
+           origin_listed(server, origin);
+}
+
+static void add_header(struct buf *headers, const char *name, struct str value)
+{
+    buf_add_cstr(headers, name);
+    buf_add_cstr(headers, ": ");
+    buf_add_str(headers, value);
+    buf_add_cstr(headers, "\r\n");
+}
+
+static void add_cors(struct buf *headers, const struct eio_server *server,
+                     const struct http_request *request)
+{
+    struct str origin = http_header(request, STR("Origin"));
+
+    if (!cors_enabled(server)) {
+        return;
+    }
+    if (any_origin(server)) {
+        add_header(headers, "Access-Control-Allow-Origin", STR("*"));
+        return;
+    }
+    if (origin.data != NULL && origin_listed(server, origin)) {
+        add_header(headers, "Access-Control-Allow-Origin", origin);
+    }
+    add_header(headers, "Vary", STR("Origin"));
+    add_header(headers, "Access-Control-Allow-Credentials", STR("true"));
+}
+
+static void add_common(struct buf *headers, const struct eio_server *server,
+                       const struct http_request *request, const char *content_type)
+{
+    if (content_type != NULL) {
+        add_header(headers, "Content-Type", str_of(content_type));
+    }
+    add_header(headers, "cache-control", STR("no-store"));
+    add_header(headers, "X-Accel-Buffering", STR("no"));
+    add_cors(headers, server, request);
+}
+
+void eio_reply_packets(struct eio_server *server, struct http_request *request,
+                       struct frame *const *frames, size_t count)
+{
+    autobuf struct buf headers = BUF_INIT;
+
+    add_common(&headers, server, request, "text/plain; charset=UTF-8");
+    http_respond_frames(request, 200, buf_str(&headers), frames, count, EIO_SEPARATOR);
+}
+
+void eio_reply(struct eio_server *server, struct http_request *request, unsigned status,
+               const char *content_type, struct str body)
+{
+    autobuf struct buf headers = BUF_INIT;
+
+    add_common(&headers, server, request, content_type);
+    http_respond(request, status, buf_str(&headers), body);
+}
+
+void eio_reply_error(struct eio_server *server, struct http_request *request, enum eio_error error)
+{
+    autobuf struct buf body = BUF_INIT;
+
+    server->stats.refused++;
+    if (http_wants_upgrade(request)) {
+        http_close_after(request);
+        eio_reply(server, request, errors[error].status, "text/html",
+                  str_of(errors[error].message));
+        return;
+    }
+    buf_printf(&body, "{\"code\":%u,\"message\":\"%s\"}", errors[error].code,
+               errors[error].message);
+    eio_reply(server, request, errors[error].status, "application/json", buf_str(&body));
+}
+
+void eio_reply_busy(struct eio_server *server, struct http_request *request)
+{
+    autobuf struct buf headers = BUF_INIT;
+
+    server->stats.refused++;
+    add_common(&headers, server, request, NULL);
+    add_header(&headers, "Retry-After", STR(RETRY_AFTER_S));
+    http_close_after(request);
+    http_respond(request, 503, buf_str(&headers), STR(""));
+}
+
+void eio_reply_preflight(struct eio_server *server, struct http_request *request)
+{
+    struct str wanted = http_header(request, STR("Access-Control-Request-Headers"));
+    autobuf struct buf headers = BUF_INIT;
+
+    if (!cors_enabled(server)) {
+        eio_reply_error(server, request, EIO_ERROR_BAD_METHOD);
+        return;
+    }
+    add_cors(&headers, server, request);
+    add_header(&headers, "Access-Control-Allow-Methods", STR("GET,HEAD,PUT,PATCH,POST,DELETE"));
+    if (wanted.data != NULL) {
+        add_header(&headers, "Vary", STR("Access-Control-Request-Headers"));
+        add_header(&headers, "Access-Control-Allow-Headers", wanted);
+    }
+    http_respond(request, 204, buf_str(&headers), STR(""));
+}

@@ -1,0 +1,204 @@
+/* What an HTTP request on the Engine.IO path asks for. All refusals are made here, before a
+ * WebSocket gets its 101 (protocol.md 1.1, 1.4, 1.7). */
+#include "libshared/log.h"
+#include "siod/engineio/session.h"
+
+enum { QUERY_MAX = 16384 }; /* bytes; what the application may put there is kept per session */
+
+bool eio_query_next(struct str *query, struct eio_param *ret_param)
+{
+    const char *end, *equals;
+    struct str text = *query;
+
+    if (text.len == 0) {
+        return false;
+    }
+    end = memchr(text.data, '&', text.len);
+    text.len = end != NULL ? (size_t)(end - text.data) : text.len;
+    *query = str_skip(*query, end != NULL ? text.len + 1 : text.len);
+    equals = memchr(text.data, '=', text.len);
+    *ret_param = (struct eio_param) { text, text, STR("") };
+    if (equals != NULL) {
+        ret_param->name.len = (size_t)(equals - text.data);
+        ret_param->value = str_skip(text, ret_param->name.len + 1);
+    }
+    return true;
+}
+
+/* A sid that cannot be decoded is a wrong one, not an absent one. */
+static bool has_broken_sid(struct http_request *request)
+{
+    struct str query = http_query(request);
+    struct eio_param given;
+    bool found = false;
+
+    while (eio_query_next(&query, &given)) {
+        if (str_eq(given.name, STR("sid"))) {
+            found = given.value.len > 0;
+        }
+    }
+    return found;
+}
+
+static struct str param(struct http_request *request, struct str name)
+{
+    struct str value = http_query_param(request, name);
+
+    return value.data != NULL ? value : STR("");
+}
+
+static bool parse_transport(struct http_request *request, enum eio_transport *ret)
+{
+    struct str name = param(request, STR("transport"));
+
+    if (str_eq(name, STR("polling"))) {
+        *ret = EIO_TRANSPORT_POLLING;
+    } else if (str_eq(name, STR("websocket"))) {
+        *ret = EIO_TRANSPORT_WEBSOCKET;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool is_method(const struct http_request *request, struct str method)
+{
+    return str_eq(http_method(request), method);
+}
+
+static bool origin_is_clean(const struct http_request *request)
+{
+    struct str origin = http_header(request, STR("Origin"));
+
+    for (size_t i = 0; i < origin.len; i++) {
+        if ((unsigned char)origin.data[i] < 0x20 || origin.data[i] == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void open_polling(struct eio_server *server, struct http_request *request)
+{
+    struct eio_session *session = eio_session_open(server, request, EIO_TRANSPORT_POLLING);
+    autobuf struct buf packet = BUF_INIT;
+    struct frame *frame;
+
+    eio_session_handshake(session, &packet);
+    frame = frame_text(buf_str(&packet));
+    eio_reply_packets(server, request, &frame, 1);
+    frame_unref(frame);
+    server->config.ops->on_open(server->config.arg, session);
+}
+
+static void open_websocket(struct eio_server *server, struct http_request *request)
+{
+    struct eio_session *session = eio_session_open(server, request, EIO_TRANSPORT_WEBSOCKET);
+    autobuf struct buf packet = BUF_INIT;
+    struct frame *frame;
+
+    if (session == NULL) {
+        return;
+    }
+    eio_session_handshake(session, &packet);
+    frame = frame_text(buf_str(&packet));
+    eio_session_send(session, frame);
+    frame_unref(frame);
+    server->config.ops->on_open(server->config.arg, session);
+}
+
+static void log_version(struct http_request *request)
+{
+    static struct log_gate gate;
+    struct str agent = http_header(request, STR("User-Agent"));
+    struct str version = param(request, STR("EIO"));
+    unsigned suppressed;
+
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_ENGINEIO, "unsupported protocol version",
+                 "from=%s EIO=%.*s agent=\"%.*s\" suppressed=%u", http_client_address(request),
+                 (int)MIN(version.len, (size_t)8), version.data, (int)MIN(agent.len, (size_t)200),
+                 agent.data, suppressed);
+    }
+}
+
+static void open_session(struct eio_server *server, struct http_request *request,
+                         enum eio_transport transport)
+{
+    if (!is_method(request, STR("GET"))) {
+        eio_reply_error(server, request, EIO_ERROR_BAD_METHOD);
+    } else if (!str_eq(param(request, STR("EIO")), STR("4"))) {
+        log_version(request);
+        eio_reply_error(server, request, EIO_ERROR_UNSUPPORTED_VERSION);
+    } else if (http_query(request).len > QUERY_MAX) {
+        eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
+    } else if (!eio_origin_allowed(server, request)) {
+        eio_reply_error(server, request, EIO_ERROR_FORBIDDEN);
+    } else if (server->drain_per_round > 0 ||
+               (server->config.admit != NULL &&
+                !server->config.admit(server->config.admit_arg, http_client_address(request)))) {
+        eio_reply_busy(server, request);
+    } else if (transport == EIO_TRANSPORT_WEBSOCKET) {
+        open_websocket(server, request);
+    } else {
+        open_polling(server, request);
+    }
+}
+
+static void use_session(struct eio_server *server, struct http_request *request,
+                        enum eio_transport transport, struct str sid)
+{
+    struct eio_session *session = eio_session_find(server, sid);
+    bool is_get = is_method(request, STR("GET"));
+
+    if (session == NULL) {
+        eio_reply_error(server, request, EIO_ERROR_SESSION_UNKNOWN);
+    } else if (!str_eq(param(request, STR("EIO")), STR("4")) ||
+               (!is_get && !is_method(request, STR("POST")))) {
+        eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
+    } else if (transport == EIO_TRANSPORT_WEBSOCKET) {
+        eio_websocket_probe(session, request);
+    } else if (session->transport != EIO_TRANSPORT_POLLING) {
+        eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
+    } else if (is_get) {
+        eio_polling_get(session, request);
+    } else {
+        eio_polling_post(session, request);
+    }
+}
+
+static void on_head(void *arg, struct http_request *request)
+{
+    struct eio_server *server = arg;
+    struct str sid = param(request, STR("sid"));
+    enum eio_transport transport;
+
+    http_set_user(request, NULL);
+    if (is_method(request, STR("OPTIONS"))) {
+        eio_reply_preflight(server, request);
+    } else if (!parse_transport(request, &transport)) {
+        eio_reply_error(server, request, EIO_ERROR_TRANSPORT_UNKNOWN);
+    } else if (!origin_is_clean(request) ||
+               http_wants_upgrade(request) != (transport == EIO_TRANSPORT_WEBSOCKET)) {
+        /* a proxy may have dropped the Upgrade header: that must not be read as a poll */
+        eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
+    } else if (sid.len > 0) {
+        use_session(server, request, transport, sid);
+    } else if (has_broken_sid(request)) {
+        eio_reply_error(server, request, EIO_ERROR_SESSION_UNKNOWN);
+    } else {
+        open_session(server, request, transport);
+    }
+}
+
+const struct http_handler *eio_http_handler(void)
+{
+    static const struct http_handler handler = {
+        .on_head = on_head,
+        .on_body = eio_polling_body,
+        .on_complete = eio_polling_complete,
+        .on_end = eio_polling_request_end,
+    };
+
+    return &handler;
+}

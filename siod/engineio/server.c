@@ -1,0 +1,113 @@
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "libshared/alloc.h"
+#include "siod/engineio/session.h"
+
+const char *eio_reason_text(enum eio_reason reason)
+{
+    static const char *const texts[] = {
+#define EIO_REASON(id, text) text,
+#include "siod/engineio/reason.def"
+#undef EIO_REASON
+    };
+
+    return texts[reason];
+}
+
+const char *eio_transport_name(enum eio_transport transport)
+{
+    return transport == EIO_TRANSPORT_POLLING ? "polling" : "websocket";
+}
+
+static void drain(struct eio_server *server)
+{
+    struct eio_session *session, *next;
+    unsigned left = server->drain_per_round;
+
+    HASH_ITER (hh, server->sessions, session, next) {
+        if (session->state == EIO_STATE_OPEN) {
+            eio_session_close(session, EIO_REASON_SHUTTING_DOWN);
+            if (--left == 0) {
+                return;
+            }
+        }
+    }
+}
+
+static void finish_closing(struct eio_server *server)
+{
+    while (!STAILQ_EMPTY(&server->closing)) {
+        struct eio_session *session = STAILQ_FIRST(&server->closing);
+
+        STAILQ_REMOVE_HEAD(&server->closing, closing);
+        eio_session_finish(session);
+    }
+}
+
+/* The layer above may send to others when it hears that a session closed, so answers come last. */
+static void on_round_end(void *arg)
+{
+    struct eio_server *server = arg;
+
+    if (server->drain_per_round > 0) {
+        drain(server);
+    }
+    finish_closing(server);
+    while (server->dirty != NULL) {
+        eio_polling_flush(server->dirty);
+    }
+}
+
+struct eio_server *eio_server_new(struct loop *loop, const struct eio_config *config)
+{
+    struct eio_server *server = xnew(struct eio_server);
+
+    server->loop = loop;
+    server->config = *config;
+    STAILQ_INIT(&server->closing);
+    server->ping = frame_text(STR("2"));
+    server->noop = frame_text(STR("6"));
+    server->close = frame_text(STR("1"));
+    server->probe_answer = frame_text(STR("3probe"));
+    server->hook = (struct loop_hook) { .fn = on_round_end, .arg = server };
+    loop_hook_add(loop, &server->hook);
+    return server;
+}
+
+void eio_server_free(struct eio_server *server)
+{
+    struct eio_session *session, *next;
+
+    if (server == NULL) {
+        return;
+    }
+    server->freeing = true;
+    HASH_ITER (hh, server->sessions, session, next) {
+        if (session->state == EIO_STATE_LINGERING) {
+            eio_session_forget(session);
+        } else {
+            eio_session_close(session, EIO_REASON_SHUTTING_DOWN);
+        }
+    }
+    finish_closing(server);
+    loop_hook_remove(server->loop, &server->hook);
+    frame_unref(server->ping);
+    frame_unref(server->noop);
+    frame_unref(server->close);
+    frame_unref(server->probe_answer);
+    buf_finish(&server->scratch);
+    free(server);
+}
+
+void eio_server_drain(struct eio_server *server, unsigned per_round)
+{
+    server->drain_per_round = MAX(per_round, 1u);
+    loop_wake(server->loop);
+}
+
+void eio_server_stats(const struct eio_server *server, struct eio_stats *ret_stats)
+{
+    *ret_stats = server->stats;
+}

@@ -1,0 +1,183 @@
+/* Inside engineio: what its files know of one another. Nobody else includes this.
+ *
+ * request.c decides what an HTTP request is and refuses it; polling.c and websocket.c are the two
+ * transports; session.c is what they have in common; heartbeat.c keeps the one deadline; server.c
+ * owns all sessions and runs the end of the round.
+ *
+ * A session ends in two steps. eio_session_end() only marks it, wherever that happens; the hook at
+ * the end of the round says farewell on the transport, tells the layer above and frees it. So no
+ * function in here has to fear that the session it works on is gone when a callback returns. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "libshared/buf.h"
+#include "libshared/id.h"
+#include "libshared/map.h"
+#include "libshared/str.h"
+#include "libshared/wire/engineio.h"
+#include "siod/engineio/engineio.h"
+#include "siod/net/http.h"
+#include "siod/net/loop.h"
+#include "siod/net/websocket.h"
+
+enum eio_error {
+#define EIO_ERROR(id, code, status, text) EIO_ERROR_##id,
+#include "siod/engineio/error.def"
+#undef EIO_ERROR
+    EIO_ERROR_COUNT
+};
+
+enum eio_state {
+    EIO_STATE_OPEN,
+    EIO_STATE_CLOSING,   /* eio_session_end() was called; finished at the end of the round */
+    EIO_STATE_LINGERING, /* closed, but the client has still to fetch the news with a GET */
+};
+
+/* What a polling client finds in the GET that is parked when its session ends. */
+enum eio_farewell {
+    EIO_FAREWELL_ORDERLY, /* what is queued and `1`; without a parked GET the next one gets it */
+    EIO_FAREWELL_CLOSE,   /* `1` */
+    EIO_FAREWELL_NOOP,    /* `6`: the client itself closed */
+};
+
+struct eio_queued {
+    STAILQ_ENTRY(eio_queued) link;
+    struct frame *frame;
+};
+
+/* What only a polling session needs; gone after the upgrade. */
+struct eio_polling {
+    struct eio_session *session;
+    struct http_request *get;  /* parked */
+    struct http_request *post; /* its body is being read */
+    struct buf body;
+    STAILQ_HEAD(, eio_queued) queue;
+    size_t queued_bytes;
+    struct ws *probe;           /* the WebSocket of an upgrade that is under way */
+    bool probed;                /* `2probe` came: no GET may stay parked */
+    struct timer upgrade_timer; /* for `5` to come */
+    bool dirty;                 /* in server->dirty: the parked GET is answered this round */
+    struct eio_polling *prev, *next;
+};
+
+/* One for each of many thousands of connections: what is rare lives elsewhere. */
+struct eio_session {
+    struct eio_server *server;
+    void *user;
+    struct ws *ws;               /* the live transport; NULL while polling, and once it is gone */
+    struct eio_polling *polling; /* NULL once everything goes over WebSocket */
+    char *query;                 /* of the application; NULL when it has none */
+    struct timer timer;          /* the next ping or its deadline; how long it lingers */
+    uint64_t opened_ms;
+    uint64_t ping_ms;  /* when the next ping is due, or the present one was */
+    uint64_t heard_ms; /* of the latest packet */
+    STAILQ_ENTRY(eio_session) closing;
+    UT_hash_handle hh;
+    char sid[SID_SIZE];
+    uint8_t state;     /* enum eio_state */
+    uint8_t transport; /* enum eio_transport */
+    uint8_t reason;    /* enum eio_reason, once closing */
+    uint8_t farewell;  /* enum eio_farewell, once closing */
+    bool awaiting_pong;
+    bool base64; /* the client wants no binary frames */
+    char address[];
+};
+
+struct eio_server {
+    struct loop *loop;
+    struct eio_config config;
+    struct eio_session *sessions; /* by sid; lingering ones too */
+    STAILQ_HEAD(, eio_session) closing;
+    struct eio_polling *dirty;
+    struct loop_hook hook;
+    struct frame *ping, *noop, *close, *probe_answer;
+    struct buf scratch;       /* a decoded base64 packet */
+    unsigned drain_per_round; /* 0 = not draining */
+    bool freeing;
+    struct eio_stats stats;
+};
+
+/* request.c */
+struct eio_param {
+    struct str text, name, value; /* as they came: still percent-encoded */
+};
+/* Takes the first parameter off a query string; false when there is none left. */
+bool eio_query_next(struct str *query, struct eio_param *ret_param);
+
+/* session.c */
+NODISCARD
+struct eio_session *eio_session_open(struct eio_server *server, struct http_request *request,
+                                     enum eio_transport transport);
+/* NULL for an unknown one, and for one whose deadline passed a moment ago. */
+struct eio_session *eio_session_find(struct eio_server *server, struct str sid);
+/* Append the open packet of a new session. */
+void eio_session_handshake(const struct eio_session *session, struct buf *buf);
+/* First call wins; later ones are ignored. */
+void eio_session_end(struct eio_session *session, enum eio_reason reason,
+                     enum eio_farewell farewell);
+/* The second step: from the hook only. */
+void eio_session_finish(struct eio_session *session);
+/* Forget a session that was finished and lingers. */
+void eio_session_forget(struct eio_session *session);
+/* A packet in text form (valid UTF-8), from either transport. False when it was malformed: the
+ * session is ending. */
+bool eio_session_receive(struct eio_session *session, struct str text);
+void eio_session_receive_binary(struct eio_session *session, struct str data);
+
+/* heartbeat.c */
+void eio_heartbeat_start(struct eio_session *session);
+void eio_heartbeat_pong(struct eio_session *session);
+bool eio_heartbeat_expired(const struct eio_session *session);
+
+/* polling.c */
+struct eio_polling *eio_polling_new(struct eio_session *session);
+void eio_polling_free(struct eio_polling *polling);
+void eio_polling_get(struct eio_session *session, struct http_request *request);
+void eio_polling_post(struct eio_session *session, struct http_request *request);
+void eio_polling_body(struct http_request *request, struct str bytes);
+void eio_polling_complete(struct http_request *request);
+void eio_polling_request_end(struct http_request *request, bool aborted);
+void eio_polling_send(struct eio_polling *polling, struct frame *frame);
+/* The oldest frame that is queued, owned; NULL when there is none. */
+NODISCARD
+struct frame *eio_polling_dequeue(struct eio_polling *polling);
+/* Answer the parked GET if there is a reason to. */
+void eio_polling_flush(struct eio_polling *polling);
+void eio_polling_mark(struct eio_polling *polling);
+/* Answer the parked GET with this packet alone, if there is one parked. */
+void eio_polling_answer(struct eio_polling *polling, struct frame *frame);
+/* False when the client has still to come and fetch it. */
+bool eio_polling_farewell(struct eio_polling *polling, enum eio_farewell farewell);
+/* `b` and base64 of a binary frame. Returns owned. */
+NODISCARD
+struct frame *eio_base64_frame(const struct frame *frame);
+
+/* websocket.c */
+/* Answers the upgrade request; NULL when it was refused. The request is over in both cases. */
+NODISCARD
+struct ws *eio_websocket_accept(struct eio_server *server, struct http_request *request,
+                                struct eio_session *session);
+void eio_websocket_send(struct eio_session *session, struct frame *frame);
+/* Begin an upgrade of a polling session, or turn the newcomer away. */
+void eio_websocket_probe(struct eio_session *session, struct http_request *request);
+/* Let go of it: what it still says is not heard. */
+void eio_websocket_close(struct ws *ws);
+
+/* reply.c */
+/* Is this handshake's Origin welcome? */
+bool eio_origin_allowed(const struct eio_server *server, const struct http_request *request);
+/* 200 with frames joined by the separator. */
+void eio_reply_packets(struct eio_server *server, struct http_request *request,
+                       struct frame *const *frames, size_t count);
+/* Status and body with the headers that every answer has. content_type may be NULL. */
+void eio_reply(struct eio_server *server, struct http_request *request, unsigned status,
+               const char *content_type, struct str body);
+void eio_reply_error(struct eio_server *server, struct http_request *request, enum eio_error error);
+/* 503 with Retry-After. */
+void eio_reply_busy(struct eio_server *server, struct http_request *request);
+/* A CORS preflight. */
+void eio_reply_preflight(struct eio_server *server, struct http_request *request);

@@ -1,0 +1,162 @@
+/* Engine.IO over WebSocket: as the live transport, and as the probing one of an upgrade
+ * (protocol.md 1.7).
+ *
+ * The user pointer of a WebSocket is its session, or NULL once the session let go of it: what
+ * arrives then is not heard. */
+#include <stdlib.h>
+
+#include "libshared/log.h"
+#include "siod/engineio/session.h"
+
+enum { UPGRADE_TIMEOUT_MS = 10000 };
+
+void eio_websocket_close(struct ws *ws)
+{
+    ws_set_user(ws, NULL);
+    ws_close(ws, 0);
+}
+
+static void close_probe(struct eio_polling *polling)
+{
+    struct ws *ws = polling->probe;
+
+    timer_clear(&polling->upgrade_timer);
+    polling->probe = NULL;
+    polling->probed = false;
+    if (ws != NULL) {
+        eio_websocket_close(ws);
+    }
+}
+
+static void on_upgrade_timeout(struct timer *timer)
+{
+    close_probe(CONTAINER_OF(timer, struct eio_polling, upgrade_timer));
+}
+
+/* Everything that is still unsent goes out over the WebSocket, in order. A GET that is still
+ * parked gets a noop: `1`, as the reference has it, makes some clients give up the session. */
+static void complete_upgrade(struct eio_session *session)
+{
+    struct eio_polling *polling = session->polling;
+    struct eio_server *server = session->server;
+    struct frame *frame;
+
+    timer_clear(&polling->upgrade_timer);
+    session->ws = polling->probe;
+    session->transport = EIO_TRANSPORT_WEBSOCKET;
+    polling->probe = NULL;
+    polling->probed = false;
+    server->stats.polling--;
+    server->stats.websocket++;
+    server->stats.upgrades++;
+    eio_polling_answer(polling, server->noop);
+    while ((frame = eio_polling_dequeue(polling)) != NULL) {
+        eio_websocket_send(session, frame);
+        frame_unref(frame);
+    }
+    if (polling->post == NULL) {
+        session->polling = NULL;
+        eio_polling_free(polling);
+    }
+    log_debug(LOG_ENGINEIO, "session upgraded", "from=%s", session->address);
+}
+
+static void on_probe_message(struct eio_session *session, bool binary, struct str payload)
+{
+    struct eio_polling *polling = session->polling;
+
+    if (session->state != EIO_STATE_OPEN) {
+        return;
+    }
+    if (!binary && str_eq(payload, STR("2probe"))) {
+        ws_send(polling->probe, session->server->probe_answer);
+        polling->probed = true;
+        eio_polling_mark(polling);
+    } else if (!binary && str_eq(payload, STR("5"))) {
+        complete_upgrade(session);
+    } else {
+        close_probe(polling);
+    }
+}
+
+static void on_message(struct ws *ws, bool binary, struct str payload)
+{
+    struct eio_session *session = ws_user(ws);
+
+    if (session == NULL || session->state != EIO_STATE_OPEN) {
+        return;
+    }
+    if (session->ws != ws) {
+        on_probe_message(session, binary, payload);
+    } else if (binary) {
+        eio_session_receive_binary(session, payload);
+    } else {
+        (void)eio_session_receive(session, payload);
+    }
+}
+
+static void on_close(struct ws *ws, enum ws_end end)
+{
+    struct eio_session *session = ws_user(ws);
+    enum eio_reason reason = EIO_REASON_TRANSPORT_ERROR;
+
+    if (session == NULL) {
+        return;
+    }
+    if (session->ws != ws) {
+        session->polling->probe = NULL;
+        close_probe(session->polling);
+        return;
+    }
+    if (end == WS_END_TOO_BIG || end == WS_END_SLOW) {
+        log_warn(LOG_ENGINEIO, end == WS_END_SLOW ? "slow client cut" : "oversize message",
+                 "from=%s", session->address);
+    } else if (end == WS_END_CLOSED) {
+        reason = EIO_REASON_TRANSPORT_CLOSE;
+    }
+    session->ws = NULL;
+    eio_session_end(session, reason, EIO_FAREWELL_CLOSE);
+}
+
+static const struct ws_ops ops = { .on_message = on_message, .on_close = on_close };
+
+struct ws *eio_websocket_accept(struct eio_server *server, struct http_request *request,
+                                struct eio_session *session)
+{
+    return ws_accept(request, server->config.max_payload, &ops, session);
+}
+
+void eio_websocket_send(struct eio_session *session, struct frame *frame)
+{
+    if (UNLIKELY(frame->binary && session->base64)) {
+        struct frame *text = eio_base64_frame(frame);
+
+        ws_send(session->ws, text);
+        frame_unref(text);
+        return;
+    }
+    ws_send(session->ws, frame);
+}
+
+/* A session that is on WebSocket, or on its way there, keeps what it has: the newcomer gets its 101
+ * and is closed. */
+void eio_websocket_probe(struct eio_session *session, struct http_request *request)
+{
+    struct eio_server *server = session->server;
+    struct eio_polling *polling = session->polling;
+    bool welcome = session->transport == EIO_TRANSPORT_POLLING &&
+                   session->state == EIO_STATE_OPEN && polling->probe == NULL;
+    struct ws *ws = eio_websocket_accept(server, request, welcome ? session : NULL);
+    uint64_t timeout_ms = server->config.upgrade_timeout_ms;
+
+    if (ws == NULL) {
+        return;
+    }
+    if (!welcome) {
+        eio_websocket_close(ws);
+        return;
+    }
+    polling->probe = ws;
+    timer_set(server->loop, &polling->upgrade_timer,
+              timeout_ms > 0 ? timeout_ms : UPGRADE_TIMEOUT_MS, on_upgrade_timeout);
+}
