@@ -19,7 +19,6 @@
 
 struct loop;
 struct sio_namespace;
-struct sio_room;
 struct sio_server;
 struct sio_socket;
 
@@ -98,11 +97,14 @@ typedef void (*sio_ack_fn)(struct sio_socket *socket, void *arg, bool ok, struct
 void sio_socket_emit_with_ack(struct sio_socket *socket, struct str event, struct str args,
                               uint64_t timeout_ms, sio_ack_fn fn, void *arg);
 /* Sends `41` and leaves the namespace; close_session also ends the connection, after `41` for every
- * namespace. */
+ * namespace. The socket stays valid until on_disconnect, at the end of the round. */
 void sio_socket_disconnect(struct sio_socket *socket, bool close_session);
 
-/* Rooms of the socket's own scope. False when rooms_per_socket is reached (then nothing changed);
- * joining twice is true. */
+enum { SIO_ROOM_NAME_MAX = 255 /* bytes */ };
+
+/* Rooms of the socket's own scope. False when rooms_per_socket is reached, the name is too long or
+ * the socket is not accepted or leaving (then nothing changed); joining twice is true. Without
+ * joining, every socket is in the room that is named by its id. */
 NODISCARD
 bool sio_socket_join(struct sio_socket *socket, struct str room);
 void sio_socket_leave(struct sio_socket *socket, struct str room);
@@ -119,7 +121,8 @@ struct sio_broadcast {
 /* Returns the number of receivers. */
 unsigned sio_emit(struct sio_namespace *nsp, uint64_t scope, const struct sio_broadcast *broadcast);
 
-/* Inspection: walk in slices. All `fn` return false to stop. */
+/* Inspection. All `fn` return false to stop. They may disconnect sockets, and make the one they are
+ * given leave. */
 unsigned sio_room_size(struct sio_namespace *nsp, uint64_t scope, struct str room);
 struct sio_room_info {
     struct str name;

@@ -1,0 +1,171 @@
+/* One Engine.IO session seen from above: which namespaces it is in, and what its packets mean
+ * (the truth table of protocol.md 3). */
+#include <stdlib.h>
+
+#include "libshared/alloc.h"
+#include "libshared/log.h"
+#include "siod/socketio/server.h"
+
+enum { CONNECT_TIMEOUT_MS = 45000 };
+
+static void drop_deadline(struct sio_connection *connection)
+{
+    if (connection->deadline != NULL) {
+        timer_clear(&connection->deadline->timer);
+        free(connection->deadline);
+        connection->deadline = NULL;
+    }
+}
+
+static void on_connect_timeout(struct timer *timer)
+{
+    struct sio_deadline *deadline = CONTAINER_OF(timer, struct sio_deadline, timer);
+
+    eio_session_close(deadline->connection->session, EIO_REASON_FORCED_SERVER_CLOSE);
+}
+
+void sio_connection_open(void *arg, struct eio_session *session)
+{
+    struct sio_server *server = arg;
+    struct sio_connection *connection = xnew(struct sio_connection);
+    uint64_t timeout_ms = server->config.connect_timeout_ms;
+
+    connection->server = server;
+    connection->session = session;
+    connection->deadline = xnew(struct sio_deadline);
+    connection->deadline->connection = connection;
+    timer_set(server->loop, &connection->deadline->timer,
+              timeout_ms > 0 ? timeout_ms : CONNECT_TIMEOUT_MS, on_connect_timeout);
+    eio_session_set_user(session, connection);
+}
+
+void sio_connection_joined(struct sio_connection *connection)
+{
+    drop_deadline(connection);
+}
+
+void sio_connection_close(struct eio_session *session, enum eio_reason reason)
+{
+    struct sio_connection *connection = eio_session_user(session);
+
+    while (!LIST_EMPTY(&connection->sockets)) {
+        sio_socket_close(LIST_FIRST(&connection->sockets),
+                         (struct sio_reason) { SIO_LEFT_SESSION, reason });
+    }
+    drop_deadline(connection);
+    free(connection);
+}
+
+/* A packet that cannot be, or not now, ends the whole connection; nothing explains why to the
+ * peer. */
+static void reject(struct sio_connection *connection, enum eio_reason reason, const char *why)
+{
+    connection->server->stats.invalid_packets++;
+    log_debug(LOG_SOCKETIO, "packet refused", "from=%s why=\"%s\"",
+              eio_session_address(connection->session), why);
+    eio_session_close(connection->session, reason);
+}
+
+/* One that is leaving gives way to a new one. */
+static struct sio_socket *find_socket(const struct sio_connection *connection, struct str nsp,
+                                      bool *ret_leaving)
+{
+    struct sio_socket *socket;
+
+    *ret_leaving = false;
+    LIST_FOREACH (socket, &connection->sockets, sibling) {
+        if (str_eq(socket->nsp->name, nsp)) {
+            if (socket->state != SIO_STATE_LEAVING) {
+                return socket;
+            }
+            *ret_leaving = true;
+        }
+    }
+    return NULL;
+}
+
+static void on_connect(struct sio_connection *connection, const struct sio_packet *packet)
+{
+    struct sio_server *server = connection->server;
+    struct sio_namespace *nsp = sio_namespace_find(server, packet->nsp);
+    unsigned limit = server->config.sockets_per_connection;
+    bool leaving;
+
+    if (nsp == NULL) {
+        sio_connect_error(connection, packet->nsp, STR("Invalid namespace"), STR(""));
+    } else if (find_socket(connection, packet->nsp, &leaving) != NULL) {
+        reject(connection, EIO_REASON_FORCED_SERVER_CLOSE, "connected twice");
+    } else if (limit > 0 && connection->count >= limit) {
+        sio_connect_error(connection, packet->nsp, STR("Too many namespaces"), STR(""));
+    } else {
+        sio_socket_open(connection, nsp, packet->body);
+    }
+}
+
+static void on_event(struct sio_socket *socket, const struct sio_packet *packet)
+{
+    const struct sio_event event = { packet->name, packet->args, packet->ack };
+
+    if (packet->name.data == NULL) {
+        return; /* without a body: legal, and nothing to tell */
+    }
+    if (sio_event_reserved(packet->name)) {
+        reject(socket->connection, EIO_REASON_FORCED_CLOSE, "reserved event name");
+        return;
+    }
+    socket->nsp->server->stats.events_in++;
+    socket->nsp->app->on_event(socket, &event);
+}
+
+/* What needs a namespace that was joined. */
+static void on_joined_packet(struct sio_connection *connection, const struct sio_packet *packet)
+{
+    bool leaving;
+    struct sio_socket *socket = find_socket(connection, packet->nsp, &leaving);
+
+    if (socket == NULL && leaving) {
+        return; /* it was on its way when we sent `41` */
+    }
+    if (socket == NULL || socket->state != SIO_STATE_JOINED) {
+        reject(connection, EIO_REASON_FORCED_SERVER_CLOSE, "namespace not joined");
+    } else if (packet->type == SIO_EVENT) {
+        on_event(socket, packet);
+    } else if (packet->type == SIO_DISCONNECT) {
+        sio_socket_close(socket, (struct sio_reason) { SIO_LEFT_CLIENT, 0 });
+    } else if (packet->ack >= 0 && packet->body.len > 0) {
+        sio_ack_received(socket, packet->ack, packet->args);
+    }
+}
+
+void sio_connection_message(struct eio_session *session, bool binary, struct str payload)
+{
+    struct sio_connection *connection = eio_session_user(session);
+    struct sio_server *server = connection->server;
+    struct sio_packet packet;
+
+    if (binary) {
+        reject(connection, EIO_REASON_FORCED_CLOSE, "binary without a header");
+        return;
+    }
+    if (sio_packet_decode(payload, &server->json, &server->scratch, &packet) != OK) {
+        reject(connection, EIO_REASON_FORCED_CLOSE, "malformed packet");
+        return;
+    }
+    switch (packet.type) {
+    case SIO_CONNECT:
+        on_connect(connection, &packet);
+        break;
+    case SIO_DISCONNECT:
+    case SIO_EVENT:
+    case SIO_ACK:
+        on_joined_packet(connection, &packet);
+        break;
+    case SIO_CONNECT_ERROR:
+        reject(connection, EIO_REASON_FORCED_CLOSE, "only the server refuses");
+        break;
+    case SIO_BINARY_EVENT:
+    case SIO_BINARY_ACK:
+        reject(connection, EIO_REASON_PARSE_ERROR, "binary packets are not supported");
+        break;
+    }
+}

@@ -1,0 +1,233 @@
+/* Rooms: who is where.
+ *
+ * A room is a dense array of members and a socket has a dense array of memberships; each entry
+ * knows the index of its counterpart. Leaving moves the last entry of either array into the gap. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libshared/alloc.h"
+#include "siod/socketio/server.h"
+
+enum { MEMBERS_FIRST = 4, ROOMS_FIRST = 2 };
+
+/* Laid out as scope and name are in struct sio_room. */
+struct room_key {
+    uint64_t scope;
+    char name[SIO_ROOM_NAME_MAX];
+};
+enum { KEY_HEAD = offsetof(struct room_key, name) };
+_Static_assert(offsetof(struct sio_room, name) - offsetof(struct sio_room, scope) == KEY_HEAD,
+               "a room's key is contiguous");
+
+/* Only the part that is in use is written. Returns its length, 0 when the name is too long. */
+static unsigned make_key(struct room_key *key, uint64_t scope, struct str name)
+{
+    if (name.len > sizeof key->name) {
+        return 0;
+    }
+    key->scope = scope;
+    if (name.len > 0) {
+        memcpy(key->name, name.data, name.len);
+    }
+    return (unsigned)(KEY_HEAD + name.len);
+}
+
+static struct str room_name(const struct sio_room *room)
+{
+    return (struct str) { room->name, room->key_len - KEY_HEAD };
+}
+
+static struct sio_room *find(struct sio_namespace *nsp, const struct room_key *key,
+                             unsigned key_len)
+{
+    struct sio_room *room = NULL;
+
+    HASH_FIND(hh, nsp->rooms, key, key_len, room);
+    return room;
+}
+
+struct sio_room *sio_room_find(struct sio_namespace *nsp, uint64_t scope, struct str name)
+{
+    struct room_key key;
+    unsigned key_len = make_key(&key, scope, name);
+
+    return key_len > 0 ? find(nsp, &key, key_len) : NULL;
+}
+
+static struct sio_room *room_new(struct sio_namespace *nsp, const struct room_key *key,
+                                 unsigned key_len)
+{
+    struct sio_room *room = xcalloc(1, sizeof *room + key_len - KEY_HEAD);
+
+    room->nsp = nsp;
+    room->key_len = key_len;
+    room->scope = key->scope;
+    memcpy(room->name, key->name, key_len - KEY_HEAD);
+    HASH_ADD_KEYPTR(hh, nsp->rooms, &room->scope, key_len, room);
+    nsp->server->stats.rooms++;
+    return room;
+}
+
+static void room_free(struct sio_room *room)
+{
+    HASH_DELETE(hh, room->nsp->rooms, room);
+    room->nsp->server->stats.rooms--;
+    free(room->members);
+    free(room);
+}
+
+/* The place of `room` in socket->rooms, or -1: looks through the shorter of the two lists. */
+static int find_slot(const struct sio_socket *socket, const struct sio_room *room)
+{
+    if (socket->room_count <= room->count) {
+        for (unsigned slot = 0; slot < socket->room_count; slot++) {
+            if (socket->rooms[slot].room == room) {
+                return (int)slot;
+            }
+        }
+        return -1;
+    }
+    for (unsigned index = 0; index < room->count; index++) {
+        if (room->members[index].socket == socket) {
+            return (int)room->members[index].slot;
+        }
+    }
+    return -1;
+}
+
+static void add_member(struct sio_room *room, struct sio_socket *socket)
+{
+    if (room->count == room->cap) {
+        room->cap = room->cap > 0 ? room->cap * 2 : MEMBERS_FIRST;
+        room->members = xrealloc(room->members, room->cap * sizeof *room->members);
+    }
+    if (socket->room_count == socket->room_cap) {
+        socket->room_cap = socket->room_cap > 0 ? socket->room_cap * 2 : ROOMS_FIRST;
+        socket->rooms = xrealloc(socket->rooms, socket->room_cap * sizeof *socket->rooms);
+    }
+    room->members[room->count] =
+        (struct sio_member) { socket, socket->connection->session, socket->room_count };
+    socket->rooms[socket->room_count] = (struct sio_membership) { room, room->count };
+    room->count++;
+    socket->room_count++;
+}
+
+static void remove_member(struct sio_room *room, unsigned index)
+{
+    struct sio_member *last = &room->members[--room->count];
+
+    if (index < room->count) {
+        room->members[index] = *last;
+        last->socket->rooms[last->slot].index = index;
+    }
+    if (room->count == 0) {
+        room_free(room);
+    }
+}
+
+static void leave_slot(struct sio_socket *socket, unsigned slot)
+{
+    struct sio_membership left = socket->rooms[slot];
+    struct sio_membership *last = &socket->rooms[--socket->room_count];
+
+    if (slot < socket->room_count) {
+        socket->rooms[slot] = *last;
+        last->room->members[last->index].slot = slot;
+    }
+    remove_member(left.room, left.index);
+}
+
+bool sio_socket_join(struct sio_socket *socket, struct str name)
+{
+    unsigned limit = socket->nsp->server->config.rooms_per_socket;
+    struct room_key key;
+    unsigned key_len = make_key(&key, socket->scope, name);
+    struct sio_room *room;
+
+    if (socket->state != SIO_STATE_JOINED || key_len == 0) {
+        return false;
+    }
+    room = find(socket->nsp, &key, key_len);
+    if (room != NULL && find_slot(socket, room) >= 0) {
+        return true;
+    }
+    if (limit > 0 && socket->room_count >= limit) {
+        return false;
+    }
+    if (room == NULL) {
+        room = room_new(socket->nsp, &key, key_len);
+    }
+    add_member(room, socket);
+    return true;
+}
+
+void sio_socket_leave(struct sio_socket *socket, struct str name)
+{
+    struct sio_room *room = sio_room_find(socket->nsp, socket->scope, name);
+    int slot = room != NULL ? find_slot(socket, room) : -1;
+
+    if (slot >= 0) {
+        leave_slot(socket, (unsigned)slot);
+    }
+}
+
+void sio_rooms_leave(struct sio_socket *socket)
+{
+    while (socket->room_count > 0) {
+        leave_slot(socket, socket->room_count - 1);
+    }
+    free(socket->rooms);
+    socket->rooms = NULL;
+    socket->room_cap = 0;
+}
+
+bool sio_socket_in(const struct sio_socket *socket, struct str name)
+{
+    struct sio_room *room = sio_room_find(socket->nsp, socket->scope, name);
+
+    return room != NULL && find_slot(socket, room) >= 0;
+}
+
+unsigned sio_room_size(struct sio_namespace *nsp, uint64_t scope, struct str name)
+{
+    struct sio_room *room = sio_room_find(nsp, scope, name);
+
+    return room != NULL ? room->count : 0;
+}
+
+void sio_rooms_each(struct sio_namespace *nsp,
+                    bool (*fn)(void *arg, const struct sio_room_info *info), void *arg)
+{
+    struct sio_room *room, *next;
+
+    HASH_ITER (hh, nsp->rooms, room, next) {
+        struct sio_room_info info = { room_name(room), room->scope, room->count };
+
+        if (!fn(arg, &info)) {
+            return;
+        }
+    }
+}
+
+/* From the end, so that the member that fn was given may leave. The room dies with its last
+ * member. */
+void sio_room_members_each(struct sio_namespace *nsp, uint64_t scope, struct str name,
+                           bool (*fn)(void *arg, struct sio_socket *member), void *arg)
+{
+    struct sio_room *room = sio_room_find(nsp, scope, name);
+    unsigned left = room != NULL ? room->count : 0;
+
+    while (left > 0 && fn(arg, room->members[left - 1].socket)) {
+        left--;
+    }
+}
+
+void sio_socket_rooms_each(const struct sio_socket *socket, bool (*fn)(void *arg, struct str room),
+                           void *arg)
+{
+    unsigned left = socket->room_count;
+
+    while (left > 0 && fn(arg, room_name(socket->rooms[left - 1].room))) {
+        left--;
+    }
+}

@@ -1,0 +1,145 @@
+/* Inside socketio: what its files know of one another. Nobody else includes this.
+ *
+ *     server ─< namespace ─< room ─< member ┐
+ *        └──< connection ─< socket ─────────┘
+ *
+ * A connection is what an Engine.IO session is to this layer; a socket is its presence in one
+ * namespace. A socket that the server disconnects leaves at the end of the round, so that it stays
+ * valid in the callback that did it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "libshared/buf.h"
+#include "libshared/map.h"
+#include "libshared/wire/engineio.h"
+#include "libshared/wire/socketio.h"
+#include "siod/net/loop.h"
+#include "siod/socketio/socketio.h"
+
+enum sio_state {
+    SIO_STATE_CONNECTING, /* given to on_connect, not answered yet */
+    SIO_STATE_JOINED,
+    SIO_STATE_LEAVING, /* `41` was sent, or on_disconnect is being told */
+};
+
+/* A member and its place are found from each other in both directions, so that neither joining nor
+ * leaving looks at anybody else. The session is here for the fan-out: it need not touch the
+ * socket. */
+struct sio_member {
+    struct sio_socket *socket;
+    struct eio_session *session;
+    unsigned slot; /* in socket->rooms */
+};
+
+struct sio_membership {
+    struct sio_room *room;
+    unsigned index; /* in room->members */
+};
+
+struct sio_room {
+    struct sio_namespace *nsp;
+    struct sio_member *members; /* dense, in no order */
+    unsigned count, cap;
+    UT_hash_handle hh;
+    unsigned key_len; /* the key is scope and name, as they lie here */
+    uint64_t scope;
+    char name[];
+};
+
+struct sio_pending_ack {
+    LIST_ENTRY(sio_pending_ack) link;
+    struct timer timer;
+    struct sio_socket *socket;
+    int64_t id;
+    sio_ack_fn fn;
+    void *arg;
+};
+
+struct sio_socket {
+    struct sio_namespace *nsp;
+    struct sio_connection *connection;
+    void *user;
+    uint64_t scope;
+    struct sio_membership *rooms; /* in no order */
+    unsigned room_count, room_cap;
+    LIST_HEAD(, sio_pending_ack) acks;
+    LIST_ENTRY(sio_socket) sibling;  /* of the same connection */
+    TAILQ_ENTRY(sio_socket) leaving; /* in server->leaving */
+    UT_hash_handle hh;               /* in nsp->sockets, once accepted */
+    uint8_t state;                   /* enum sio_state */
+    bool accepted;
+    bool kicked; /* in server->leaving */
+    char id[SID_SIZE];
+};
+
+struct sio_deadline {
+    struct timer timer;
+    struct sio_connection *connection;
+};
+
+struct sio_connection {
+    struct sio_server *server;
+    struct eio_session *session;
+    LIST_HEAD(, sio_socket) sockets;
+    unsigned count;
+    struct sio_deadline *deadline; /* until the first namespace is joined */
+};
+
+struct sio_namespace {
+    struct sio_server *server;
+    const struct sio_app *app;
+    void *arg;
+    struct sio_socket *sockets; /* the accepted ones, by id */
+    struct sio_room *rooms;     /* by scope and name */
+    int64_t next_ack;           /* one counter for all sockets, as in the reference */
+    UT_hash_handle hh;
+    struct str name; /* of text */
+    char text[];
+};
+
+struct sio_server {
+    struct loop *loop;
+    struct eio_server *engine;
+    struct sio_config config;
+    struct json_limits json;
+    struct sio_namespace *namespaces;
+    TAILQ_HEAD(, sio_socket) leaving;
+    struct loop_hook hook;
+    struct sio_scratch scratch; /* of the packet that is being handled */
+    struct buf out;             /* the packet that is being encoded */
+    struct sio_stats stats;
+};
+
+/* connection.c */
+void sio_connection_open(void *arg, struct eio_session *session);
+void sio_connection_message(struct eio_session *session, bool binary, struct str payload);
+void sio_connection_close(struct eio_session *session, enum eio_reason reason);
+/* The first namespace was joined. */
+void sio_connection_joined(struct sio_connection *connection);
+
+/* socket.c */
+/* A CONNECT: hands the new socket to the application. */
+void sio_socket_open(struct sio_connection *connection, struct sio_namespace *nsp, struct str auth);
+/* Tells the application, leaves all rooms, frees. */
+void sio_socket_close(struct sio_socket *socket, struct sio_reason reason);
+/* CONNECT_ERROR for a namespace that may not exist. */
+void sio_connect_error(struct sio_connection *connection, struct str nsp, struct str message,
+                       struct str data_json);
+
+/* emit.c: empties server->out and starts it with Engine.IO's type byte; sends what is in it. */
+struct buf *sio_out_begin(struct sio_server *server);
+void sio_out_send(struct sio_server *server, struct eio_session *session);
+
+/* ack.c */
+void sio_ack_received(struct sio_socket *socket, int64_t id, struct str args);
+/* Forget what is pending, silently. */
+void sio_acks_drop(struct sio_socket *socket);
+
+/* room.c */
+/* NULL when nobody is in it. */
+struct sio_room *sio_room_find(struct sio_namespace *nsp, uint64_t scope, struct str name);
+void sio_rooms_leave(struct sio_socket *socket);

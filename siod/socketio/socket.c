@@ -1,0 +1,188 @@
+/* The life of a socket: CONNECT, the application's answer, leaving. */
+#include <stdlib.h>
+
+#include "libshared/alloc.h"
+#include "libshared/json.h"
+#include "siod/socketio/server.h"
+
+const char *sio_reason_text(struct sio_reason reason)
+{
+    switch (reason.kind) {
+    case SIO_LEFT_CLIENT:
+        return "client namespace disconnect";
+    case SIO_LEFT_SERVER:
+        return "server namespace disconnect";
+    case SIO_LEFT_SESSION:
+        break;
+    }
+    return eio_reason_text(reason.session);
+}
+
+void sio_socket_open(struct sio_connection *connection, struct sio_namespace *nsp, struct str auth)
+{
+    struct sio_socket *socket = xnew(struct sio_socket);
+
+    socket->nsp = nsp;
+    socket->connection = connection;
+    id_sid(socket->id);
+    LIST_INSERT_HEAD(&connection->sockets, socket, sibling);
+    connection->count++;
+    nsp->app->on_connect(nsp->arg, socket, auth.len > 0 ? auth : STR("{}"));
+}
+
+/* The application has seen the last of it. */
+static void socket_free(struct sio_socket *socket)
+{
+    struct sio_server *server = socket->nsp->server;
+
+    sio_acks_drop(socket);
+    sio_rooms_leave(socket);
+    if (socket->accepted) {
+        HASH_DELETE(hh, socket->nsp->sockets, socket);
+        server->stats.sockets--;
+    }
+    if (socket->kicked) {
+        TAILQ_REMOVE(&server->leaving, socket, leaving);
+    }
+    LIST_REMOVE(socket, sibling);
+    socket->connection->count--;
+    free(socket);
+}
+
+void sio_socket_close(struct sio_socket *socket, struct sio_reason reason)
+{
+    socket->state = SIO_STATE_LEAVING;
+    if (socket->kicked) {
+        reason.kind = SIO_LEFT_SERVER;
+    }
+    socket->nsp->app->on_disconnect(socket, reason);
+    socket_free(socket);
+}
+
+void sio_socket_accept(struct sio_socket *socket, uint64_t scope, void *user)
+{
+    struct sio_namespace *nsp = socket->nsp;
+    struct sio_server *server = nsp->server;
+    struct buf *out;
+
+    if (socket->state != SIO_STATE_CONNECTING) {
+        return;
+    }
+    socket->state = SIO_STATE_JOINED;
+    socket->accepted = true;
+    socket->scope = scope;
+    socket->user = user;
+    HASH_ADD(hh, nsp->sockets, id, SID_LEN, socket);
+    server->stats.sockets++;
+    server->stats.connects++;
+    sio_connection_joined(socket->connection);
+    out = sio_out_begin(server);
+    sio_packet_encode_head(out, SIO_CONNECT, 0, nsp->name, SIO_ACK_NONE);
+    buf_printf(out, "{\"sid\":\"%s\"}", socket->id);
+    sio_out_send(server, socket->connection->session);
+}
+
+void sio_connect_error(struct sio_connection *connection, struct str nsp, struct str message,
+                       struct str data_json)
+{
+    struct sio_server *server = connection->server;
+    struct buf *out = sio_out_begin(server);
+
+    server->stats.refused++;
+    sio_packet_encode_head(out, SIO_CONNECT_ERROR, 0, nsp, SIO_ACK_NONE);
+    buf_add_cstr(out, "{\"message\":");
+    json_add_string(out, message);
+    if (data_json.len > 0) {
+        buf_add_cstr(out, ",\"data\":");
+        buf_add_str(out, data_json);
+    }
+    buf_add_char(out, '}');
+    sio_out_send(server, connection->session);
+}
+
+void sio_socket_refuse(struct sio_socket *socket, struct str message, struct str data_json)
+{
+    if (socket->state != SIO_STATE_CONNECTING) {
+        return;
+    }
+    sio_connect_error(socket->connection, socket->nsp->name, message, data_json);
+    socket_free(socket);
+}
+
+static void kick(struct sio_socket *socket)
+{
+    struct sio_server *server = socket->nsp->server;
+
+    if (socket->state == SIO_STATE_LEAVING) {
+        return;
+    }
+    sio_packet_encode_head(sio_out_begin(server), SIO_DISCONNECT, 0, socket->nsp->name,
+                           SIO_ACK_NONE);
+    sio_out_send(server, socket->connection->session);
+    socket->state = SIO_STATE_LEAVING;
+    socket->kicked = true;
+    TAILQ_INSERT_TAIL(&server->leaving, socket, leaving);
+    loop_wake(server->loop);
+}
+
+void sio_socket_disconnect(struct sio_socket *socket, bool close_session)
+{
+    struct sio_connection *connection = socket->connection;
+    struct sio_socket *sibling;
+
+    if (!close_session) {
+        kick(socket);
+        return;
+    }
+    LIST_FOREACH (sibling, &connection->sockets, sibling) {
+        kick(sibling);
+    }
+    eio_session_close(connection->session, EIO_REASON_FORCED_SERVER_CLOSE);
+}
+
+const char *sio_socket_id(const struct sio_socket *socket)
+{
+    return socket->id;
+}
+
+uint64_t sio_socket_scope(const struct sio_socket *socket)
+{
+    return socket->scope;
+}
+
+void *sio_socket_user(const struct sio_socket *socket)
+{
+    return socket->user;
+}
+
+struct eio_session *sio_socket_session(const struct sio_socket *socket)
+{
+    return socket->connection->session;
+}
+
+struct sio_namespace *sio_socket_namespace(const struct sio_socket *socket)
+{
+    return socket->nsp;
+}
+
+struct sio_socket *sio_socket_find(struct sio_namespace *nsp, struct str id)
+{
+    struct sio_socket *socket = NULL;
+
+    if (id.len == SID_LEN) {
+        HASH_FIND(hh, nsp->sockets, id.data, SID_LEN, socket);
+    }
+    return socket;
+}
+
+void sio_sockets_each(struct sio_namespace *nsp, bool (*fn)(void *arg, struct sio_socket *socket),
+                      void *arg)
+{
+    struct sio_socket *socket, *next;
+
+    HASH_ITER (hh, nsp->sockets, socket, next) {
+        if (!fn(arg, socket)) {
+            return;
+        }
+    }
+}
