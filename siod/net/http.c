@@ -50,8 +50,8 @@ void http_server_free(struct http_server *server)
 void http_server_route(struct http_server *server, const struct http_route *route)
 {
     server->routes =
-        xrealloc(server->routes, (server->route_count + 1) * sizeof(struct http_route *));
-    server->routes[server->route_count++] = route;
+        xrealloc(server->routes, (server->route_count + 1) * sizeof(struct http_route));
+    server->routes[server->route_count++] = *route;
 }
 
 enum err http_server_trust(struct http_server *server, const char *cidr, struct errmsg *msg)
@@ -73,8 +73,8 @@ static bool route_matches(const struct http_route *route, struct str path)
 const struct http_route *http_find_route(const struct http_server *server, struct str path)
 {
     for (size_t i = 0; i < server->route_count; i++) {
-        if (route_matches(server->routes[i], path)) {
-            return server->routes[i];
+        if (route_matches(&server->routes[i], path)) {
+            return &server->routes[i];
         }
     }
     return NULL;

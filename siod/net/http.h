@@ -58,7 +58,8 @@ struct http_route {
     void *arg; /* given to on_head, and http_route_arg() */
 };
 
-/* Returns owned. Routes are borrowed and may be appended only before the first request. */
+/* Returns owned. Routes are copied (path, handler and arg are borrowed) and
+ * may be appended only before the first request. */
 NODISCARD
 struct http_server *http_server_new(struct loop *loop, const struct http_limits *limits);
 /* After transport_free(), or when no connection of its is left. */

@@ -79,7 +79,7 @@ struct http_server {
     struct loop *loop;
     struct http_limits limits;
     struct http_stats stats;
-    const struct http_route **routes;
+    struct http_route *routes;
     size_t route_count;
     struct trust trust;
     struct http_conn *conns, *detached;
