@@ -31,16 +31,26 @@ static const struct config_section sections[] = {
 #undef CHOICE
 };
 
-/* `title` of a row is filled in by the section it follows: see config_setting_at(). */
-static struct config_setting settings[] = {
+#define SECTION(section, help)          static const char section##_title[] = "";
+#define TITLED(section, title_is, help) static const char section##_title[] = title_is;
+#define SETTING(section, key, type, initial, min, max, unit, flags, help)
+#define CHOICE(section, key, type, words, initial, flags, help)
+#include "libshared/config.def"
+#undef SECTION
+#undef TITLED
+#undef SETTING
+#undef CHOICE
+
+/* clang-format off */
+static const struct config_setting settings[] = {
 #define SECTION(section, help)
 #define TITLED(section, title_is, help)
 #define SETTING(section, key, type, initial, min, max, unit, flags, help)                          \
-    { #section, #key, NULL, CONFIG_##type, initial, min,                                           \
-      max,      unit, NULL, flags,         help,    offsetof(struct config_##section, key) },
+    { #section, #key, section##_title, CONFIG_##type, initial, min, max, unit, NULL, flags, help,  \
+      offsetof(struct config_##section, key) },
 #define CHOICE(section, key, type, words, initial, flags, help)                                    \
-    { #section, #key, NULL,  CONFIG_CHOICE, initial, 0,                                            \
-      0,        "",   words, flags,         help,    offsetof(struct config_##section, key) },
+    { #section, #key, section##_title, CONFIG_CHOICE, initial, 0, 0, "", words, flags, help,       \
+      offsetof(struct config_##section, key) },
 #include "libshared/config.def"
 #undef SECTION
 #undef SECTION_END
@@ -49,6 +59,7 @@ static struct config_setting settings[] = {
 #undef SETTING
 #undef CHOICE
 };
+/* clang-format on */
 
 const struct config_section *config_section_at(size_t index)
 {
@@ -67,18 +78,14 @@ const struct config_section *config_section_find(const char *name)
 
 const struct config_setting *config_setting_at(size_t index)
 {
-    if (index >= ARRAY_SIZE(settings)) {
-        return NULL;
-    }
-    settings[index].title = config_section_find(settings[index].section)->title;
-    return &settings[index];
+    return index < ARRAY_SIZE(settings) ? &settings[index] : NULL;
 }
 
 const struct config_setting *config_setting_find(const char *section, const char *key)
 {
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
         if (strcmp(settings[i].section, section) == 0 && strcmp(settings[i].key, key) == 0) {
-            return config_setting_at(i);
+            return &settings[i];
         }
     }
     return NULL;

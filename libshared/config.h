@@ -94,7 +94,7 @@ enum config_flag {
 /* One row of the table, for whoever compares it with something: man page, completion. */
 struct config_setting {
     const char *section, *key;
-    const char *title; /* what the section's title is ("NAME"), NULL when it has none */
+    const char *title; /* what the section's title is ("NAME"), "" when it has none */
     enum config_type type;
     const char *initial; /* the default as text */
     uint64_t min, max;

@@ -226,8 +226,8 @@ static void every_setting_is_in_the_table_and_in_the_print(void **state)
 
         assert_non_null(strstr(text.data, line));
         assert_true(strlen(setting->help) > 5);
-        assert_int_equal(setting->title != NULL, strcmp(setting->section, "app") == 0 ||
-                                                     strcmp(setting->section, "business") == 0);
+        assert_int_equal(*setting->title != '\0', strcmp(setting->section, "app") == 0 ||
+                                                      strcmp(setting->section, "business") == 0);
         assert_int_equal(setting->words != NULL, setting->type == CONFIG_CHOICE);
     }
     assert_true(count > 40);
