@@ -1,6 +1,4 @@
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "libshared/id.h"
@@ -9,18 +7,6 @@
 #include "libshared/utf8.h"
 
 static const struct json_limits json_limits = { 16, 256 };
-
-PRINTF(2, 3) static enum err invalid(struct errmsg *msg, const char *format, ...)
-{
-    va_list args;
-
-    if (msg != NULL) {
-        va_start(args, format);
-        vsnprintf(msg->text, sizeof msg->text, format, args);
-        va_end(args);
-    }
-    return ERR_CLAIMS_INVALID;
-}
 
 /* A NumericDate (RFC 7519 §2): any JSON number, 1.9e9 too. Absent leaves *ret as it is. */
 static enum err read_date(json_t *claims, const char *name, int64_t *ret, struct errmsg *msg)
@@ -33,7 +19,7 @@ static enum err read_date(json_t *claims, const char *name, int64_t *ret, struct
         return OK;
     }
     if (!json_is_number(value)) {
-        return invalid(msg, "%s is no number", name);
+        return err_set(msg, ERR_CLAIMS_INVALID, "%s is no number", name);
     }
     number = json_number_value(value);
     *ret = (int64_t)(number > far ? far : number < -far ? -far : number);
@@ -71,7 +57,7 @@ static enum err check_dates(json_t *claims, const struct token_rules *rules, int
         return err;
     }
     if (expires == INT64_MAX && rules->require_exp) {
-        return invalid(msg, "exp is missing");
+        return err_set(msg, ERR_CLAIMS_INVALID, "exp is missing");
     }
     ret_claims->expires_s = expires;
     ret_claims->issued_s = issued != INT64_MIN ? issued : 0;
@@ -102,11 +88,11 @@ static enum err check_parties(json_t *claims, const struct token_rules *rules, s
 
     if (rules->issuer != NULL &&
         (!json_is_string(issuer) || !str_eq(json_str(issuer), str_of(rules->issuer)))) {
-        return invalid(msg, "iss is not the expected issuer");
+        return err_set(msg, ERR_CLAIMS_INVALID, "iss is not the expected issuer");
     }
     if (rules->audience != NULL &&
         !audience_has(json_object_get(claims, "aud"), str_of(rules->audience))) {
-        return invalid(msg, "aud does not have the expected audience");
+        return err_set(msg, ERR_CLAIMS_INVALID, "aud does not have the expected audience");
     }
     return OK;
 }
@@ -122,7 +108,7 @@ static enum err read_text(json_t *claims, const char *name, struct str *ret, str
     }
     *ret = json_str(value);
     if (ret->data == NULL || memchr(ret->data, '\0', ret->len) != NULL) {
-        return invalid(msg, "%s is no text", name);
+        return err_set(msg, ERR_CLAIMS_INVALID, "%s is no text", name);
     }
     return OK;
 }
@@ -133,7 +119,7 @@ static enum err read_role(json_t *claims, struct token_claims *ret_claims, struc
     enum err err = read_text(claims, "role", &role, msg);
 
     if (err == OK && role.data != NULL && !token_role_parse(role, &ret_claims->role)) {
-        err = invalid(msg, "the role is unknown");
+        err = err_set(msg, ERR_CLAIMS_INVALID, "the role is unknown");
     }
     return err;
 }
@@ -145,7 +131,7 @@ static enum err read_name(json_t *claims, struct token_claims *ret_claims, struc
     size_t len = 0;
     enum err err = read_text(claims, "name", &name, msg);
 
-    while (err == OK && len < name.len) {
+    while (err == OK && name.data != NULL && len < name.len) {
         size_t step = utf8_sequence(str_skip(name, len));
 
         if (step == 0 || len + step > TOKEN_NAME_MAX) {
@@ -166,7 +152,7 @@ static enum err read_jti(json_t *claims, struct token_claims *ret_claims, struct
     enum err err = read_text(claims, "jti", &jti, msg);
 
     if (err == OK && jti.len > TOKEN_JTI_MAX) {
-        err = invalid(msg, "jti is longer than %d bytes", TOKEN_JTI_MAX);
+        err = err_set(msg, ERR_CLAIMS_INVALID, "jti is longer than %d bytes", TOKEN_JTI_MAX);
     }
     if (err == OK && jti.len > 0) {
         memcpy(ret_claims->jti, jti.data, jti.len);
@@ -179,10 +165,10 @@ static enum err read_identity(json_t *claims, struct token_claims *ret_claims, s
     enum err err;
 
     if (!json_id(json_object_get(claims, "userId"), &ret_claims->user_id)) {
-        return invalid(msg, "userId is no positive integer");
+        return err_set(msg, ERR_CLAIMS_INVALID, "userId is no positive integer");
     }
     if (!json_id(json_object_get(claims, "businessId"), &ret_claims->business_id)) {
-        return invalid(msg, "businessId is no positive integer");
+        return err_set(msg, ERR_CLAIMS_INVALID, "businessId is no positive integer");
     }
     err = read_role(claims, ret_claims, msg);
     if (err == OK) {

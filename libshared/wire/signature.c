@@ -74,7 +74,7 @@ void signature_keys_free(struct signature_keys *keys)
 struct signature *signature_start(const struct signature_keys *keys)
 {
     struct signature *signature =
-        xcalloc(1, sizeof *signature + keys->count * sizeof *signature->macs);
+        xcalloc(1, sizeof *signature + keys->count * sizeof(EVP_MAC_CTX *));
 
     signature->count = keys->count;
     for (size_t i = 0; i < keys->count; i++) {
