@@ -110,7 +110,7 @@ static enum ws_code frame_begin(struct ws_decoder *decoder, const uint8_t *head,
 enum ws_step ws_decoder_head(struct ws_decoder *decoder, struct str bytes, size_t *ret_used,
                              enum ws_code *ret_code)
 {
-    size_t used = 0, size = 2;
+    size_t used = 0, size = decoder->head_len < 2 ? 2 : header_size(decoder->head);
 
     while (decoder->head_len < size) {
         if (used == bytes.len) {

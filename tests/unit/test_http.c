@@ -1,0 +1,822 @@
+#include "siod/net/http.h"
+#include "tests/unit/net_fixture.h"
+
+/* What the handlers below saw. */
+struct fixture {
+    struct loop *loop;
+    struct transport *transport;
+    struct http_server *server;
+    struct listener *listener;
+    unsigned heads, ends, aborted;
+    struct http_request *parked;
+    char client_address[64];
+    char early[64]; /* bytes that came behind an upgrade request */
+    struct buf detached_in;
+};
+
+static struct fixture *world; /* of the test that runs */
+
+struct exchange {
+    struct buf body;
+};
+
+static void echo_head(void *arg, struct http_request *request)
+{
+    struct fixture *f = arg;
+
+    f->heads++;
+    http_set_user(request, xnew(struct exchange));
+    http_accept_body(request, 200000);
+}
+
+static void echo_body(struct http_request *request, struct str bytes)
+{
+    struct exchange *exchange = http_user(request);
+
+    buf_add_str(&exchange->body, bytes);
+}
+
+static void echo_complete(struct http_request *request)
+{
+    struct exchange *exchange = http_user(request);
+
+    http_respond(request, 200, STR("X-Echo: yes\r\n"), buf_str(&exchange->body));
+}
+
+static void note_end(bool aborted)
+{
+    world->ends++;
+    world->aborted += aborted;
+}
+
+static void echo_end(struct http_request *request, bool aborted)
+{
+    struct exchange *exchange = http_user(request);
+
+    buf_finish(&exchange->body);
+    free(exchange);
+    note_end(aborted);
+}
+
+static const struct http_handler echo_handler = { echo_head, echo_body, echo_complete, echo_end };
+
+static void no_body(struct http_request *request, struct str bytes)
+{
+    (void)request;
+    (void)bytes;
+    fail_msg("body without accept");
+}
+
+static void no_complete(struct http_request *request)
+{
+    (void)request;
+    fail_msg("complete without accept");
+}
+
+static void plain_end(struct http_request *request, bool aborted)
+{
+    if (world->parked == request) {
+        world->parked = NULL;
+    }
+    note_end(aborted);
+}
+
+/* Answers with what it was asked: METHOD path query param x. */
+static void show_head(void *arg, struct http_request *request)
+{
+    struct fixture *f = arg;
+    struct str x = http_query_param(request, STR("x"));
+    char text[512];
+
+    f->heads++;
+    snprintf(f->client_address, sizeof f->client_address, "%s", http_client_address(request));
+    snprintf(text, sizeof text, "[%.*s|%.*s|%.*s|%.*s]", STR_ARG(http_method(request)),
+             STR_ARG(http_path(request)), STR_ARG(http_query(request)),
+             x.data != NULL ? (int)x.len : 4, x.data != NULL ? x.data : "none");
+    http_respond(request, 200, STR_NONE, str_of(text));
+}
+
+static const struct http_handler show_handler = { show_head, no_body, no_complete, plain_end };
+
+static void park_head(void *arg, struct http_request *request)
+{
+    struct fixture *f = arg;
+
+    f->heads++;
+    f->parked = request;
+}
+
+static const struct http_handler park_handler = { park_head, no_body, no_complete, plain_end };
+
+static void detached_data(struct conn *conn, struct str bytes)
+{
+    (void)conn;
+    buf_add_str(&world->detached_in, bytes);
+}
+
+static void detached_close(struct conn *conn, enum conn_end end)
+{
+    (void)conn;
+    (void)end;
+}
+
+static const struct conn_ops detached_ops = { detached_data, NULL, detached_close };
+
+static void detach_head(void *arg, struct http_request *request)
+{
+    struct fixture *f = arg;
+    struct str rest;
+    struct conn *conn = http_detach(request, &rest);
+
+    f->heads++;
+    conn_take(conn, &detached_ops, NULL);
+    snprintf(f->early, sizeof f->early, "%.*s", STR_ARG(rest));
+    conn_send_bytes(conn, STR("switched"));
+}
+
+static const struct http_handler detach_handler = { detach_head, no_body, no_complete, plain_end };
+
+static void frames_head(void *arg, struct http_request *request)
+{
+    struct fixture *f = arg;
+    struct frame *frames[3] = { frame_text(STR("one")), frame_raw(STR("two")),
+                                frame_text(STR("three")) };
+
+    f->heads++;
+    http_respond_frames(request, 200, STR_NONE, frames, 3, 0x1e);
+    for (size_t i = 0; i < 3; i++) {
+        frame_unref(frames[i]);
+    }
+}
+
+static const struct http_handler frames_handler = { frames_head, no_body, no_complete, plain_end };
+
+static struct http_route routes[] = {
+    { "/echo", &echo_handler, NULL },     { "/park", &park_handler, NULL },
+    { "/detach", &detach_handler, NULL }, { "/frames", &frames_handler, NULL },
+    { "/show*", &show_handler, NULL },
+};
+
+static const struct http_limits default_limits = { 4096, 50, 20000, 20000 };
+
+static struct fixture *start(const struct http_limits *limits, const char *address)
+{
+    struct fixture *f = xnew(struct fixture);
+    struct transport_limits transport_limits = { 0, 0 };
+    struct listen_options options = { .address = address, .on_accept = http_server_accept };
+    struct errmsg msg;
+
+    world = f;
+    f->loop = loop_new();
+    f->transport = transport_new(f->loop, &transport_limits);
+    f->server = http_server_new(f->loop, limits);
+    for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
+        routes[i].arg = f;
+        http_server_route(f->server, &routes[i]);
+    }
+    options.arg = f->server;
+    assert_int_equal(transport_listen(f->transport, &options, &f->listener, &msg), OK);
+    return f;
+}
+
+static void stop(struct fixture *f)
+{
+    transport_free(f->transport);
+    http_server_free(f->server);
+    loop_free(f->loop);
+    assert_int_equal(f->heads, f->ends); /* on_end exactly once for each on_head */
+    buf_finish(&f->detached_in);
+    free(f);
+    world = NULL;
+}
+
+static struct fixture *start_default(void)
+{
+    return start(&default_limits, "127.0.0.1:0");
+}
+
+static struct client visit(struct fixture *f)
+{
+    return client_connect(listener_address(f->listener));
+}
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+
+static void two_posts_in_one_segment_are_both_answered_in_order(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c,
+                     "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nfirst"
+                     "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\nsecond");
+    WAIT_FOR(f->loop, &c, client_has(&c, "second"));
+    assert_int_equal(client_count(&c, "HTTP/1.1 200 OK"), 2);
+    assert_int_equal(client_count(&c, "X-Echo: yes"), 2);
+    assert_true(strstr(c.in.data, "first") < strstr(c.in.data, "second"));
+    client_finish(&c);
+    stop(f);
+}
+
+static void a_chunked_body_in_one_byte_pieces_is_decoded(void **state)
+{
+    static const char request[] =
+        "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "5;ext=1\r\nhello\r\n1\r\n \r\nA\r\n0123456789\r\n0\r\nT: x\r\n\r\n";
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof request - 1; i++) {
+        client_send(f->loop, &c, request + i, 1);
+    }
+    WAIT_FOR(f->loop, &c, client_has(&c, "hello 0123456789"));
+    assert_true(client_has(&c, "Content-Length: 16\r\n"));
+    client_send_text(f->loop, &c, GET("/show"));
+    WAIT_FOR(f->loop, &c, client_has(&c, "[GET|/show||none]"));
+    client_finish(&c);
+    stop(f);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+    autobuf struct buf requests = BUF_INIT;
+
+    (void)state;
+    for (int i = 0; i < 500; i++) {
+        buf_printf(&requests, "GET /show/%d HTTP/1.1\r\nHost: a\r\n\r\n", i);
+    }
+    client_send(f->loop, &c, requests.data, requests.len);
+    WAIT_FOR(f->loop, &c, client_has(&c, "/show/499|"));
+    assert_int_equal(client_count(&c, "HTTP/1.1 200 OK"), 500);
+    for (int i = 0; i < 499; i++) {
+        char first[32], second[32];
+
+        snprintf(first, sizeof first, "/show/%d|", i);
+        snprintf(second, sizeof second, "/show/%d|", i + 1);
+        assert_true(strstr(c.in.data, first) < strstr(c.in.data, second));
+    }
+    client_finish(&c);
+    stop(f);
+}
+
+static void what_is_pipelined_behind_a_parked_request_waits_in_bounded_memory(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+    struct transport_stats stats;
+    uint64_t before;
+    ssize_t sent = 1;
+    char junk[65536];
+    int same = 0;
+
+    (void)state;
+    memset(junk, 'x', sizeof junk);
+    client_send_text(f->loop, &c, GET("/park"));
+    WAIT_FOR(f->loop, &c, f->parked != NULL);
+    client_send_text(f->loop, &c, GET("/show/behind"));
+    /* Push until neither side takes any more. */
+    while (same < 50) {
+        transport_stats(f->transport, &stats);
+        before = stats.bytes_in;
+        sent = send(c.fd, junk, sizeof junk, MSG_NOSIGNAL | MSG_DONTWAIT);
+        loop_once(f->loop);
+        transport_stats(f->transport, &stats);
+        same = sent > 0 || stats.bytes_in != before ? 0 : same + 1;
+    }
+    assert_true(stats.bytes_in < 300000);
+    http_respond(f->parked, 200, STR_NONE, STR("late"));
+    WAIT_FOR(f->loop, &c, client_has(&c, "/show/behind"));
+    assert_true(strstr(c.in.data, "late") < strstr(c.in.data, "/show/behind"));
+    client_finish(&c);
+    stop(f);
+}
+
+static void a_parked_request_notices_that_its_peer_left(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c, GET("/park"));
+    WAIT_FOR(f->loop, &c, f->parked != NULL);
+    client_finish(&c);
+    WAIT_FOR(f->loop, NULL, f->ends == 1);
+    assert_int_equal(f->aborted, 1);
+    assert_null(f->parked);
+    stop(f);
+}
+
+/* Each is refused before a handler sees it, with this status, and the connection closes. */
+static void malformed_requests_are_refused(void **state)
+{
+    static const struct {
+        const char *name, *request, *status;
+    } cases[] = {
+        { "CL and TE",
+          "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: "
+          "chunked\r\n\r\n"
+          "0\r\n\r\n",
+          "400" },
+        { "TE and CL",
+          "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: "
+          "5\r\n\r\n",
+          "400" },
+        { "doubled length",
+          "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+          "400" },
+        { "list of lengths", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nhello",
+          "400" },
+        { "length with letters", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5abc\r\n\r\n",
+          "400" },
+        { "negative length", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+          "400" },
+        { "plus length", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n", "400" },
+        { "empty length", "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", "400" },
+        { "huge length",
+          "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 18446744073709551617\r\n\r\n", "400" },
+        { "other coding", "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n",
+          "400" },
+        { "two codings",
+          "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "400" },
+        { "disguised coding",
+          "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0b"
+          "chunked\r\n\r\n",
+          "400" },
+        { "coding in 1.0", "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", "400" },
+        { "bare CR in a field", "GET /show HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", "400" },
+        { "bare LF", "GET /show HTTP/1.1\nHost: a\n\n", "400" },
+        { "bare LF in the middle", "GET /show HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", "400" },
+        { "folded field", "GET /show HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", "400" },
+        { "blank before colon", "GET /show HTTP/1.1\r\nHost : a\r\n\r\n", "400" },
+        { "blank in name", "GET /show HTTP/1.1\r\nHost: a\r\nX Y: a\r\n\r\n", "400" },
+        { "no colon", "GET /show HTTP/1.1\r\nHost: a\r\nXY\r\n\r\n", "400" },
+        { "empty name", "GET /show HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n", "400" },
+        { "control byte in a field", "GET /show HTTP/1.1\r\nHost: a\r\nX: a\x01\r\n\r\n", "400" },
+        { "control byte in the target", "GET /sh\x01ow HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "absolute form", "GET http://a/show HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "authority form", "CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "no leading slash", "GET show HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "two blanks", "GET  /show HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "no Host", "GET /show HTTP/1.1\r\n\r\n", "400" },
+        { "two Hosts", "GET /show HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400" },
+        { "Host with a path", "GET /show HTTP/1.1\r\nHost: a/b\r\n\r\n", "400" },
+        { "broken escape", "GET /show%zz HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "escaped NUL", "GET /show%00 HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505" },
+        { "HTTP/0.9 look-alike", "GET /show HTTP/0.9\r\n\r\n", "505" },
+        { "unknown method", "BREW /show HTTP/1.1\r\nHost: a\r\n\r\n", "501" },
+        { "other expectation", "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", "417" },
+        { "TLS hello", "\x16\x03\x01\x02\x01\n\n", "400" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct fixture *f = start_default();
+        struct client c = visit(f);
+        char expected[32];
+
+        snprintf(expected, sizeof expected, "HTTP/1.1 %s ", cases[i].status);
+        client_send_text(f->loop, &c, cases[i].request);
+        WAIT_FOR(f->loop, &c, c.closed);
+        if (f->heads != 0 || !client_has(&c, expected) || client_count(&c, "HTTP/1.1") != 1) {
+            fail_msg("%s: %s", cases[i].name, c.in.data);
+        }
+        client_finish(&c);
+        stop(f);
+    }
+}
+
+static void a_broken_chunk_is_refused_and_ends_the_request(void **state)
+{
+    static const char *const bodies[] = {
+        "5\r\nhelloXX0\r\n\r\n",        /* no CR LF behind the data */
+        "5\rXhello\r\n0\r\n\r\n",       /* no LF behind the size */
+        "5\nhello\r\n0\r\n\r\n",        /* bare LF */
+        "\r\n",                         /* no size */
+        "-1\r\n",                       /* sign */
+        "0x5\r\nhello\r\n",             /* prefix */
+        "FFFFFFFFFFFFFFFFF\r\n",        /* overflow */
+        "0\r\nX: y\n\r\n",              /* bare LF in a trailer */
+        "0\r\n X: y\r\n\r\n",           /* folded trailer */
+        "5;\x01\r\nhello\r\n0\r\n\r\n", /* control byte in an extension */
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+        struct fixture *f = start_default();
+        struct client c = visit(f);
+
+        client_send_text(f->loop, &c,
+                         "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        client_send_text(f->loop, &c, bodies[i]);
+        WAIT_FOR(f->loop, &c, c.closed);
+        if (!client_has(&c, "HTTP/1.1 400") || f->aborted != 1) {
+            fail_msg("body %zu: %s", i, c.in.data);
+        }
+        client_finish(&c);
+        stop(f);
+    }
+}
+
+static void heads_above_the_limits_get_431(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+    autobuf struct buf request = BUF_INIT;
+
+    (void)state;
+    buf_add_cstr(&request, "GET /show HTTP/1.1\r\nHost: a\r\nX: ");
+    while (request.len < 5000) {
+        buf_add_char(&request, 'x');
+    }
+    client_send(f->loop, &c, request.data, request.len); /* without an end */
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "HTTP/1.1 431 "));
+    client_finish(&c);
+
+    buf_clear(&request);
+    buf_add_cstr(&request, "GET /show HTTP/1.1\r\nHost: a\r\n");
+    for (int i = 0; i < 60; i++) {
+        buf_add_cstr(&request, "X: y\r\n");
+    }
+    buf_add_cstr(&request, "\r\n");
+    c = visit(f);
+    client_send(f->loop, &c, request.data, request.len);
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "HTTP/1.1 431 "));
+    assert_int_equal(f->heads, 0);
+    client_finish(&c);
+    stop(f);
+}
+
+static void bodies_above_the_limit_get_413(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+    autofree char *chunk = xcalloc(1, 150000);
+
+    (void)state;
+    client_send_text(f->loop, &c,
+                     "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 200001\r\n\r\n");
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "HTTP/1.1 413 "));
+    client_finish(&c);
+
+    c = visit(f);
+    client_send_text(f->loop, &c,
+                     "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     "249f0\r\n");
+    client_send(f->loop, &c, chunk, 150000);
+    client_send_text(f->loop, &c, "\r\n249f0\r\n");
+    client_send(f->loop, &c, chunk, 150000);
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "HTTP/1.1 413 "));
+    assert_int_equal(f->ends, 2);
+    assert_int_equal(f->aborted, 2);
+    client_finish(&c);
+    stop(f);
+}
+
+static void a_short_unread_body_is_skipped_and_a_long_one_closes(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c,
+                     "POST /show/1 HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n0123456789");
+    WAIT_FOR(f->loop, &c, client_has(&c, "/show/1"));
+    client_send_text(f->loop, &c, "GET /evil " GET("/show/2"));
+    WAIT_FOR(f->loop, &c, client_has(&c, "/show/2"));
+    assert_false(c.closed);
+    client_send_text(f->loop, &c,
+                     "POST /show/3 HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n");
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "/show/3"));
+    assert_int_equal(client_count(&c, "Connection: close"), 1);
+    client_finish(&c);
+    stop(f);
+}
+
+static void expect_100_is_answered_when_the_body_is_wanted(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c,
+                     "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
+                     "Expect: 100-continue\r\n\r\n");
+    WAIT_FOR(f->loop, &c, client_has(&c, "HTTP/1.1 100 Continue\r\n\r\n"));
+    client_send_text(f->loop, &c, "body");
+    WAIT_FOR(f->loop, &c, client_has(&c, "\r\n\r\nbody"));
+    client_send_text(f->loop, &c,
+                     "POST /show HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n"
+                     "Expect: 100-continue\r\n\r\n");
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_int_equal(client_count(&c, "100 Continue"), 1);
+    client_finish(&c);
+    stop(f);
+}
+
+static void head_gets_the_length_but_no_body(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c, "HEAD /show HTTP/1.1\r\nHost: a\r\n\r\n" GET("/show/next"));
+    WAIT_FOR(f->loop, &c, client_has(&c, "/show/next"));
+    assert_true(client_has(&c, "Content-Length: 18\r\n"));
+    assert_false(client_has(&c, "[HEAD|"));
+    client_finish(&c);
+    stop(f);
+}
+
+static void connections_persist_as_the_version_says(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c, "GET /show/1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    WAIT_FOR(f->loop, &c, client_has(&c, "/show/1"));
+    assert_true(client_has(&c, "Connection: keep-alive"));
+    client_send_text(f->loop, &c, "GET /show/2 HTTP/1.0\r\n\r\n");
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "/show/2"));
+    client_finish(&c);
+
+    c = visit(f);
+    client_send_text(f->loop, &c, "GET /show/3 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "/show/3"));
+    assert_true(client_has(&c, "Connection: close"));
+    client_finish(&c);
+    stop(f);
+}
+
+static void paths_and_parameters_are_decoded(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c, GET("/sho%77/%c3%a9?x=1&y=2&x=a+b%2Bc"));
+    WAIT_FOR(f->loop, &c, client_has(&c, "[GET|/show/\xc3\xa9|x=1&y=2&x=a+b%2Bc|a b+c]"));
+    client_send_text(f->loop, &c, GET("/show?y=x&x"));
+    WAIT_FOR(f->loop, &c, client_has(&c, "[GET|/show|y=x&x|]"));
+    client_send_text(f->loop, &c, GET("/nothing"));
+    WAIT_FOR(f->loop, &c, client_has(&c, "HTTP/1.1 404 Not Found"));
+    assert_true(client_has(&c, "application/problem+json"));
+    client_finish(&c);
+    stop(f);
+}
+
+static void frames_are_joined_without_their_websocket_headers(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c, GET("/frames"));
+    WAIT_FOR(f->loop, &c, client_has(&c, "\r\n\r\none\x1etwo\x1ethree"));
+    assert_true(client_has(&c, "Content-Length: 13\r\n"));
+    client_finish(&c);
+    stop(f);
+}
+
+static void detach_hands_over_the_bytes_behind_the_request(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c, GET("/detach") "early bytes");
+    WAIT_FOR(f->loop, &c, client_has(&c, "switched"));
+    assert_string_equal(f->early, "early bytes");
+    client_send_text(f->loop, &c, "later");
+    WAIT_FOR(f->loop, &c, f->detached_in.len == 5);
+    assert_int_equal(f->ends, 1);
+    assert_int_equal(f->aborted, 0);
+    client_finish(&c);
+    stop(f);
+}
+
+static void slow_and_idle_peers_are_dropped(void **state)
+{
+    static const struct http_limits short_limits = { 4096, 50, 100, 100 };
+    struct fixture *f = start(&short_limits, "127.0.0.1:0");
+    struct client c = visit(f);
+    struct http_stats stats;
+
+    (void)state;
+    WAIT_FOR(f->loop, &c, c.closed); /* idle: closed without a word */
+    assert_int_equal(c.in.len, 0);
+    client_finish(&c);
+
+    c = visit(f);
+    client_send_text(f->loop, &c, "GET /show HTTP/1.1\r\nHost:");
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "HTTP/1.1 408 "));
+    client_finish(&c);
+
+    c = visit(f);
+    client_send_text(f->loop, &c, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "HTTP/1.1 408 "));
+    assert_int_equal(f->aborted, 1);
+    http_server_stats(f->server, &stats);
+    assert_int_equal(stats.timeouts, 2);
+    client_finish(&c);
+    stop(f);
+}
+
+/* Dripping bytes does not move the deadline of a head. */
+static void a_dripping_head_is_dropped(void **state)
+{
+    static const struct http_limits short_limits = { 0, 0, 150, 0 };
+    struct fixture *f = start(&short_limits, "127.0.0.1:0");
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c, "GET /show HTTP/1.1\r\nHost: a\r\n");
+    while (!c.closed) {
+        send(c.fd, "X: y\r\n", 6, MSG_NOSIGNAL | MSG_DONTWAIT);
+        loop_once(f->loop);
+        client_read(&c);
+    }
+    assert_true(client_has(&c, "HTTP/1.1 408 "));
+    client_finish(&c);
+    stop(f);
+}
+
+static void a_peer_that_does_not_take_its_answer_is_dropped(void **state)
+{
+    static const struct http_limits short_limits = { 4096, 50, 200, 0 };
+    struct fixture *f = start(&short_limits, "127.0.0.1:0");
+    struct client c = visit(f);
+    autofree char *body = xmalloc(30000000);
+
+    (void)state;
+    memset(body, 'b', 30000000);
+    client_send_text(f->loop, &c, GET("/park"));
+    WAIT_FOR(f->loop, &c, f->parked != NULL);
+    http_respond(f->parked, 200, STR_NONE, (struct str) { body, 30000000 });
+    WAIT_FOR(f->loop, NULL, f->ends == 1);
+    assert_int_equal(f->aborted, 1);
+    client_finish(&c);
+    stop(f);
+}
+
+static void a_large_answer_arrives_whole(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+    autofree char *body = xmalloc(20000000);
+
+    (void)state;
+    for (size_t i = 0; i < 20000000; i++) {
+        body[i] = (char)('a' + i % 23);
+    }
+    client_send_text(f->loop, &c, GET("/park"));
+    WAIT_FOR(f->loop, &c, f->parked != NULL);
+    http_respond(f->parked, 200, STR_NONE, (struct str) { body, 20000000 });
+    assert_int_equal(f->ends, 0); /* not before it was written */
+    WAIT_FOR(f->loop, &c, c.in.len > 20000000);
+    assert_memory_equal(c.in.data + c.in.len - 20000000, body, 20000000);
+    WAIT_FOR(f->loop, &c, f->ends == 1);
+    assert_int_equal(f->aborted, 0);
+    client_finish(&c);
+    stop(f);
+}
+
+static void forwarded_addresses_are_believed_from_trusted_proxies(void **state)
+{
+    static const struct {
+        const char *trust, *headers, *address;
+    } cases[] = {
+        { NULL, "X-Forwarded-For: 203.0.113.9\r\n", "127.0.0.1" },
+        { "10.0.0.0/8", "X-Forwarded-For: 203.0.113.9\r\n", "127.0.0.1" },
+        { "127.0.0.0/8", "", "127.0.0.1" },
+        { "127.0.0.0/8", "X-Forwarded-For: 203.0.113.9\r\n", "203.0.113.9" },
+        { "127.0.0.1", "X-Forwarded-For: 203.0.113.9:4711\r\n", "203.0.113.9" },
+        { "127.0.0.1", "X-Forwarded-For: [2001:db8::1]:80\r\n", "2001:db8::1" },
+        { "127.0.0.1", "X-Forwarded-For: 2001:db8::1\r\n", "2001:db8::1" },
+        { "127.0.0.1", "X-Forwarded-For: 6.6.6.6, 203.0.113.9\r\n", "203.0.113.9" },
+        { "127.0.0.1", "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9\r\n",
+          "203.0.113.9" },
+        { "127.0.0.1", "X-Forwarded-For: 203.0.113.9, 127.0.0.1\r\n", "203.0.113.9" },
+        { "127.0.0.1", "X-Forwarded-For: 203.0.113.9, 127.0.0.1,127.0.0.1\r\n", "203.0.113.9" },
+        { "127.0.0.1", "X-Forwarded-For: 203.0.113.9, rubbish\r\n", "127.0.0.1" },
+        { "127.0.0.1", "X-Forwarded-For: \r\n", "127.0.0.1" },
+    };
+    struct errmsg msg;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct fixture *f = start_default();
+        struct client c = visit(f);
+        char request[256];
+
+        if (cases[i].trust != NULL) {
+            assert_int_equal(http_server_trust(f->server, cases[i].trust, &msg), OK);
+        }
+        snprintf(request, sizeof request, "GET /show HTTP/1.1\r\nHost: a\r\n%s\r\n",
+                 cases[i].headers);
+        client_send_text(f->loop, &c, request);
+        WAIT_FOR(f->loop, &c, client_has(&c, "[GET|"));
+        assert_string_equal(f->client_address, cases[i].address);
+        client_finish(&c);
+        stop(f);
+    }
+}
+
+static void wrong_networks_are_refused(void **state)
+{
+    static const char *const wrong[] = { "",           "localhost",   "10.0.0.0/33",
+                                         "10.0.0/8",   "::1/129",     "10.0.0.0/",
+                                         "10.0.0.0/x", "10.0.0.0/-1", "10.0.0.0/8x" };
+    struct fixture *f = start_default();
+    struct errmsg msg;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        assert_int_equal(http_server_trust(f->server, wrong[i], &msg), ERR_INVALID);
+    }
+    stop(f);
+}
+
+static void draining_answers_what_is_in_flight_and_closes_the_rest(void **state)
+{
+    struct fixture *f = start_default();
+    struct client idle = visit(f), busy = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &idle, GET("/show"));
+    WAIT_FOR(f->loop, &idle, client_has(&idle, "[GET|"));
+    client_send_text(f->loop, &busy, GET("/park"));
+    WAIT_FOR(f->loop, &busy, f->parked != NULL);
+    http_server_drain(f->server);
+    WAIT_FOR(f->loop, &idle, idle.closed);
+    assert_false(busy.closed);
+    http_respond(f->parked, 200, STR_NONE, STR("finished"));
+    WAIT_FOR(f->loop, &busy, busy.closed);
+    assert_true(client_has(&busy, "finished"));
+    client_finish(&idle);
+    client_finish(&busy);
+    stop(f);
+}
+
+static void an_answer_is_not_lost_when_the_peer_is_still_sending(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+    autofree char *body = xcalloc(1, 1000000);
+
+    (void)state;
+    client_send_text(f->loop, &c,
+                     "POST /show HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    client_send(f->loop, &c, body, 1000000);
+    shutdown(c.fd, SHUT_WR);
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_true(client_has(&c, "[POST|/show"));
+    client_finish(&c);
+    stop(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(two_posts_in_one_segment_are_both_answered_in_order),
+        cmocka_unit_test(a_chunked_body_in_one_byte_pieces_is_decoded),
+        cmocka_unit_test(pipelined_requests_are_answered_in_order),
+        cmocka_unit_test(what_is_pipelined_behind_a_parked_request_waits_in_bounded_memory),
+        cmocka_unit_test(a_parked_request_notices_that_its_peer_left),
+        cmocka_unit_test(malformed_requests_are_refused),
+        cmocka_unit_test(a_broken_chunk_is_refused_and_ends_the_request),
+        cmocka_unit_test(heads_above_the_limits_get_431),
+        cmocka_unit_test(bodies_above_the_limit_get_413),
+        cmocka_unit_test(a_short_unread_body_is_skipped_and_a_long_one_closes),
+        cmocka_unit_test(expect_100_is_answered_when_the_body_is_wanted),
+        cmocka_unit_test(head_gets_the_length_but_no_body),
+        cmocka_unit_test(connections_persist_as_the_version_says),
+        cmocka_unit_test(paths_and_parameters_are_decoded),
+        cmocka_unit_test(frames_are_joined_without_their_websocket_headers),
+        cmocka_unit_test(detach_hands_over_the_bytes_behind_the_request),
+        cmocka_unit_test(slow_and_idle_peers_are_dropped),
+        cmocka_unit_test(a_dripping_head_is_dropped),
+        cmocka_unit_test(a_peer_that_does_not_take_its_answer_is_dropped),
+        cmocka_unit_test(a_large_answer_arrives_whole),
+        cmocka_unit_test(forwarded_addresses_are_believed_from_trusted_proxies),
+        cmocka_unit_test(wrong_networks_are_refused),
+        cmocka_unit_test(draining_answers_what_is_in_flight_and_closes_the_rest),
+        cmocka_unit_test(an_answer_is_not_lost_when_the_peer_is_still_sending),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
