@@ -137,11 +137,12 @@ struct store_webhook {
 enum store_health { STORE_OK, STORE_FAILED };
 
 struct store_config {
-    const char *url;          /* "sqlite:/path/to/file.db[?vfs=NAME]" */
+    const char *url;          /* "sqlite:/path/to/file.db[?vfs=NAME&checkpoint_pages=N]" */
     bool synchronous_full;    /* FULL or NORMAL */
     unsigned readers;         /* 0 = 2 */
     size_t queue_limit;       /* write jobs waiting; 0 = no limit */
     uint64_t read_timeout_ms; /* of one read job; 0 = 5 s */
+    unsigned retry_ms;        /* between attempts to recover, doubled up to fourfold; 0 = 250 */
     /* Log rows of a commit, on the loop thread; takes `events`. */
     void (*on_commit)(void *arg, struct store_events *events);
     /* The store failed (reason says how), or works again. Loop thread. */
@@ -202,14 +203,20 @@ struct store_query {
 void store_ask(struct store *store, struct store_query *query);
 
 /* ------------------------------------------------------------------ in a write job */
-/* All return OK, ERR_STORE when the store itself failed, or the errors they name. */
+/* All return OK, ERR_STORE when the store itself failed, or the errors they name. Where a row
+ * breaks a rule of the schema (a chat that does not exist, say) they return ERR_INVALID, above 64
+ * MiB ERR_TOO_LARGE. */
+
+/* Wall clock, read once a batch: the time of its log rows. */
+int64_t store_tx_now_ms(const struct store_tx *tx);
 
 /* The business exists afterwards (made with source TOKEN if it did not). */
 NODISCARD
 enum err store_business_ensure(struct store_tx *tx, int64_t business_id);
 /* Create or replace name and phone numbers. ERR_EXISTS (msg: which number, where) when a phone
  * number belongs to another business; ERR_READ_ONLY when `business->source` is CONTROL and the row
- * comes from the configuration. */
+ * comes from the configuration. At start put all businesses of the configuration in one job: a
+ * number may then have moved between two of them. */
 NODISCARD
 enum err store_business_put(struct store_tx *tx, const struct store_business *business,
                             struct errmsg *msg);

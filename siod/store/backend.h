@@ -1,0 +1,140 @@
+/* What a database must do for the store. store.c hands the public functions on to it, worker.c
+ * drives the transactions, readers.c the read jobs; they know no SQL.
+ *
+ * Errors: ERR_STORE with `fault` set means that the connection is not to be trusted any more. Every
+ * other error is the job's own: the job is undone and the transaction goes on. */
+#pragma once
+
+#include "siod/store/rowlog.h"
+#include "siod/store/store.h"
+
+/* Set once, by the first failure; cleared by recover(). */
+struct store_fault {
+    bool set;
+    char reason[256];
+};
+PRINTF(2, 3) enum err store_fault_set(struct store_fault *fault, const char *format, ...);
+
+/* The writer's connection. A backend embeds it as its first member. */
+struct store_tx {
+    const struct store_backend *backend;
+    struct store_fault fault;
+    struct store_rowlog log; /* of the batch */
+    int64_t now_ms;          /* wall clock of the batch */
+};
+
+/* A read connection, likewise. */
+struct store_reader {
+    const struct store_backend *backend;
+    struct store_fault fault;
+    uint64_t deadline_ms; /* monotonic; of the job that runs */
+};
+
+struct store_backend {
+    const char *scheme; /* of its urls: "sqlite" */
+
+    /* Opens, checks, migrates. *ret_epoch is 17 bytes. */
+    enum err (*open)(const struct store_config *config, struct store_tx **ret, char *ret_epoch,
+                     struct errmsg *msg);
+    /* Writes everything to its final place and releases tx. */
+    void (*close)(struct store_tx *tx);
+    /* After a failure: opens the database anew and proves with a durable transaction that it can
+     * write. Nothing of the failed transaction is seen again. ERR_STORE: try again later. */
+    enum err (*recover)(struct store_tx *tx);
+    /* Between transactions: checkpoints. `idle` = nobody waits. */
+    enum err (*maintain)(struct store_tx *tx, bool idle);
+    int64_t (*bytes)(struct store_tx *tx);
+
+    enum err (*begin)(struct store_tx *tx);
+    enum err (*commit)(struct store_tx *tx);
+    void (*rollback)(struct store_tx *tx);
+    enum err (*job_begin)(struct store_tx *tx);
+    enum err (*job_keep)(struct store_tx *tx);
+    enum err (*job_undo)(struct store_tx *tx);
+    /* False when an error has rolled back more than the job. */
+    bool (*alive)(struct store_tx *tx);
+    /* Adds `count` to the business's position; *ret_position is the sum. */
+    enum err (*position_advance)(struct store_tx *tx, int64_t business_id, int64_t count,
+                                 int64_t *ret_position);
+    enum err (*log_insert)(struct store_tx *tx, const struct store_event *event);
+    /* ERR_NOT_FOUND when there is no such business. */
+    enum err (*business_check)(struct store_tx *tx, int64_t business_id);
+
+    /* store.h's write functions, in its order. */
+    enum err (*business_ensure)(struct store_tx *tx, int64_t business_id);
+    enum err (*business_put)(struct store_tx *tx, const struct store_business *business,
+                             struct errmsg *msg);
+    enum err (*business_retain)(struct store_tx *tx, const int64_t *ids, size_t count);
+    enum err (*business_by_phone)(struct store_tx *tx, struct str phone_number_id,
+                                  int64_t *ret_business_id);
+    enum err (*agent_seen)(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                           struct str name, struct str role);
+    enum err (*contact_by_alias)(struct store_tx *tx, int64_t business_id, enum store_alias kind,
+                                 struct str value, int64_t *ret_contact_id);
+    enum err (*contact_create)(struct store_tx *tx, const struct store_contact *contact,
+                               int64_t *ret_contact_id);
+    enum err (*contact_alias_add)(struct store_tx *tx, int64_t business_id, int64_t contact_id,
+                                  enum store_alias kind, struct str value);
+    enum err (*contact_update)(struct store_tx *tx, const struct store_contact *contact);
+    enum err (*contact_get)(struct store_tx *tx, int64_t contact_id,
+                            struct store_contact *ret_contact);
+    enum err (*chat_ensure)(struct store_tx *tx, const struct store_chat *chat,
+                            int64_t *ret_chat_id, bool *ret_created);
+    enum err (*chat_touch)(struct store_tx *tx, int64_t chat_id, int64_t message_id,
+                           int64_t wa_timestamp_s, bool inbound);
+    enum err (*message_append)(struct store_tx *tx, const struct store_message *message,
+                               int64_t *ret_message_id, bool *ret_inserted);
+    enum err (*message_by_wamid)(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                                 struct store_message *ret_message);
+    enum err (*message_status_set)(struct store_tx *tx, int64_t message_id,
+                                   enum store_status status, struct str error);
+    enum err (*status_record)(struct store_tx *tx, const struct store_status_row *row,
+                              bool *ret_new);
+    enum err (*status_each)(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                            enum err (*fn)(void *arg, const struct store_status_row *row),
+                            void *arg);
+    enum err (*webhook_append)(struct store_tx *tx, const struct store_webhook *webhook,
+                               int64_t *ret_webhook_id);
+    enum err (*audit_append)(struct store_tx *tx, struct str who, struct str command,
+                             struct str args);
+
+    /* Read connections. */
+    enum err (*reader_open)(const struct store_config *config, struct store_reader **ret,
+                            struct errmsg *msg);
+    void (*reader_close)(struct store_reader *reader);
+    /* Opens the connection anew if its last job broke it. */
+    enum err (*reader_begin)(struct store_reader *reader);
+    /* Ends the job's transaction, if it began one. */
+    void (*reader_end)(struct store_reader *reader);
+
+    /* store.h's read functions, in its order. */
+    enum err (*businesses)(struct store_reader *reader,
+                           bool (*fn)(void *arg, const struct store_business *business), void *arg);
+    enum err (*chats)(struct store_reader *reader, const struct store_chat_filter *filter,
+                      bool (*fn)(void *arg, const struct store_chat *chat), void *arg);
+    enum err (*chat_get)(struct store_reader *reader, int64_t chat_id, struct store_chat *ret_chat);
+    enum err (*chat_messages)(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                              bool (*fn)(void *arg, const struct store_message *message,
+                                         const struct store_contact *contact),
+                              void *arg);
+    enum err (*snapshot)(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
+    enum err (*log_since)(struct store_reader *reader, int64_t business_id, int64_t position,
+                          unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
+                          void *arg);
+    enum err (*webhooks)(struct store_reader *reader, unsigned limit, bool with_body,
+                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
+    enum err (*count)(struct store_reader *reader, struct store_counts *ret_counts);
+};
+
+extern const struct store_backend sqlite_backend;
+
+/* readers.c */
+struct store_readers;
+NODISCARD
+enum err store_readers_open(struct loop *loop, const struct store_backend *backend,
+                            const struct store_config *config, struct store_readers **ret,
+                            struct errmsg *msg);
+void store_readers_close(struct store_readers *readers);
+uint64_t store_readers_jobs(const struct store_readers *readers);
+void store_readers_ask(struct store_readers *readers, struct store_query *query);
+struct store_readers *store_readers_of(struct store *store);

@@ -1,0 +1,57 @@
+/* The SQLite back end, function by function. */
+#include "siod/store/sqlite.h"
+
+const struct store_backend sqlite_backend = {
+    .scheme = "sqlite",
+
+    .open = sqlite_writer_open,
+    .close = sqlite_writer_close,
+    .recover = sqlite_writer_recover,
+    .maintain = sqlite_maintain,
+    .bytes = sqlite_writer_bytes,
+
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .job_begin = sqlite_job_begin,
+    .job_keep = sqlite_job_keep,
+    .job_undo = sqlite_job_undo,
+    .alive = sqlite_alive,
+    .position_advance = sqlite_position_advance,
+    .log_insert = sqlite_log_insert,
+    .business_check = sqlite_business_check,
+
+    .business_ensure = sqlite_business_ensure,
+    .business_put = sqlite_business_put,
+    .business_retain = sqlite_business_retain,
+    .business_by_phone = sqlite_business_by_phone,
+    .agent_seen = sqlite_agent_seen,
+    .contact_by_alias = sqlite_contact_by_alias,
+    .contact_create = sqlite_contact_create,
+    .contact_alias_add = sqlite_contact_alias_add,
+    .contact_update = sqlite_contact_update,
+    .contact_get = sqlite_contact_get,
+    .chat_ensure = sqlite_chat_ensure,
+    .chat_touch = sqlite_chat_touch,
+    .message_append = sqlite_message_append,
+    .message_by_wamid = sqlite_message_by_wamid,
+    .message_status_set = sqlite_message_status_set,
+    .status_record = sqlite_status_record,
+    .status_each = sqlite_status_each,
+    .webhook_append = sqlite_webhook_append,
+    .audit_append = sqlite_audit_append,
+
+    .reader_open = sqlite_reader_open,
+    .reader_close = sqlite_reader_close,
+    .reader_begin = sqlite_reader_begin,
+    .reader_end = sqlite_reader_end,
+
+    .businesses = sqlite_businesses,
+    .chats = sqlite_chats,
+    .chat_get = sqlite_chat_get,
+    .chat_messages = sqlite_chat_messages,
+    .snapshot = sqlite_snapshot,
+    .log_since = sqlite_log_since,
+    .webhooks = sqlite_webhooks,
+    .count = sqlite_count,
+};

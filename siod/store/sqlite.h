@@ -1,0 +1,294 @@
+/* What the files of the SQLite back end share: a connection with its cached statements, and a small
+ * way of running them.
+ *
+ *     struct query q = query_begin(conn, ST_CHAT_FIND, "SELECT id FROM chat WHERE …");
+ *     put_str(&q, phone_number_id);
+ *     if (query_row(&q)) {
+ *         id = get_int(&q);
+ *     }
+ *     return query_end(&q);
+ *
+ * Values are bound and columns read in order. Errors add up in the query and come out of
+ * query_end(). Text is bound without a copy: it must live until then. */
+#pragma once
+
+#include <sqlite3.h>
+
+#include "siod/store/backend.h"
+
+enum {
+    SQLITE_APPLICATION_ID = 0x73696f64, /* "siod" */
+    SQLITE_VALUE_MAX = 64 << 20,        /* bytes of one value or row */
+    SQLITE_BUSY_MS = 5000,              /* for someone else's transaction (a shell, a backup) */
+};
+
+struct sqlite_migration {
+    const char *name;
+    const char *sql;
+};
+extern const struct sqlite_migration sqlite_migrations[];
+extern const unsigned sqlite_migration_count;
+
+/* One a statement text, so that each is prepared once for the life of its connection. */
+enum sqlite_statement {
+    ST_BEGIN,
+    ST_BEGIN_READ,
+    ST_COMMIT,
+    ST_JOB_BEGIN,
+    ST_JOB_KEEP,
+    ST_JOB_UNDO,
+    ST_SEQUENCE_LOAD,
+    ST_SEQUENCE_SAVE,
+    ST_POSITION_ADVANCE,
+    ST_LOG_INSERT,
+    ST_BUSINESS_CHECK,
+    ST_BUSINESS_ENSURE,
+    ST_BUSINESS_SOURCE,
+    ST_BUSINESS_PUT,
+    ST_BUSINESS_CONFIGURED,
+    ST_BUSINESS_RELEASE,
+    ST_BUSINESS_ANY,
+    ST_PHONE_OWNER,
+    ST_PHONE_ADD,
+    ST_PHONE_REMOVE,
+    ST_PHONE_CLEAR,
+    ST_AGENT_SEEN,
+    ST_CONTACT_BY_ALIAS,
+    ST_CONTACT_CREATE,
+    ST_CONTACT_ALIAS_ADD,
+    ST_CONTACT_UPDATE,
+    ST_CONTACT_GET,
+    ST_CHAT_BY_CONTACT,
+    ST_CHAT_BY_GROUP,
+    ST_CHAT_CREATE,
+    ST_CHAT_TOUCH,
+    ST_MESSAGE_APPEND,
+    ST_MESSAGE_BY_WAMID,
+    ST_MESSAGE_STATUS_SET,
+    ST_STATUS_RECORD,
+    ST_STATUS_EACH,
+    ST_WEBHOOK_APPEND,
+    ST_AUDIT_APPEND,
+    ST_BUSINESSES,
+    ST_BUSINESS_PHONES,
+    ST_CHATS,
+    ST_CHATS_OF_BUSINESS,
+    ST_CHAT_GET,
+    ST_CHAT_MESSAGES,
+    ST_POSITION,
+    ST_LOG_SINCE,
+    ST_WEBHOOKS,
+    ST_COUNT,
+    ST_COUNT_OF_STATEMENTS
+};
+
+struct sqlite_conn {
+    sqlite3 *db;
+    struct store_fault *fault;
+    sqlite3_stmt *lent; /* its row is the caller's until the next query */
+    sqlite3_stmt *cache[ST_COUNT_OF_STATEMENTS];
+};
+
+/* From a url: where the database is and how it is opened. */
+struct sqlite_place {
+    char *path;
+    char *vfs; /* NULL = the default one */
+    unsigned checkpoint_pages;
+    bool synchronous_full;
+};
+
+/* ------------------------------------------------------------------ sqlite_open.c */
+
+NODISCARD
+enum err sqlite_place_parse(const struct store_config *config, struct sqlite_place *ret,
+                            struct errmsg *msg);
+void sqlite_place_finish(struct sqlite_place *place);
+/* Opens without creating. The reason of a failure is in `fault`. */
+NODISCARD
+enum err sqlite_conn_open(struct sqlite_conn *conn, const struct sqlite_place *place, int flags,
+                          struct store_fault *fault);
+void sqlite_conn_close(struct sqlite_conn *conn);
+/* Several statements without results. */
+NODISCARD
+enum err sqlite_exec(struct sqlite_conn *conn, const char *sql);
+/* Is it siod's, and not newer than this program? Migrates it, or makes it when it is empty. */
+NODISCARD
+enum err sqlite_prepare_schema(struct sqlite_conn *conn, const char *path, struct errmsg *msg);
+
+/* ------------------------------------------------------------------ sqlite_recover.c */
+
+/* Writes the write-ahead log over itself and syncs it. After a failed fsync the kernel shows pages
+ * as clean that never reached the disk; from here on the disk holds what the file shows. Call it in
+ * a write transaction. */
+NODISCARD
+enum err sqlite_wal_rewrite(struct sqlite_conn *conn);
+/* A small durable transaction, WAL rewritten first. */
+NODISCARD
+enum err sqlite_probe(struct sqlite_conn *conn);
+/* Size of the database file and its WAL. */
+int64_t sqlite_bytes(struct sqlite_conn *conn);
+
+/* ------------------------------------------------------------------ sqlite_query.c */
+
+struct query {
+    struct sqlite_conn *conn;
+    sqlite3_stmt *stmt;
+    int at; /* the next parameter; in a row the next column */
+    int rc;
+};
+
+/* Turns a result code into the job's error, or breaks the connection. */
+enum err sqlite_error(struct sqlite_conn *conn, int rc);
+
+struct query query_begin(struct sqlite_conn *conn, enum sqlite_statement id, const char *sql);
+void put_int(struct query *query, int64_t value);
+void put_str(struct query *query, struct str value);      /* NULL when .data is NULL */
+void put_str_full(struct query *query, struct str value); /* empty when .data is NULL */
+/* The next row; false at the end and on errors. */
+bool query_row(struct query *query);
+int64_t get_int(struct query *query);
+struct str get_str(struct query *query); /* .data NULL for NULL */
+enum err query_end(struct query *query);
+/* As query_end(), but the row that was read stays valid until the next query of the connection. */
+enum err query_lend(struct query *query);
+/* Runs to the end without looking at rows. */
+enum err query_run(struct query *query);
+/* The same; *ret_changed = has it changed a row? */
+enum err query_change(struct query *query, bool *ret_changed);
+/* A statement without parameters or results. */
+enum err sqlite_run(struct sqlite_conn *conn, enum sqlite_statement id, const char *sql);
+
+/* Column lists and their readers, in step with each other. */
+#define CONTACT_COLUMNS                                                                            \
+    "contact.id, contact.business_id, contact.name, contact.phone, contact.wa_id, contact.user_id"
+#define MESSAGE_COLUMNS                                                                            \
+    "message.id, message.chat_id, message.business_id, message.contact_id, message.direction, "    \
+    "message.status, message.sender_user_id, message.wa_timestamp_s, message.created_at_ms, "      \
+    "message.phone_number_id, message.wamid, message.type, message.context_wamid, message.error, " \
+    "message.text, message.raw"
+void get_contact(struct query *query, struct store_contact *ret_contact);
+void get_message(struct query *query, struct store_message *ret_message);
+
+/* ------------------------------------------------------------------ the writer */
+
+struct sqlite_phones;
+
+struct sqlite_writer {
+    struct store_tx tx;
+    struct sqlite_conn conn;
+    struct sqlite_place place;
+    int lock_fd;
+    struct sqlite_phones *phones; /* sqlite_directory.c: phone number -> business */
+    bool phones_changed;          /* by the job that runs: do not learn from it */
+    struct buf put_ids;           /* businesses that this job has put */
+    struct sqlite_sequence {
+        int64_t chat, message;
+    } next, saved, job;      /* last ids given; as in the database; at the job's start */
+    int64_t seen_us;         /* the last status's */
+    int wal_pages, wal_base; /* in the log now; at the last checkpoint */
+};
+
+static inline struct sqlite_writer *writer_of(struct store_tx *tx)
+{
+    return CONTAINER_OF(tx, struct sqlite_writer, tx);
+}
+
+/* sqlite_writer.c */
+enum err sqlite_writer_open(const struct store_config *config, struct store_tx **ret,
+                            char *ret_epoch, struct errmsg *msg);
+void sqlite_writer_close(struct store_tx *tx);
+enum err sqlite_writer_recover(struct store_tx *tx);
+enum err sqlite_maintain(struct store_tx *tx, bool idle);
+int64_t sqlite_writer_bytes(struct store_tx *tx);
+enum err sqlite_begin(struct store_tx *tx);
+enum err sqlite_commit(struct store_tx *tx);
+void sqlite_rollback(struct store_tx *tx);
+enum err sqlite_job_begin(struct store_tx *tx);
+enum err sqlite_job_keep(struct store_tx *tx);
+enum err sqlite_job_undo(struct store_tx *tx);
+bool sqlite_alive(struct store_tx *tx);
+
+/* sqlite_directory.c: businesses, phone numbers, agents, contacts' keys */
+void sqlite_phones_forget(struct sqlite_writer *writer);
+enum err sqlite_position_advance(struct store_tx *tx, int64_t business_id, int64_t count,
+                                 int64_t *ret_position);
+enum err sqlite_business_check(struct store_tx *tx, int64_t business_id);
+enum err sqlite_business_ensure(struct store_tx *tx, int64_t business_id);
+enum err sqlite_business_put(struct store_tx *tx, const struct store_business *business,
+                             struct errmsg *msg);
+enum err sqlite_business_retain(struct store_tx *tx, const int64_t *ids, size_t count);
+enum err sqlite_business_by_phone(struct store_tx *tx, struct str phone_number_id,
+                                  int64_t *ret_business_id);
+enum err sqlite_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                           struct str name, struct str role);
+
+/* sqlite_contact.c: contacts and chats */
+enum err sqlite_contact_by_alias(struct store_tx *tx, int64_t business_id, enum store_alias kind,
+                                 struct str value, int64_t *ret_contact_id);
+enum err sqlite_contact_create(struct store_tx *tx, const struct store_contact *contact,
+                               int64_t *ret_contact_id);
+enum err sqlite_contact_alias_add(struct store_tx *tx, int64_t business_id, int64_t contact_id,
+                                  enum store_alias kind, struct str value);
+enum err sqlite_contact_update(struct store_tx *tx, const struct store_contact *contact);
+enum err sqlite_contact_get(struct store_tx *tx, int64_t contact_id,
+                            struct store_contact *ret_contact);
+enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
+                            int64_t *ret_chat_id, bool *ret_created);
+enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
+                           int64_t wa_timestamp_s, bool inbound);
+
+/* sqlite_message.c: messages, statuses, webhooks, log, audit */
+enum err sqlite_log_insert(struct store_tx *tx, const struct store_event *event);
+enum err sqlite_message_append(struct store_tx *tx, const struct store_message *message,
+                               int64_t *ret_message_id, bool *ret_inserted);
+enum err sqlite_message_by_wamid(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                                 struct store_message *ret_message);
+enum err sqlite_message_status_set(struct store_tx *tx, int64_t message_id,
+                                   enum store_status status, struct str error);
+enum err sqlite_status_record(struct store_tx *tx, const struct store_status_row *row,
+                              bool *ret_new);
+enum err sqlite_status_each(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                            enum err (*fn)(void *arg, const struct store_status_row *row),
+                            void *arg);
+enum err sqlite_webhook_append(struct store_tx *tx, const struct store_webhook *webhook,
+                               int64_t *ret_webhook_id);
+enum err sqlite_audit_append(struct store_tx *tx, struct str who, struct str command,
+                             struct str args);
+
+/* ------------------------------------------------------------------ readers */
+
+/* sqlite_read.c */
+enum err sqlite_businesses(struct store_reader *reader,
+                           bool (*fn)(void *arg, const struct store_business *business), void *arg);
+enum err sqlite_chats(struct store_reader *reader, const struct store_chat_filter *filter,
+                      bool (*fn)(void *arg, const struct store_chat *chat), void *arg);
+enum err sqlite_chat_get(struct store_reader *reader, int64_t chat_id, struct store_chat *ret_chat);
+enum err sqlite_chat_messages(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                              bool (*fn)(void *arg, const struct store_message *message,
+                                         const struct store_contact *contact),
+                              void *arg);
+enum err sqlite_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
+enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
+                          unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
+                          void *arg);
+enum err sqlite_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
+                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
+enum err sqlite_count(struct store_reader *reader, struct store_counts *ret_counts);
+
+struct sqlite_reader {
+    struct store_reader reader;
+    struct sqlite_conn conn;
+    struct sqlite_place place;
+};
+
+static inline struct sqlite_reader *reader_of(struct store_reader *reader)
+{
+    return CONTAINER_OF(reader, struct sqlite_reader, reader);
+}
+
+/* sqlite_reader.c */
+enum err sqlite_reader_open(const struct store_config *config, struct store_reader **ret,
+                            struct errmsg *msg);
+void sqlite_reader_close(struct store_reader *reader);
+enum err sqlite_reader_begin(struct store_reader *reader);
+void sqlite_reader_end(struct store_reader *reader);

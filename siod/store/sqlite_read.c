@@ -1,0 +1,295 @@
+/* The reads of the loop thread's lists, joins and recovery. */
+#include "libshared/alloc.h"
+#include "siod/store/sqlite.h"
+
+static struct query reads(struct store_reader *reader, enum sqlite_statement id, const char *sql)
+{
+    return query_begin(&reader_of(reader)->conn, id, sql);
+}
+
+/* LIMIT -1 is none. */
+static int64_t limit_of(unsigned limit)
+{
+    return limit != 0 ? (int64_t)limit : -1;
+}
+
+/* ------------------------------------------------------------------ businesses */
+
+/* The numbers of one business: an array of str and behind it their bytes. */
+struct phones {
+    struct buf lengths, bytes;
+    struct str *list;
+    size_t count;
+};
+
+static void phones_finish(struct phones *phones)
+{
+    buf_finish(&phones->lengths);
+    buf_finish(&phones->bytes);
+    free(phones->list);
+}
+
+static void phones_list(struct phones *phones)
+{
+    const size_t *lengths = (const void *)phones->lengths.data;
+    const char *at = phones->bytes.data;
+
+    phones->count = phones->lengths.len / sizeof(*lengths);
+    phones->list = xrealloc(phones->list, MAX(phones->count, (size_t)1) * sizeof(*phones->list));
+    for (size_t i = 0; i < phones->count; i++) {
+        phones->list[i] = (struct str) { at, lengths[i] };
+        at += lengths[i];
+    }
+}
+
+static enum err phones_read(struct store_reader *reader, int64_t business_id, struct phones *phones)
+{
+    struct query q = reads(reader, ST_BUSINESS_PHONES,
+                           "SELECT phone_number_id FROM phone_number WHERE business_id = ?"
+                           " ORDER BY phone_number_id");
+
+    buf_clear(&phones->lengths);
+    buf_clear(&phones->bytes);
+    put_int(&q, business_id);
+    while (query_row(&q)) {
+        struct str phone = get_str(&q);
+
+        buf_add_str(&phones->bytes, phone);
+        buf_add(&phones->lengths, &phone.len, sizeof(phone.len));
+    }
+    phones_list(phones);
+    return query_end(&q);
+}
+
+enum err sqlite_businesses(struct store_reader *reader,
+                           bool (*fn)(void *arg, const struct store_business *business), void *arg)
+{
+    struct query q =
+        reads(reader, ST_BUSINESSES,
+              "SELECT id, name, source, takes_any, position FROM business ORDER BY id");
+    CLEANUP(phones_finish) struct phones phones = { 0 };
+    enum err err = OK;
+
+    while (err == OK && query_row(&q)) {
+        struct store_business business = { .id = get_int(&q) };
+
+        business.name = get_str(&q);
+        business.source = (enum store_source)get_int(&q);
+        business.takes_any = get_int(&q) != 0;
+        business.position = get_int(&q);
+        err = phones_read(reader, business.id, &phones);
+        business.phone_number_ids = phones.list;
+        business.phone_number_count = phones.count;
+        if (err == OK && !fn(arg, &business)) {
+            break;
+        }
+    }
+    enum err end = query_end(&q);
+    return err != OK ? err : end;
+}
+
+/* ------------------------------------------------------------------ chats */
+
+#define CHAT_SELECT                                                                                \
+    "SELECT chat.id, chat.business_id, chat.phone_number_id, chat.group_id, chat.state,"           \
+    " chat.agent_id, chat.last_message_id, chat.last_message_at_ms, chat.window_expires_at_ms,"    \
+    " chat.created_at_ms, " CONTACT_COLUMNS                                                        \
+    " FROM chat LEFT JOIN contact ON contact.id = chat.contact_id"
+
+static void get_chat(struct query *query, struct store_chat *ret_chat)
+{
+    ret_chat->id = get_int(query);
+    ret_chat->business_id = get_int(query);
+    ret_chat->phone_number_id = get_str(query);
+    ret_chat->group_id = get_str(query);
+    ret_chat->state = (enum store_chat_state)get_int(query);
+    ret_chat->agent_id = get_int(query);
+    ret_chat->last_message_id = get_int(query);
+    ret_chat->last_message_at_ms = get_int(query);
+    ret_chat->window_expires_at_ms = get_int(query);
+    ret_chat->created_at_ms = get_int(query);
+    get_contact(query, &ret_chat->contact);
+}
+
+/* Two texts, so that each has its index. */
+enum err sqlite_chats(struct store_reader *reader, const struct store_chat_filter *filter,
+                      bool (*fn)(void *arg, const struct store_chat *chat), void *arg)
+{
+    bool one = filter->business_id != 0;
+    struct query q = one ? reads(reader, ST_CHATS_OF_BUSINESS,
+                                 CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR chat.state = ?2)"
+                                             " AND chat.business_id = ?4 ORDER BY chat.id LIMIT ?3")
+                         : reads(reader, ST_CHATS,
+                                 CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR chat.state = ?2)"
+                                             " ORDER BY chat.id LIMIT ?3");
+
+    put_int(&q, filter->after_id);
+    put_int(&q, filter->state != NULL ? (int64_t)*filter->state : -1);
+    put_int(&q, limit_of(filter->limit));
+    if (one) {
+        put_int(&q, filter->business_id);
+    }
+    while (query_row(&q)) {
+        struct store_chat chat;
+
+        get_chat(&q, &chat);
+        if (!fn(arg, &chat)) {
+            break;
+        }
+    }
+    return query_end(&q);
+}
+
+enum err sqlite_chat_get(struct store_reader *reader, int64_t chat_id, struct store_chat *ret_chat)
+{
+    struct query q = reads(reader, ST_CHAT_GET, CHAT_SELECT " WHERE chat.id = ?");
+
+    put_int(&q, chat_id);
+    if (query_row(&q)) {
+        get_chat(&q, ret_chat);
+        return query_lend(&q);
+    }
+    enum err err = query_end(&q);
+    return err == OK ? ERR_NOT_FOUND : err;
+}
+
+/* The inner select walks the index alone. */
+enum err sqlite_chat_messages(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                              bool (*fn)(void *arg, const struct store_message *message,
+                                         const struct store_contact *contact),
+                              void *arg)
+{
+    struct query q = reads(reader, ST_CHAT_MESSAGES,
+                           "SELECT " MESSAGE_COLUMNS ", " CONTACT_COLUMNS
+                           " FROM (SELECT id AS last_id FROM message WHERE chat_id = ?"
+                           "       ORDER BY wa_timestamp_s DESC, id DESC LIMIT ?)"
+                           " JOIN message ON message.id = last_id"
+                           " LEFT JOIN contact ON contact.id = message.contact_id"
+                           " ORDER BY message.wa_timestamp_s, message.id");
+
+    put_int(&q, chat_id);
+    put_int(&q, limit);
+    while (query_row(&q)) {
+        struct store_message message;
+        struct store_contact contact;
+
+        get_message(&q, &message);
+        get_contact(&q, &contact);
+        if (!fn(arg, &message, &contact)) {
+            break;
+        }
+    }
+    return query_end(&q);
+}
+
+/* ------------------------------------------------------------------ the log */
+
+enum err sqlite_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position)
+{
+    struct sqlite_conn *conn = &reader_of(reader)->conn;
+    int64_t position = 0;
+    enum err err = OK;
+
+    if (sqlite3_get_autocommit(conn->db) != 0) {
+        err = sqlite_run(conn, ST_BEGIN_READ, "BEGIN");
+    }
+    if (err != OK) {
+        return err;
+    }
+    struct query q = reads(reader, ST_POSITION, "SELECT position FROM business WHERE id = ?");
+
+    put_int(&q, business_id);
+    if (query_row(&q)) {
+        position = get_int(&q);
+    }
+    err = query_end(&q);
+    if (err == OK) {
+        *ret_position = position;
+    }
+    return err;
+}
+
+static void get_event(struct query *query, struct store_event *ret_event)
+{
+    ret_event->business_id = get_int(query);
+    ret_event->position = get_int(query);
+    ret_event->at_ms = get_int(query);
+    ret_event->room = get_str(query);
+    ret_event->event = get_str(query);
+    ret_event->args = get_str(query);
+}
+
+enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
+                          unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
+                          void *arg)
+{
+    struct query q = reads(reader, ST_LOG_SINCE,
+                           "SELECT business_id, position, at_ms, room, event, args FROM log"
+                           " WHERE business_id = ? AND position > ? ORDER BY position LIMIT ?");
+
+    put_int(&q, business_id);
+    put_int(&q, position);
+    put_int(&q, limit_of(limit));
+    while (query_row(&q)) {
+        struct store_event event;
+
+        get_event(&q, &event);
+        if (!fn(arg, &event)) {
+            break;
+        }
+    }
+    return query_end(&q);
+}
+
+/* ------------------------------------------------------------------ webhooks, counts */
+
+static void get_webhook(struct query *query, struct store_webhook *ret_webhook)
+{
+    ret_webhook->id = get_int(query);
+    ret_webhook->received_at_ms = get_int(query);
+    ret_webhook->state = (enum store_webhook_state)get_int(query);
+    ret_webhook->app = get_str(query);
+    ret_webhook->counts = get_str(query);
+    ret_webhook->reason = get_str(query);
+    ret_webhook->body = get_str(query);
+}
+
+enum err sqlite_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
+                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
+{
+    struct query q =
+        reads(reader, ST_WEBHOOKS,
+              "SELECT id, received_at_ms, state, app, counts, reason, iif(?, body, NULL)"
+              " FROM webhook ORDER BY id DESC LIMIT ?");
+
+    put_int(&q, with_body);
+    put_int(&q, limit_of(limit));
+    while (query_row(&q)) {
+        struct store_webhook webhook;
+
+        get_webhook(&q, &webhook);
+        if (!fn(arg, &webhook)) {
+            break;
+        }
+    }
+    return query_end(&q);
+}
+
+enum err sqlite_count(struct store_reader *reader, struct store_counts *ret_counts)
+{
+    struct query q = reads(reader, ST_COUNT,
+                           "SELECT (SELECT count(*) FROM business), (SELECT count(*) FROM contact),"
+                           " (SELECT count(*) FROM chat), (SELECT count(*) FROM message),"
+                           " (SELECT count(*) FROM webhook),"
+                           " (SELECT count(*) FROM webhook WHERE state <> 0)");
+
+    if (query_row(&q)) {
+        ret_counts->businesses = get_int(&q);
+        ret_counts->contacts = get_int(&q);
+        ret_counts->chats = get_int(&q);
+        ret_counts->messages = get_int(&q);
+        ret_counts->webhooks = get_int(&q);
+        ret_counts->quarantined = get_int(&q);
+    }
+    return query_end(&q);
+}

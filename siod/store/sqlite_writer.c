@@ -1,0 +1,331 @@
+/* The writer's connection: its life, its transactions, the ids it gives, its checkpoints.
+ *
+ * Checkpoints are ours, not SQLite's automatic ones, because those swallow their errors. They run
+ * on the writer between two batches: a checkpoint beside the writer would never catch up with it,
+ * and the log would grow without end. The log file is not shortened: overwriting it costs half of
+ * what growing it costs. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "libshared/alloc.h"
+#include "libshared/clock.h"
+#include "libshared/log.h"
+#include "siod/store/sqlite.h"
+
+/* Statement texts that both ways of ending a job share. */
+static const char rollback_job[] = "ROLLBACK TO job";
+static const char release_job[] = "RELEASE job";
+
+static int on_wal_grown(void *arg, sqlite3 *db, const char *name, int pages)
+{
+    struct sqlite_writer *writer = arg;
+
+    (void)db;
+    (void)name;
+    writer->wal_pages = pages;
+    if (pages < writer->wal_base) { /* it began anew */
+        writer->wal_base = 0;
+    }
+    return SQLITE_OK;
+}
+
+static enum err configure(struct sqlite_writer *writer, struct sqlite_conn *conn)
+{
+    sqlite3_wal_hook(conn->db, on_wal_grown, writer);
+    return sqlite_exec(conn, writer->place.synchronous_full
+                                 ? "PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; "
+                                   "PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL"
+                                 : "PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; "
+                                   "PRAGMA temp_store = MEMORY; PRAGMA synchronous = NORMAL");
+}
+
+static enum err load_sequence(struct sqlite_writer *writer)
+{
+    struct query q = query_begin(&writer->conn, ST_SEQUENCE_LOAD,
+                                 "SELECT max((SELECT last FROM sequence WHERE name = 'chat'),"
+                                 "           (SELECT coalesce(max(id), 0) FROM chat)),"
+                                 "       max((SELECT last FROM sequence WHERE name = 'message'),"
+                                 "           (SELECT coalesce(max(id), 0) FROM message))");
+
+    if (query_row(&q)) {
+        writer->saved.chat = get_int(&q);
+        writer->saved.message = get_int(&q);
+        writer->next = writer->saved;
+    }
+    return query_end(&q);
+}
+
+static enum err load_epoch(struct sqlite_conn *conn, char *ret_epoch)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc =
+        sqlite3_prepare_v2(conn->db, "SELECT value FROM meta WHERE key = 'epoch'", -1, &stmt, NULL);
+
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_step(stmt);
+    }
+    if (rc == SQLITE_ROW && sqlite3_column_bytes(stmt, 0) == 16) {
+        memcpy(ret_epoch, sqlite3_column_text(stmt, 0), 17);
+    } else if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+        rc = SQLITE_CORRUPT;
+    }
+    sqlite3_finalize(stmt);
+    return sqlite_error(conn, rc);
+}
+
+/* The file, private to its owner: SQLite gives its WAL the same mode. */
+static enum err create_file(const char *path, struct errmsg *msg)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    if (fd < 0) {
+        return err_set(msg, ERR_STORE, "%s: cannot be opened for writing: %s", path,
+                       strerror(errno));
+    }
+    close(fd);
+    return OK;
+}
+
+/* One daemon a database: the ids that are given out are counted in memory. */
+static enum err lock_file(struct sqlite_writer *writer, struct errmsg *msg)
+{
+    autofree char *path = xasprintf("%s-lock", writer->place.path);
+
+    writer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (writer->lock_fd < 0) {
+        return err_set(msg, ERR_STORE, "%s: %s", path, strerror(errno));
+    }
+    if (flock(writer->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        return err_set(msg, ERR_BUSY, "%s: in use by another siod", writer->place.path);
+    }
+    return OK;
+}
+
+static enum err start(struct sqlite_writer *writer, char *ret_epoch)
+{
+    struct sqlite_conn *conn = &writer->conn;
+    enum err err = sqlite_probe(conn);
+
+    if (err == OK) {
+        err = load_epoch(conn, ret_epoch);
+    }
+    if (err == OK) {
+        err = configure(writer, conn);
+    }
+    return err == OK ? load_sequence(writer) : err;
+}
+
+static enum err open_database(struct sqlite_writer *writer, char *ret_epoch, struct errmsg *msg)
+{
+    const char *path = writer->place.path;
+    enum err err = create_file(path, msg);
+
+    if (err != OK) {
+        return err;
+    }
+    err = sqlite_conn_open(&writer->conn, &writer->place,
+                           SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &writer->tx.fault);
+    if (err != OK) {
+        return err_set(msg, err, "%s: %s", path, writer->tx.fault.reason);
+    }
+    err = lock_file(writer, msg);
+    if (err == OK) {
+        err = sqlite_prepare_schema(&writer->conn, path, msg);
+    }
+    if (err != OK) {
+        return err;
+    }
+    err = start(writer, ret_epoch);
+    return err == OK ? OK : err_set(msg, err, "%s: %s", path, writer->tx.fault.reason);
+}
+
+static void release(struct sqlite_writer *writer)
+{
+    sqlite_conn_close(&writer->conn);
+    sqlite_phones_forget(writer);
+    rowlog_finish(&writer->tx.log);
+    buf_finish(&writer->put_ids);
+    if (writer->lock_fd >= 0) {
+        close(writer->lock_fd);
+    }
+    sqlite_place_finish(&writer->place);
+    free(writer);
+}
+
+enum err sqlite_writer_open(const struct store_config *config, struct store_tx **ret,
+                            char *ret_epoch, struct errmsg *msg)
+{
+    struct sqlite_writer *writer = xnew(struct sqlite_writer);
+    enum err err = sqlite_place_parse(config, &writer->place, msg);
+
+    writer->tx.backend = &sqlite_backend;
+    writer->conn.fault = &writer->tx.fault;
+    writer->lock_fd = -1;
+    if (err == OK) {
+        err = open_database(writer, ret_epoch, msg);
+    }
+    if (err != OK) {
+        release(writer);
+        return err;
+    }
+    *ret = &writer->tx;
+    return OK;
+}
+
+void sqlite_writer_close(struct store_tx *tx)
+{
+    struct sqlite_writer *writer = writer_of(tx);
+    int rc =
+        sqlite3_wal_checkpoint_v2(writer->conn.db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+
+    if (rc != SQLITE_OK && !tx->fault.set) {
+        log_warn(LOG_STORE, "last checkpoint failed", "reason=\"%s\"", sqlite3_errstr(rc));
+    }
+    release(writer);
+}
+
+enum err sqlite_writer_recover(struct store_tx *tx)
+{
+    struct sqlite_writer *writer = writer_of(tx);
+    struct store_fault fault = { 0 };
+    struct sqlite_conn fresh;
+    enum err err = sqlite_conn_open(&fresh, &writer->place, SQLITE_OPEN_READWRITE, &fault);
+
+    if (err == OK) {
+        err = sqlite_exec(&fresh, "PRAGMA wal_autocheckpoint = 0");
+    }
+    if (err == OK) {
+        err = sqlite_probe(&fresh);
+    }
+    if (err == OK) {
+        err = configure(writer, &fresh);
+    }
+    if (err != OK) {
+        tx->fault = fault;
+        tx->fault.set = true;
+        sqlite_conn_close(&fresh);
+        return ERR_STORE;
+    }
+    sqlite_conn_close(&writer->conn);
+    writer->conn = fresh;
+    writer->conn.fault = &tx->fault;
+    tx->fault = (struct store_fault) { 0 };
+    sqlite_phones_forget(writer);
+    writer->wal_base = 0;
+    return load_sequence(writer);
+}
+
+int64_t sqlite_writer_bytes(struct store_tx *tx)
+{
+    return sqlite_bytes(&writer_of(tx)->conn);
+}
+
+/* ------------------------------------------------------------------ checkpoints */
+
+/* A reader may keep the log from being copied or from beginning anew: what counts is what was added
+ * since the last attempt. */
+enum err sqlite_maintain(struct store_tx *tx, bool idle)
+{
+    struct sqlite_writer *writer = writer_of(tx);
+    int limit = (int)writer->place.checkpoint_pages / (idle ? 2 : 1);
+    int in_log = 0, rc;
+
+    if (writer->wal_pages - writer->wal_base < limit) {
+        return OK;
+    }
+    rc = sqlite3_wal_checkpoint_v2(writer->conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, NULL);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
+        return sqlite_error(&writer->conn, rc);
+    }
+    writer->wal_base = in_log;
+    return OK;
+}
+
+/* ------------------------------------------------------------------ transactions */
+
+enum err sqlite_begin(struct store_tx *tx)
+{
+    struct sqlite_writer *writer = writer_of(tx);
+
+    tx->now_ms = clock_wall_ms();
+    return sqlite_run(&writer->conn, ST_BEGIN, "BEGIN IMMEDIATE");
+}
+
+static enum err save_sequence(struct sqlite_writer *writer, const char *name, int64_t last)
+{
+    struct query q = query_begin(&writer->conn, ST_SEQUENCE_SAVE,
+                                 "UPDATE sequence SET last = ?1 WHERE name = CAST(?2 AS TEXT)");
+
+    put_int(&q, last);
+    put_str(&q, str_of(name));
+    return query_run(&q);
+}
+
+enum err sqlite_commit(struct store_tx *tx)
+{
+    struct sqlite_writer *writer = writer_of(tx);
+    enum err err = OK;
+
+    if (writer->next.chat != writer->saved.chat) {
+        err = save_sequence(writer, "chat", writer->next.chat);
+    }
+    if (err == OK && writer->next.message != writer->saved.message) {
+        err = save_sequence(writer, "message", writer->next.message);
+    }
+    if (err == OK) {
+        err = sqlite_run(&writer->conn, ST_COMMIT, "COMMIT");
+    }
+    if (err == OK) {
+        writer->saved = writer->next;
+    }
+    return err;
+}
+
+void sqlite_rollback(struct store_tx *tx)
+{
+    struct sqlite_writer *writer = writer_of(tx);
+
+    if (writer->conn.lent != NULL) {
+        sqlite3_reset(TAKE(writer->conn.lent));
+    }
+    if (writer->conn.db != NULL && sqlite3_get_autocommit(writer->conn.db) == 0) {
+        sqlite3_exec(writer->conn.db, "ROLLBACK", NULL, NULL, NULL);
+    }
+    writer->next = writer->saved;
+    sqlite_phones_forget(writer);
+}
+
+enum err sqlite_job_begin(struct store_tx *tx)
+{
+    struct sqlite_writer *writer = writer_of(tx);
+
+    writer->job = writer->next;
+    writer->phones_changed = false;
+    buf_clear(&writer->put_ids);
+    return sqlite_run(&writer->conn, ST_JOB_BEGIN, "SAVEPOINT job");
+}
+
+enum err sqlite_job_keep(struct store_tx *tx)
+{
+    return sqlite_run(&writer_of(tx)->conn, ST_JOB_KEEP, release_job);
+}
+
+enum err sqlite_job_undo(struct store_tx *tx)
+{
+    struct sqlite_writer *writer = writer_of(tx);
+    enum err err = sqlite_run(&writer->conn, ST_JOB_UNDO, rollback_job);
+
+    writer->next = writer->job;
+    if (writer->phones_changed) {
+        sqlite_phones_forget(writer);
+    }
+    return err == OK ? sqlite_run(&writer->conn, ST_JOB_KEEP, release_job) : err;
+}
+
+bool sqlite_alive(struct store_tx *tx)
+{
+    return sqlite3_get_autocommit(writer_of(tx)->conn.db) == 0;
+}

@@ -1,0 +1,281 @@
+/* The public functions: each goes to the back end of its connection, unless that has failed before
+ * in the same transaction. */
+#include "siod/store/store.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "libshared/alloc.h"
+#include "siod/store/backend.h"
+
+static const char *const chat_states[] = {
+    [STORE_CHAT_WAITING] = "waiting",
+    [STORE_CHAT_ASSIGNED] = "assigned",
+    [STORE_CHAT_CLOSED] = "closed",
+};
+static const char *const directions[] = {
+    [STORE_INBOUND] = "inbound",
+    [STORE_OUTBOUND] = "outbound",
+};
+static const char *const statuses[] = {
+    [STORE_STATUS_RECEIVED] = "received",   [STORE_STATUS_QUEUED] = "queued",
+    [STORE_STATUS_ACCEPTED] = "accepted",   [STORE_STATUS_SENT] = "sent",
+    [STORE_STATUS_DELIVERED] = "delivered", [STORE_STATUS_READ] = "read",
+    [STORE_STATUS_PLAYED] = "played",       [STORE_STATUS_FAILED] = "failed",
+};
+static const char *const webhook_states[] = {
+    [STORE_WEBHOOK_DONE] = "done",
+    [STORE_WEBHOOK_QUARANTINED] = "quarantined",
+};
+
+static bool name_parse(const char *const *names, size_t count, struct str name, unsigned *ret)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (str_eq(name, str_of(names[i]))) {
+            *ret = i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *store_chat_state_name(enum store_chat_state state)
+{
+    return chat_states[state];
+}
+
+bool store_chat_state_parse(struct str name, enum store_chat_state *ret_state)
+{
+    unsigned i;
+
+    if (!name_parse(chat_states, ARRAY_SIZE(chat_states), name, &i)) {
+        return false;
+    }
+    *ret_state = (enum store_chat_state)i;
+    return true;
+}
+
+const char *store_direction_name(enum store_direction direction)
+{
+    return directions[direction];
+}
+
+const char *store_status_name(enum store_status status)
+{
+    return statuses[status];
+}
+
+bool store_status_parse(struct str name, enum store_status *ret_status)
+{
+    unsigned i;
+
+    if (!name_parse(statuses, ARRAY_SIZE(statuses), name, &i)) {
+        return false;
+    }
+    *ret_status = (enum store_status)i;
+    return true;
+}
+
+const char *store_webhook_state_name(enum store_webhook_state state)
+{
+    return webhook_states[state];
+}
+
+void store_events_free(struct store_events *events)
+{
+    free(events);
+}
+
+enum err store_fault_set(struct store_fault *fault, const char *format, ...)
+{
+    va_list args;
+
+    if (!fault->set) {
+        fault->set = true;
+        va_start(args, format);
+        vsnprintf(fault->reason, sizeof(fault->reason), format, args);
+        va_end(args);
+    }
+    return ERR_STORE;
+}
+
+/* Both connections have these two members; a broken one takes no further call. */
+#define CALL(conn, op, ...)                                                                        \
+    ((conn)->fault.set ? ERR_STORE : (conn)->backend->op((conn), __VA_ARGS__))
+
+int64_t store_tx_now_ms(const struct store_tx *tx)
+{
+    return tx->now_ms;
+}
+
+enum err store_business_ensure(struct store_tx *tx, int64_t business_id)
+{
+    return CALL(tx, business_ensure, business_id);
+}
+
+enum err store_business_put(struct store_tx *tx, const struct store_business *business,
+                            struct errmsg *msg)
+{
+    return CALL(tx, business_put, business, msg);
+}
+
+enum err store_business_retain(struct store_tx *tx, const int64_t *ids, size_t count)
+{
+    return CALL(tx, business_retain, ids, count);
+}
+
+enum err store_business_by_phone(struct store_tx *tx, struct str phone_number_id,
+                                 int64_t *ret_business_id)
+{
+    return CALL(tx, business_by_phone, phone_number_id, ret_business_id);
+}
+
+enum err store_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                          struct str name, struct str role)
+{
+    return CALL(tx, agent_seen, business_id, user_id, name, role);
+}
+
+enum err store_contact_by_alias(struct store_tx *tx, int64_t business_id, enum store_alias kind,
+                                struct str value, int64_t *ret_contact_id)
+{
+    return CALL(tx, contact_by_alias, business_id, kind, value, ret_contact_id);
+}
+
+enum err store_contact_create(struct store_tx *tx, const struct store_contact *contact,
+                              int64_t *ret_contact_id)
+{
+    return CALL(tx, contact_create, contact, ret_contact_id);
+}
+
+enum err store_contact_alias_add(struct store_tx *tx, int64_t business_id, int64_t contact_id,
+                                 enum store_alias kind, struct str value)
+{
+    return CALL(tx, contact_alias_add, business_id, contact_id, kind, value);
+}
+
+enum err store_contact_update(struct store_tx *tx, const struct store_contact *contact)
+{
+    return CALL(tx, contact_update, contact);
+}
+
+enum err store_contact_get(struct store_tx *tx, int64_t contact_id,
+                           struct store_contact *ret_contact)
+{
+    return CALL(tx, contact_get, contact_id, ret_contact);
+}
+
+enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, int64_t *ret_chat_id,
+                           bool *ret_created)
+{
+    return CALL(tx, chat_ensure, chat, ret_chat_id, ret_created);
+}
+
+enum err store_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
+                          int64_t wa_timestamp_s, bool inbound)
+{
+    return CALL(tx, chat_touch, chat_id, message_id, wa_timestamp_s, inbound);
+}
+
+enum err store_message_append(struct store_tx *tx, const struct store_message *message,
+                              int64_t *ret_message_id, bool *ret_inserted)
+{
+    return CALL(tx, message_append, message, ret_message_id, ret_inserted);
+}
+
+enum err store_message_by_wamid(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                                struct store_message *ret_message)
+{
+    return CALL(tx, message_by_wamid, phone_number_id, wamid, ret_message);
+}
+
+enum err store_message_status_set(struct store_tx *tx, int64_t message_id, enum store_status status,
+                                  struct str error)
+{
+    return CALL(tx, message_status_set, message_id, status, error);
+}
+
+enum err store_status_record(struct store_tx *tx, const struct store_status_row *row, bool *ret_new)
+{
+    return CALL(tx, status_record, row, ret_new);
+}
+
+enum err store_status_each(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                           enum err (*fn)(void *arg, const struct store_status_row *row), void *arg)
+{
+    return CALL(tx, status_each, phone_number_id, wamid, fn, arg);
+}
+
+enum err store_webhook_append(struct store_tx *tx, const struct store_webhook *webhook,
+                              int64_t *ret_webhook_id)
+{
+    return CALL(tx, webhook_append, webhook, ret_webhook_id);
+}
+
+enum err store_log_append(struct store_tx *tx, int64_t business_id, struct str room,
+                          struct str event, struct str args)
+{
+    enum err err = OK;
+
+    if (!rowlog_knows(&tx->log, business_id)) {
+        err = CALL(tx, business_check, business_id);
+    }
+    if (err == OK) {
+        rowlog_append(&tx->log, business_id, tx->now_ms, room, event, args);
+    }
+    return err;
+}
+
+enum err store_audit_append(struct store_tx *tx, struct str who, struct str command,
+                            struct str args)
+{
+    return CALL(tx, audit_append, who, command, args);
+}
+
+enum err store_businesses(struct store_reader *reader,
+                          bool (*fn)(void *arg, const struct store_business *business), void *arg)
+{
+    return CALL(reader, businesses, fn, arg);
+}
+
+enum err store_chats(struct store_reader *reader, const struct store_chat_filter *filter,
+                     bool (*fn)(void *arg, const struct store_chat *chat), void *arg)
+{
+    return CALL(reader, chats, filter, fn, arg);
+}
+
+enum err store_chat_get(struct store_reader *reader, int64_t chat_id, struct store_chat *ret_chat)
+{
+    return CALL(reader, chat_get, chat_id, ret_chat);
+}
+
+enum err store_chat_messages(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                             bool (*fn)(void *arg, const struct store_message *message,
+                                        const struct store_contact *contact),
+                             void *arg)
+{
+    return CALL(reader, chat_messages, chat_id, limit, fn, arg);
+}
+
+enum err store_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position)
+{
+    return CALL(reader, snapshot, business_id, ret_position);
+}
+
+enum err store_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
+                         unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
+                         void *arg)
+{
+    return CALL(reader, log_since, business_id, position, limit, fn, arg);
+}
+
+enum err store_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
+                        bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
+{
+    return CALL(reader, webhooks, limit, with_body, fn, arg);
+}
+
+enum err store_count(struct store_reader *reader, struct store_counts *ret_counts)
+{
+    return CALL(reader, count, ret_counts);
+}
