@@ -9,6 +9,7 @@
 
 #include "libshared/buf.h"
 #include "libshared/clock.h"
+#include "libshared/json.h"
 
 static const char *const area_names[LOG_AREA_COUNT] = {
     [LOG_MAIN] = "main",       [LOG_CONFIG] = "config",     [LOG_NET] = "net",
@@ -77,17 +78,14 @@ bool log_enabled(enum log_level level)
 }
 
 /* Control bytes would let a peer forge or garble records. */
-static void add_printable(struct buf *line, struct str text, bool json)
+static void add_printable(struct buf *line, struct str text)
 {
     for (size_t i = 0; i < text.len; i++) {
         unsigned char c = (unsigned char)text.data[i];
 
         if (c < 0x20 || c == 0x7f) {
-            buf_printf(line, json ? "\\u%04x" : "\\x%02x", c);
+            buf_printf(line, "\\x%02x", c);
         } else {
-            if (json && (c == '"' || c == '\\')) {
-                buf_add_char(line, '\\');
-            }
             buf_add_char(line, (char)c);
         }
     }
@@ -119,18 +117,18 @@ void log_write(enum log_level level, enum log_area area, const char *phrase, con
     va_end(args);
     clock_iso(clock_wall_ms(), now);
     if (json) {
-        buf_printf(&line, "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"message\":\"", now,
-                   level_names[level], area_names[area]);
-        add_printable(&line, str_of(phrase), true);
-        buf_add_cstr(&line, "\",\"fields\":\"");
-        add_printable(&line, buf_str(&fields), true);
-        buf_add_cstr(&line, "\"}\n");
+        buf_printf(
+            &line,
+            "{\"time\":\"%s\",\"level\":\"%s\",\"area\":\"%s\",\"message\":\"%s\",\"fields\":", now,
+            level_names[level], area_names[area], phrase);
+        json_add_string(&line, (struct str) { fields.data != NULL ? fields.data : "", fields.len });
+        buf_add_cstr(&line, "}\n");
     } else {
         add_prefix(&line, level, area, now);
         buf_add_cstr(&line, phrase);
         if (fields.len > 0) {
             buf_add_char(&line, ' ');
-            add_printable(&line, buf_str(&fields), false);
+            add_printable(&line, buf_str(&fields));
         }
         buf_add_char(&line, '\n');
     }
