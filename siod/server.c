@@ -122,6 +122,8 @@ static void start_desk(struct siod *siod)
             .ping_timeout_ms = config->engineio.ping_timeout_ms,
             .max_payload = config->engineio.max_payload,
             .queue_bytes = config->limits.queue_bytes,
+            .admit = admission_take,
+            .admit_arg = &siod->admission,
             .cors_origins = (const char *const *)config->http.cors_origins.items,
         },
         .sockets_per_connection = config->limits.sockets_per_connection,
@@ -129,6 +131,7 @@ static void start_desk(struct siod *siod)
         .json_depth = config->limits.json_depth,
     };
 
+    admission_init(&siod->admission, siod->loop, config->limits.handshakes_per_s);
     siod->sio = sio_server_new(siod->loop, &sio);
 
     const struct desk_config desk = {
@@ -136,6 +139,8 @@ static void start_desk(struct siod *siod)
         .store = siod->store,
         .sio = siod->sio,
         .tokens = siod->tokens,
+        .connections_per_user = config->limits.connections_per_user,
+        .events_per_s = config->limits.events_per_s,
         .congested = is_congested,
         .arg = siod,
     };

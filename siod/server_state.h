@@ -6,6 +6,7 @@
 #include <ev.h>
 
 #include "libshared/token.h"
+#include "siod/admission.h"
 #include "siod/api/health.h"
 #include "siod/net/loop.h"
 #include "siod/server.h"
@@ -27,6 +28,7 @@ struct siod {
     struct control *control;
 
     struct token_config token_config;
+    struct admission admission;
     struct health_config health;
     struct listener *listeners[LISTENERS_MAX];
     size_t listener_count;

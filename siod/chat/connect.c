@@ -111,7 +111,9 @@ static void refuse(struct sio_socket *socket, enum err err, const struct errmsg 
     metric_add(METRIC_CONNECTS_REFUSED, 1);
     log_info(LOG_CHAT, "connect refused", "code=%s from=%s why=\"%s\"", err_code(err),
              eio_session_address(sio_socket_session(socket)), msg->text);
-    sio_socket_refuse(socket, STR("unauthorized"), buf_str(&data));
+    sio_socket_refuse(socket,
+                      err == ERR_RATE_LIMITED ? STR("too many connections") : STR("unauthorized"),
+                      buf_str(&data));
 }
 
 static enum err check_token(struct desk *desk, struct str auth, struct token_claims *ret_claims,
@@ -160,6 +162,23 @@ static void watch_expiry(struct desk_socket *self)
     timer_set(self->desk->config.loop, &self->expiry, (uint64_t)left_s * MS_PER_S, token_expired);
 }
 
+/* limits.connections_per_user */
+static enum err check_user(struct desk *desk, const struct token_claims *claims, struct errmsg *msg)
+{
+    struct desk_user_key key = { claims->business_id, claims->user_id };
+    unsigned limit = desk->config.connections_per_user;
+    struct desk_user *user;
+
+    HASH_FIND(hh, desk->users, &key, sizeof key, user);
+    if (limit == 0 || user == NULL || user->sockets < limit) {
+        return OK;
+    }
+    metric_add(METRIC_LIMITED_USERS, 1);
+    return err_set(msg, ERR_RATE_LIMITED,
+                   "user %lld of business %lld has %u sockets (limits.connections_per_user)",
+                   (long long)key.user_id, (long long)key.business_id, user->sockets);
+}
+
 static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
 {
     struct desk *desk = arg;
@@ -169,6 +188,7 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     char room[sizeof "business_" + 20];
     enum err err = check_token(desk, auth, &claims, &msg);
 
+    err = err == OK ? check_user(desk, &claims, &msg) : err;
     if (err != OK) {
         refuse(socket, err, &msg);
         return;

@@ -25,6 +25,8 @@ struct desk_config {
     struct store *store;
     struct sio_server *sio;        /* the desk adds its namespace "/" */
     struct token_verifier *tokens; /* borrowed */
+    unsigned connections_per_user; /* sockets of one user; 0 = no limit */
+    unsigned events_per_s;         /* of one socket; 0 = no limit */
     /* Producers of bulk output pause while this says so. */
     bool (*congested)(void *arg);
     void *arg;

@@ -32,6 +32,8 @@ struct desk_socket {
     struct desk_user *user;
     struct sio_socket *socket;
     struct timer expiry; /* the token's */
+    uint64_t second_ms;  /* when the present second of counting events began */
+    unsigned events;     /* in it */
 };
 
 /* Which business a chat belongs to never changes, so what is remembered is never wrong; what is not

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "libshared/buf.h"
+#include "libshared/log.h"
 #include "siod/chat/desk_state.h"
+#include "siod/metrics/metrics.h"
 
 enum { ARGS_DEPTH = 32, ARGS_KEYS = 256 };
 
@@ -105,6 +107,36 @@ static json_t *read_args(struct str args, struct errmsg *msg)
     return json_read(buf_str(&array), &limits, msg);
 }
 
+/* limits.events_per_s. Refused events count too: whoever sends ten times the limit is cut. */
+static enum err check_rate(struct desk *desk, struct desk_socket *from, struct errmsg *msg)
+{
+    enum { SECOND_MS = 1000, ABUSE_FACTOR = 10 };
+    unsigned limit = desk->config.events_per_s;
+    uint64_t now_ms = loop_now_ms(desk->config.loop);
+
+    if (limit == 0) {
+        return OK;
+    }
+    if (now_ms - from->second_ms >= SECOND_MS) {
+        from->second_ms = now_ms;
+        from->events = 0;
+    }
+    if (++from->events <= limit) {
+        return OK;
+    }
+    metric_add(METRIC_LIMITED_EVENTS, 1);
+    if (from->events == limit + 1) {
+        log_warn(LOG_CHAT, "too many events",
+                 "limit=limits.events_per_s socket=%s user=%lld business=%lld",
+                 sio_socket_id(from->socket), (long long)from->agent.user_id,
+                 (long long)from->agent.business_id);
+    }
+    if (from->events / ABUSE_FACTOR >= limit) {
+        eio_session_close(sio_socket_session(from->socket), EIO_REASON_FORCED_SERVER_CLOSE);
+    }
+    return err_set(msg, ERR_RATE_LIMITED, "more than %u events a second", limit);
+}
+
 static enum err handle(const struct handler *handler, const struct event_ctx *ctx, struct str text,
                        struct errmsg *msg)
 {
@@ -124,7 +156,7 @@ void event_dispatch(struct desk *desk, struct desk_socket *from, const struct si
 {
     const struct handler *handler = find_handler(event->name);
     struct errmsg msg = { "" };
-    enum err err;
+    enum err err = check_rate(desk, from, &msg);
 
     if (handler == NULL) {
         char name[64];
@@ -138,7 +170,7 @@ void event_dispatch(struct desk *desk, struct desk_socket *from, const struct si
     struct event_ctx ctx = {
         .desk = desk, .from = from, .name = handler->name.data, .ack = event->ack
     };
-    err = handle(handler, &ctx, event->args, &msg);
+    err = err == OK ? handle(handler, &ctx, event->args, &msg) : err;
     if (err != OK) {
         event_refuse(from->socket, ctx.name, ctx.ack, err,
                      msg.text[0] != '\0' ? msg.text : err_text(err));
