@@ -37,6 +37,7 @@ struct control_peer {
 
 struct control {
     struct control_config config;
+    uid_t *operators;
     struct listener *listener;
     struct pool *pool;
     struct control_peer *peers;

@@ -23,6 +23,10 @@ enum err control_new(const struct control_config *config, struct control **ret, 
         return err;
     }
     control->config = *config;
+    control->operators =
+        xmemdup(config->operators, config->operator_count * sizeof(*config->operators));
+    control->config.operators = control->operators;
+    control->config.socket_path = listener_address(control->listener);
     control->pool = pool_new(config->loop, "control", 1);
     control->hook = (struct loop_hook) { .fn = control_produce_all, .arg = control };
     control->started_ms = loop_now_ms(config->loop);
@@ -40,7 +44,7 @@ void control_free(struct control *control)
     if (control == NULL) {
         return;
     }
-    listener_close(control->listener);
+    listener_close(TAKE(control->listener));
     DL_FOREACH_SAFE (control->peers, peer, next) {
         struct control_call *call, *next_call;
 
@@ -52,5 +56,6 @@ void control_free(struct control *control)
     }
     loop_hook_remove(control->config.loop, &control->hook);
     pool_free(control->pool);
+    free(control->operators);
     free(control);
 }

@@ -21,7 +21,7 @@ struct token_verifier;
 struct transport;
 struct webhook_receiver;
 
-/* Everything is borrowed and must outlive the control server. */
+/* The modules are borrowed and must outlive the control server; path and operators are copied. */
 struct control_config {
     const char *socket_path;
     /* Users who may OPERATE. Root and the daemon's own user may do everything, others READ. */

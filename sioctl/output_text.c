@@ -1,0 +1,310 @@
+/* Tables and lists for people. What others chose (names, texts) never reaches the terminal as
+ * control characters. */
+#include <stdlib.h>
+#include <string.h>
+#include <wchar.h>
+
+#include "libshared/alloc.h"
+#include "libshared/json.h"
+#include "sioctl/output.h"
+
+enum { GAP = 2, COLUMNS_MAX = 16 };
+
+/* Controls, and what changes the direction or the lines of everything behind it. */
+static bool is_unprintable(wchar_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2066 && c <= 0x2069);
+}
+
+/* The locale is C.UTF-8, whatever the environment says. */
+static void add_printable(struct buf *to, struct str text)
+{
+    mbstate_t state = { 0 };
+
+    while (text.len > 0) {
+        wchar_t c;
+        size_t len = mbrtowc(&c, text.data, text.len, &state);
+
+        if (len == 0 || len > text.len) {
+            len = 1;
+            c = (unsigned char)text.data[0];
+            state = (mbstate_t) { 0 };
+            buf_printf(to, "\\x%02x", (unsigned)c);
+        } else if (is_unprintable(c)) {
+            buf_printf(to, c < 256 ? "\\x%02x" : "\\u%04x", (unsigned)c);
+        } else {
+            buf_add(to, text.data, len);
+        }
+        text = str_skip(text, len);
+    }
+}
+
+static int width_of(struct str text)
+{
+    mbstate_t state = { 0 };
+    int width = 0;
+
+    while (text.len > 0) {
+        wchar_t c;
+        size_t len = mbrtowc(&c, text.data, text.len, &state);
+
+        if (len == 0 || len > text.len) {
+            return width;
+        }
+        width += wcwidth(c) > 0 ? wcwidth(c) : 0;
+        text = str_skip(text, len);
+    }
+    return width;
+}
+
+static bool all_numbers(const json_t *object)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        if (!json_is_number(value)) {
+            return false;
+        }
+    }
+    return json_is_object(object);
+}
+
+/* Counts: those that are not zero. */
+static void add_counts(struct buf *to, const json_t *object)
+{
+    size_t start = to->len;
+    const char *key;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)object, key, value)
+    {
+        if (json_number_value(value) != 0) {
+            buf_add_cstr(to, to->len > start ? " " : "");
+            add_printable(to, str_of(key));
+            buf_add_char(to, '=');
+            json_add_tree(to, value);
+        }
+    }
+    buf_add_cstr(to, to->len > start ? "" : "-");
+}
+
+static void add_cell(struct buf *to, const json_t *value);
+
+static void add_items(struct buf *to, const json_t *array)
+{
+    const json_t *item;
+    size_t i;
+
+    json_array_foreach(array, i, item)
+    {
+        buf_add_cstr(to, i > 0 ? "," : "");
+        add_cell(to, item);
+    }
+    buf_add_cstr(to, json_array_size(array) > 0 ? "" : "-");
+}
+
+static void add_cell(struct buf *to, const json_t *value)
+{
+    if (value == NULL || json_is_null(value)) {
+        buf_add_char(to, '-');
+    } else if (json_is_string(value)) {
+        add_printable(to, json_str(value));
+        buf_add_cstr(to, json_string_length(value) > 0 ? "" : "-");
+    } else if (json_is_array(value)) {
+        add_items(to, value);
+    } else if (all_numbers(value)) {
+        add_counts(to, value);
+    } else {
+        autobuf struct buf text = BUF_INIT;
+
+        json_add_tree(&text, value);
+        add_printable(to, buf_str(&text));
+    }
+}
+
+static void pad(struct buf *to, int width)
+{
+    for (; width > 0; width--) {
+        buf_add_char(to, ' ');
+    }
+}
+
+/* ---- tables: all cells first, to know how wide the columns are */
+
+struct table {
+    size_t columns;
+    struct buf *cells; /* in order of rows */
+    size_t count, cap;
+};
+
+static struct buf *next_cell(struct table *table)
+{
+    if (table->count == table->cap) {
+        table->cap = table->cap > 0 ? table->cap * 2 : 64;
+        table->cells = xrealloc(table->cells, table->cap * sizeof(*table->cells));
+    }
+    table->cells[table->count] = (struct buf)BUF_INIT;
+    return &table->cells[table->count++];
+}
+
+static void measure(const struct table *table, int widths[COLUMNS_MAX])
+{
+    for (size_t i = 0; i < table->count; i++) {
+        size_t column = i % table->columns;
+
+        widths[column] = MAX(widths[column], width_of(buf_str(&table->cells[i])));
+    }
+}
+
+static void add_row(struct buf *to, const struct table *table, size_t row, const int *widths)
+{
+    for (size_t i = 0; i < table->columns; i++) {
+        struct str cell = buf_str(&table->cells[row * table->columns + i]);
+
+        buf_add_str(to, cell);
+        pad(to, i + 1 < table->columns ? widths[i] + GAP - width_of(cell) : 0);
+    }
+}
+
+static void table_print(struct buf *to, struct table *table, bool colour)
+{
+    int widths[COLUMNS_MAX] = { 0 };
+
+    measure(table, widths);
+    for (size_t row = 0; row * table->columns < table->count; row++) {
+        buf_add_cstr(to, row == 0 && colour ? "\033[1m" : "");
+        add_row(to, table, row, widths);
+        buf_add_cstr(to, row == 0 && colour ? "\033[0m\n" : "\n");
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        buf_finish(&table->cells[i]);
+    }
+    free(table->cells);
+}
+
+void text_list(struct buf *to, const struct output *out, const json_t *list)
+{
+    const struct view_column *column = NULL;
+    struct table table = { 0 };
+    const json_t *record;
+    size_t i;
+
+    while ((column = view_next(out->command, VIEW_TEXT, column)) != NULL) {
+        buf_add_cstr(next_cell(&table), column->header);
+        table.columns++;
+    }
+    json_array_foreach(list, i, record)
+    {
+        while ((column = view_next(out->command, VIEW_TEXT, column)) != NULL) {
+            add_cell(next_cell(&table), view_dig(record, column->path));
+        }
+    }
+    table_print(to, &table, out->colour);
+}
+
+/* The array of objects that a member holds, with the first one's members as columns. */
+static void add_inner_table(struct buf *to, const struct output *out, const json_t *list)
+{
+    json_t *first = json_array_get(list, 0), *record, *value;
+    struct table table = { 0 };
+    const char *key;
+    size_t i;
+
+    json_object_foreach(first, key, value)
+    {
+        if (table.columns < COLUMNS_MAX) {
+            add_printable(next_cell(&table), str_of(key));
+            table.columns++;
+        }
+    }
+    json_array_foreach(list, i, record)
+    {
+        size_t column = 0;
+
+        json_object_foreach(first, key, value)
+        {
+            if (column++ < table.columns) {
+                add_cell(next_cell(&table), json_object_get(record, key));
+            }
+        }
+    }
+    table_print(to, &table, out->colour);
+}
+
+/* ---- objects: one member a line, tables behind */
+
+struct lines {
+    struct buf *to;
+    int width;
+    const struct output *out;
+};
+
+static bool is_table(const json_t *value)
+{
+    return json_object_size(json_array_get(value, 0)) > 0;
+}
+
+static void measure_member(void *arg, const char *path, const json_t *value)
+{
+    struct lines *lines = arg;
+
+    if (!is_table(value)) {
+        lines->width = MAX(lines->width, width_of(str_of(path)));
+    }
+}
+
+static void add_member(void *arg, const char *path, const json_t *value)
+{
+    const struct lines *lines = arg;
+    autobuf struct buf name = BUF_INIT;
+
+    if (is_table(value)) {
+        return;
+    }
+    add_printable(&name, str_of(path));
+    buf_add_cstr(lines->to, lines->out->colour ? "\033[1m" : "");
+    buf_add_str(lines->to, buf_str(&name));
+    buf_add_cstr(lines->to, lines->out->colour ? "\033[0m" : "");
+    pad(lines->to, lines->width + GAP - width_of(buf_str(&name)));
+    add_cell(lines->to, value);
+    buf_add_char(lines->to, '\n');
+}
+
+static void add_table(void *arg, const char *path, const json_t *value)
+{
+    const struct lines *lines = arg;
+
+    if (is_table(value)) {
+        buf_printf(lines->to, "\n%s:\n", path);
+        add_inner_table(lines->to, lines->out, value);
+    }
+}
+
+void text_object(struct buf *to, const struct output *out, const json_t *object)
+{
+    struct lines lines = { .to = to, .out = out };
+
+    output_flatten(object, measure_member, &lines);
+    output_flatten(object, add_member, &lines);
+    output_flatten(object, add_table, &lines);
+}
+
+void text_record(struct buf *to, const struct output *out, const json_t *record)
+{
+    const struct view_column *column = view_next(out->command, VIEW_TEXT, NULL);
+
+    while (column != NULL) {
+        const struct view_column *next = view_next(out->command, VIEW_TEXT, column);
+        size_t start = to->len;
+
+        add_cell(to, view_dig(record, column->path));
+        if (next != NULL) {
+            pad(to, MAX(column->width - width_of(str_skip(buf_str(to), start)), 0) + GAP);
+        }
+        column = next;
+    }
+    buf_add_char(to, '\n');
+}

@@ -1,0 +1,154 @@
+/* Asking the daemon, and the commands that are nothing else. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "libshared/json.h"
+#include "sioctl/sioctl.h"
+
+enum exit_code exit_code_of(enum ctl_outcome outcome)
+{
+    static const enum exit_code codes[] = {
+        [CTL_DONE] = EXIT_DONE,
+        [CTL_REFUSED] = EXIT_REFUSED,
+        [CTL_UNREACHABLE] = EXIT_UNREACHABLE,
+        [CTL_TIMED_OUT] = EXIT_TIMED_OUT,
+        [CTL_INTERRUPTED] = EXIT_INTERRUPTED,
+    };
+
+    return codes[outcome];
+}
+
+static enum exit_code explain(const struct session *session, enum ctl_outcome outcome,
+                              const struct errmsg *msg)
+{
+    if (outcome == CTL_REFUSED) {
+        say("%s: %s", ctl_client_code(session->client), msg->text);
+    } else if (outcome != CTL_INTERRUPTED) {
+        say("%s", msg->text);
+    }
+    return exit_code_of(outcome);
+}
+
+enum exit_code session_call(struct session *session, const struct ctl_call *call,
+                            json_t **ret_result)
+{
+    enum ctl_outcome outcome = CTL_DONE;
+    struct errmsg msg = { "" };
+
+    if (session->client == NULL) {
+        outcome = ctl_client_open(&session->config, &session->client, &msg);
+    }
+    if (outcome == CTL_DONE) {
+        outcome = ctl_client_call(session->client, call, ret_result, &msg);
+    }
+    return outcome == CTL_DONE ? EXIT_DONE : explain(session, outcome, &msg);
+}
+
+json_t *session_arg(const struct session *session, const char *key)
+{
+    return json_object_get(session->line->args, key);
+}
+
+const char *session_arg_text(const struct session *session, const char *key)
+{
+    return json_string_value(session_arg(session, key));
+}
+
+/* The full name of a command, from its grammar. */
+static void command_name(const struct ctl_command *command, char *ret_name, size_t size)
+{
+    struct ctl_grammar grammar;
+
+    ctl_grammar_of(command, &grammar);
+    snprintf(ret_name, size, "%s%s%s", grammar.words[0], grammar.word_count > 1 ? " " : "",
+             grammar.word_count > 1 ? grammar.words[1] : "");
+}
+
+/* A gap is data for programs, and words for people. */
+static bool print_piece(void *arg, json_t *piece)
+{
+    struct session *session = arg;
+    const json_t *from = json_object_get(piece, "from");
+
+    if (from != NULL && json_object_get(piece, "type") != NULL &&
+        (session->out.format == OUTPUT_TEXT || session->out.format == OUTPUT_TSV)) {
+        say("read too slowly: records %lld to %lld were left out",
+            (long long)json_integer_value(from),
+            (long long)json_integer_value(json_object_get(piece, "to")));
+        return true;
+    }
+    return output_record(&session->out, piece);
+}
+
+enum exit_code run_by_daemon(struct session *session)
+{
+    const struct ctl_command *command = session->line->command;
+    bool stream = view_shape(command->id) == VIEW_STREAM;
+    char name[2 * CTL_NAME_SIZE];
+    const struct ctl_call call = {
+        .cmd = name,
+        .args = session->line->args,
+        .on_piece = stream ? print_piece : NULL,
+        .arg = session,
+        .patient = stream,
+    };
+    autojson json_t *result = NULL;
+    enum exit_code code;
+
+    command_name(command, name, sizeof(name));
+    code = session_call(session, &call, &result);
+    if (code == EXIT_DONE && !stream && result != NULL) {
+        output_result(&session->out, result);
+    }
+    return code;
+}
+
+static bool read_stream(FILE *file, const char *path, size_t max, struct buf *to)
+{
+    size_t before = to->len;
+
+    for (;;) {
+        size_t got = fread(buf_reserve(to, 65536), 1, 65536, file);
+
+        to->len += got;
+        if (to->len - before > max) {
+            say("%s: larger than %zu bytes", path, max);
+            return false;
+        }
+        if (got == 0) {
+            break;
+        }
+    }
+    if (ferror(file)) {
+        say("%s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+bool read_input(const char *path, size_t max, struct buf *to)
+{
+    FILE *file;
+    bool good;
+
+    if (strcmp(path, "-") == 0) {
+        return read_stream(stdin, "stdin", max, to);
+    }
+    file = fopen(path, "re");
+    if (file == NULL) {
+        say("%s: %s", path, strerror(errno));
+        return false;
+    }
+    good = read_stream(file, path, max, to);
+    fclose(file);
+    return good;
+}
+
+json_t *json_text(struct str text)
+{
+    autobuf struct buf quoted = BUF_INIT;
+
+    json_add_string(&quoted, text);
+    return json_loadb(quoted.data, quoted.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+}

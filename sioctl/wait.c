@@ -1,0 +1,80 @@
+/* `wait`: asks until the condition holds. The daemon may not be there yet, or go away and come
+ * back. */
+#include <poll.h>
+#include <string.h>
+
+#include "libshared/clock.h"
+#include "libshared/json.h"
+#include "sioctl/sioctl.h"
+
+enum { PAUSE_MIN_MS = 20, PAUSE_MAX_MS = 250, TIMEOUT_MS = 30000 };
+
+/* One look: *ret_result when the daemon answered, else msg says why not. */
+static enum ctl_outcome look(struct session *session, json_t **ret_result, struct errmsg *msg)
+{
+    const struct ctl_call call = { .cmd = "wait", .args = session->line->args };
+    enum ctl_outcome outcome = CTL_DONE;
+
+    if (session->client == NULL) {
+        outcome = ctl_client_open(&session->config, &session->client, msg);
+    }
+    if (outcome == CTL_DONE) {
+        outcome = ctl_client_call(session->client, &call, ret_result, msg);
+    }
+    if (outcome != CTL_DONE && outcome != CTL_REFUSED) {
+        ctl_client_close(TAKE(session->client));
+    }
+    return outcome;
+}
+
+static bool is_met(const json_t *result, struct errmsg *msg)
+{
+    struct str why = json_str_at(result, "why");
+
+    if (json_is_true(json_object_get(result, "met"))) {
+        return true;
+    }
+    (void)err_set(msg, ERR_TIMEOUT, "not yet: %.*s", STR_ARG(why));
+    return false;
+}
+
+static enum exit_code timed_out(const struct session *session, const struct errmsg *msg)
+{
+    say("timed out waiting for '%s': %s", session_arg_text(session, "condition"), msg->text);
+    return EXIT_TIMED_OUT;
+}
+
+enum exit_code run_wait(struct session *session)
+{
+    const json_t *timeout = session_arg(session, "timeout");
+    int64_t timeout_ms = timeout != NULL ? json_integer_value(timeout) : TIMEOUT_MS;
+    uint64_t end_ms = clock_monotonic_ms() + (uint64_t)timeout_ms;
+    int pause_ms = PAUSE_MIN_MS;
+
+    for (;;) {
+        struct errmsg msg = { "" };
+        autojson json_t *result = NULL;
+        uint64_t now_ms = clock_monotonic_ms();
+        enum ctl_outcome outcome;
+
+        session->config.timeout_ms = now_ms < end_ms ? (int64_t)(end_ms - now_ms) : 0;
+        outcome = look(session, &result, &msg);
+        if (outcome == CTL_DONE && is_met(result, &msg)) {
+            output_result(&session->out, result);
+            return EXIT_DONE;
+        }
+        if (outcome == CTL_REFUSED) {
+            say("%s: %s", ctl_client_code(session->client), msg.text);
+            return EXIT_REFUSED;
+        }
+        if (outcome == CTL_INTERRUPTED || interrupted) {
+            return EXIT_INTERRUPTED;
+        }
+        now_ms = clock_monotonic_ms();
+        if (now_ms >= end_ms) {
+            return timed_out(session, &msg);
+        }
+        (void)poll(NULL, 0, (int)MIN((uint64_t)pause_ms, end_ms - now_ms));
+        pause_ms = MIN(pause_ms * 2, PAUSE_MAX_MS);
+    }
+}
