@@ -1,1 +1,6 @@
 unit_test(sio_packet wire)
+unit_test(socketio socketio)
+unit_test(room socketio)
+foreach(name socketio room)
+    target_sources(test_${name} PRIVATE eio_rig.c)
+endforeach()
