@@ -18,6 +18,17 @@
 
 static void process(struct http_conn *hc);
 
+static void log_not_taken(const struct http_conn *hc)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_info(LOG_HTTP, "answer not taken", "peer=%s pending=%zu suppressed=%u",
+                 conn_peer(hc->conn), conn_pending(hc->conn), suppressed);
+    }
+}
+
 static void time_out(struct http_conn *hc)
 {
     struct http_server *server = hc->server;
@@ -43,8 +54,7 @@ static void time_out(struct http_conn *hc)
             return;
         }
         server->stats.timeouts++;
-        log_info(LOG_HTTP, "answer not taken", "peer=%s pending=%zu", conn_peer(hc->conn),
-                 conn_pending(hc->conn));
+        log_not_taken(hc);
         conn_abort(hc->conn);
         return;
     }

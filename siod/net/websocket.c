@@ -91,7 +91,13 @@ static void finish(struct ws *ws, enum ws_end end, unsigned code)
 
 static void fail(struct ws *ws, enum ws_code code)
 {
-    log_info(LOG_NET, "websocket refused input", "peer=%s code=%d", conn_peer(ws->conn), code);
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_info(LOG_NET, "websocket refused input", "peer=%s code=%d suppressed=%u",
+                 conn_peer(ws->conn), code, suppressed);
+    }
     finish(ws, code == WS_CODE_TOO_BIG ? WS_END_TOO_BIG : WS_END_PROTOCOL, code);
 }
 

@@ -1,3 +1,7 @@
 unit_test(ws_frame wire)
 unit_test(timer net)
+unit_test(transport net)
+unit_test(tls net)
 unit_test(http net)
+unit_test(websocket net)
+unit_test(idle net)

@@ -105,7 +105,7 @@ UNUSED static void loop_once(struct loop *loop)
                 break;                                                                             \
             }                                                                                      \
             if (clock_monotonic_ms() > wait_deadline) {                                            \
-                fail_msg("waited in vain for %s; received: %s", #expression_,                      \
+                fail_msg("waited in vain for %s; received: %.200s", #expression_,                  \
                          wait_client != NULL && wait_client->in.data != NULL                       \
                              ? wait_client->in.data                                                \
                              : "");                                                                \
