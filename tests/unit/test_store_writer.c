@@ -1,0 +1,372 @@
+/* The writer thread: group commit, failing jobs, positions, limits. */
+#include "store_fixture.h"
+
+enum { JOBS = 64 };
+
+static void fill(struct delivery_job *jobs, size_t count, unsigned businesses)
+{
+    memset(jobs, 0, count * sizeof(*jobs));
+    for (size_t i = 0; i < count; i++) {
+        jobs[i].business_id = 1 + (int64_t)(i % businesses);
+        snprintf(jobs[i].wamid, sizeof(jobs[i].wamid), "wamid.%zu", i);
+        snprintf(jobs[i].sender, sizeof(jobs[i].sender), "49%zu", i % 7);
+    }
+}
+
+static void run_all(struct fixture *f, struct delivery_job *jobs, struct write *writes,
+                    size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
+    }
+    for (size_t i = 0; i < count; i++) {
+        WAIT_FOR(f, writes[i].done);
+    }
+}
+
+/* Positions of each business are 1, 2, 3 … in the order in which on_commit brought them. */
+static void assert_positions(const struct fixture *f, unsigned businesses)
+{
+    int64_t next[16] = { 0 };
+
+    for (size_t i = 0; i < f->event_count; i++) {
+        assert_in_range(f->events[i].business_id, 1, businesses);
+        assert_int_equal(f->events[i].position, ++next[f->events[i].business_id]);
+    }
+}
+
+static void test_one_poison_among_64_jobs_fails_alone(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job jobs[JOBS];
+    struct write writes[JOBS];
+
+    fill(jobs, JOBS, 1);
+    jobs[17].poison = true;
+    run_all(f, jobs, writes, JOBS);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_int_equal(writes[i].err, i == 17 ? ERR_SYNTAX : OK);
+    }
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), JOBS - 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM webhook"), JOBS - 1);
+    assert_int_equal(
+        sql_int(f, "SELECT count(*) FROM message WHERE wamid = CAST('wamid.17' AS BLOB)"), 0);
+    assert_int_equal(f->event_count, 2 * (JOBS - 1));
+    assert_positions(f, 1);
+}
+
+static void test_a_batch_of_nothing_but_poison_commits_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job jobs[JOBS];
+    struct write writes[JOBS];
+
+    fill(jobs, JOBS, 1);
+    for (size_t i = 0; i < JOBS; i++) {
+        jobs[i].poison = true;
+    }
+    run_all(f, jobs, writes, JOBS);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM webhook"), 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM business"), 0);
+    assert_int_equal(f->event_count, 0);
+    assert_int_equal(f->failures, 0);
+}
+
+/* Holds the writer until it is let go, so that jobs gather. */
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool entered, open;
+};
+
+static enum err gate_body(struct store_tx *tx, void *arg)
+{
+    struct gate *gate = arg;
+
+    (void)tx;
+    pthread_mutex_lock(&gate->lock);
+    gate->entered = true;
+    pthread_cond_broadcast(&gate->changed);
+    while (!gate->open) {
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    }
+    pthread_mutex_unlock(&gate->lock);
+    return OK;
+}
+
+static void gate_await_entry(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    while (!gate->entered) {
+        pthread_cond_wait(&gate->changed, &gate->lock);
+    }
+    pthread_mutex_unlock(&gate->lock);
+}
+
+static void gate_open(struct gate *gate)
+{
+    pthread_mutex_lock(&gate->lock);
+    gate->open = true;
+    pthread_cond_broadcast(&gate->changed);
+    pthread_mutex_unlock(&gate->lock);
+}
+
+#define GATE                                                                                       \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER                     \
+    }
+
+static void test_jobs_that_wait_share_commits(void **state)
+{
+    enum { MANY = 400 };
+    struct fixture *f = *state;
+    struct gate gate = GATE;
+    struct delivery_job jobs[MANY];
+    struct write writes[MANY], closed;
+    struct store_stats stats;
+
+    fill(jobs, MANY, 3);
+    assert_true(write_submit(f, &closed, gate_body, &gate));
+    gate_await_entry(&gate);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
+    }
+    store_stats(f->store, &stats);
+    assert_int_equal(stats.queued, MANY);
+    gate_open(&gate);
+    WAIT_FOR(f, writes[MANY - 1].done);
+    store_stats(f->store, &stats);
+    assert_int_equal(stats.jobs, MANY + 1);
+    assert_in_range(stats.commits, 1, MANY / 4);
+    assert_int_equal(stats.rows_logged, 2 * MANY);
+    assert_int_equal(stats.queued, 0);
+    assert_true(stats.bytes > 0);
+    assert_positions(f, 3);
+}
+
+static void test_done_follows_on_commit_in_the_order_of_submission(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job jobs[JOBS];
+    struct write writes[JOBS];
+
+    fill(jobs, JOBS, 1);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
+    }
+    for (size_t i = 0; i < JOBS; i++) {
+        WAIT_FOR(f, writes[i].done);
+        assert_true(f->event_count >= 2 * (i + 1));
+        assert_string_equal(f->events[2 * i].args, jobs[i].wamid);
+    }
+}
+
+static void test_positions_have_no_gap_across_failing_jobs_and_businesses(void **state)
+{
+    enum { MANY = 300, BUSINESSES = 5 };
+    struct fixture *f = *state;
+    struct delivery_job jobs[MANY];
+    struct write writes[MANY];
+    size_t failed = 0;
+
+    fill(jobs, MANY, BUSINESSES);
+    for (size_t i = 0; i < MANY; i += 3) {
+        jobs[i].poison = true;
+        failed++;
+    }
+    run_all(f, jobs, writes, MANY);
+    assert_int_equal(f->event_count, 2 * (MANY - failed));
+    assert_positions(f, BUSINESSES);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM log"), 2 * (MANY - failed));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM business WHERE position <> (SELECT count(*)"
+                                " FROM log WHERE business_id = business.id AND position BETWEEN 1"
+                                " AND business.position)"),
+                     0);
+    /* Ids are not used up by failures either. */
+    assert_int_equal(sql_int(f, "SELECT max(id) = count(*) FROM message"), 1);
+    assert_int_equal(sql_int(f, "SELECT max(id) = count(*) FROM chat"), 1);
+}
+
+static void test_a_message_delivered_eight_times_at_once_is_one_message(void **state)
+{
+    enum { TIMES = 8 };
+    struct fixture *f = *state;
+    struct delivery_job jobs[TIMES];
+    struct write writes[TIMES];
+    size_t fresh = 0;
+
+    fill(jobs, TIMES, 1);
+    for (size_t i = 0; i < TIMES; i++) {
+        memcpy(&jobs[i], &jobs[0], sizeof(jobs[0]));
+    }
+    run_all(f, jobs, writes, TIMES);
+    for (size_t i = 0; i < TIMES; i++) {
+        assert_int_equal(writes[i].err, OK);
+        fresh += !jobs[i].duplicate;
+    }
+    assert_int_equal(fresh, 1);
+    assert_int_equal(f->event_count, 2);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM chat"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
+}
+
+struct submitter {
+    struct fixture *fixture;
+    pthread_t thread;
+    struct delivery_job job;
+    struct write write;
+};
+
+static void *submit_from_a_thread(void *arg)
+{
+    struct submitter *s = arg;
+
+    while (!write_submit(s->fixture, &s->write, delivery_body, &s->job)) {
+    }
+    return NULL;
+}
+
+static void test_eight_threads_may_submit_the_same_message(void **state)
+{
+    enum { THREADS = 8 };
+    struct fixture *f = *state;
+    struct submitter submitters[THREADS];
+
+    for (size_t i = 0; i < THREADS; i++) {
+        submitters[i].fixture = f;
+        fill(&submitters[i].job, 1, 1);
+        assert_int_equal(
+            pthread_create(&submitters[i].thread, NULL, submit_from_a_thread, &submitters[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(submitters[i].thread, NULL);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        WAIT_FOR(f, submitters[i].write.done);
+        assert_int_equal(submitters[i].write.err, OK);
+    }
+    assert_int_equal(f->event_count, 2);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 1);
+}
+
+static void test_a_full_queue_refuses_and_says_so_before(void **state)
+{
+    struct fixture *f = fixture_new("");
+    struct gate gate = GATE;
+    struct delivery_job jobs[5];
+    struct write writes[5], closed;
+
+    *state = f;
+    f->config.queue_limit = 4;
+    fixture_open(f);
+    fill(jobs, ARRAY_SIZE(jobs), 1);
+    assert_true(write_submit(f, &closed, gate_body, &gate));
+    gate_await_entry(&gate);
+    for (size_t i = 0; i < 4; i++) {
+        assert_true(store_accepting(f->store));
+        assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
+    }
+    assert_false(store_accepting(f->store));
+    assert_false(write_submit(f, &writes[4], delivery_body, &jobs[4]));
+    gate_open(&gate);
+    WAIT_FOR(f, writes[3].done);
+    assert_true(store_accepting(f->store));
+    assert_false(writes[4].done);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 4);
+}
+
+static void test_closing_runs_what_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job jobs[JOBS];
+    struct write writes[JOBS];
+
+    fill(jobs, JOBS, 1);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
+    }
+    fixture_close(f);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_true(writes[i].done);
+        assert_int_equal(writes[i].err, OK);
+    }
+    assert_int_equal(f->event_count, 2 * JOBS);
+    assert_int_equal(access(f->path, F_OK), 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), JOBS);
+}
+
+static void test_what_is_left_at_close_may_be_dropped_with_the_loop(void **state)
+{
+    struct fixture *f = *state;
+    static struct delivery_job job;
+    static struct write write;
+
+    fill(&job, 1, 1);
+    assert_true(write_submit(f, &write, delivery_body, &job));
+    store_close(TAKE(f->store));
+    /* the teardown frees the loop */
+}
+
+static enum err unknown_business_body(struct store_tx *tx, void *arg)
+{
+    (void)arg;
+    return store_log_append(tx, 99, STR("r"), STR("e"), STR("{}"));
+}
+
+static enum err missing_chat_body(struct store_tx *tx, void *arg)
+{
+    struct store_message message = { .chat_id = 4711,
+                                     .business_id = 1,
+                                     .phone_number_id = STR("1"),
+                                     .wamid = STR("w"),
+                                     .type = STR("text") };
+    int64_t id;
+    bool inserted;
+
+    (void)arg;
+    return store_message_append(tx, &message, &id, &inserted);
+}
+
+static enum err large_body(struct store_tx *tx, void *arg)
+{
+    struct store_webhook webhook = { .body = { arg, (64u << 20) + 1 } };
+    int64_t id;
+
+    return store_webhook_append(tx, &webhook, &id);
+}
+
+static void test_a_jobs_own_error_is_its_own(void **state)
+{
+    struct fixture *f = *state;
+    autofree char *large = xcalloc(1, (64u << 20) + 1);
+    struct delivery_job job;
+
+    assert_int_equal(write_now(f, unknown_business_body, NULL), ERR_NOT_FOUND);
+    assert_int_equal(write_now(f, missing_chat_body, NULL), ERR_INVALID);
+    assert_int_equal(write_now(f, large_body, large), ERR_TOO_LARGE);
+    fill(&job, 1, 1);
+    assert_int_equal(write_now(f, delivery_body, &job), OK);
+    assert_int_equal(f->failures, 0);
+    assert_int_equal(f->event_count, 2);
+}
+
+int main(void)
+{
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        STORE_TEST(test_one_poison_among_64_jobs_fails_alone),
+        STORE_TEST(test_a_batch_of_nothing_but_poison_commits_nothing),
+        STORE_TEST(test_jobs_that_wait_share_commits),
+        STORE_TEST(test_done_follows_on_commit_in_the_order_of_submission),
+        STORE_TEST(test_positions_have_no_gap_across_failing_jobs_and_businesses),
+        STORE_TEST(test_a_message_delivered_eight_times_at_once_is_one_message),
+        STORE_TEST(test_eight_threads_may_submit_the_same_message),
+        STORE_TEST(test_closing_runs_what_waits),
+        STORE_TEST(test_what_is_left_at_close_may_be_dropped_with_the_loop),
+        STORE_TEST(test_a_jobs_own_error_is_its_own),
+        cmocka_unit_test_teardown(test_a_full_queue_refuses_and_says_so_before, fixture_teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
