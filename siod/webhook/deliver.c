@@ -1,0 +1,365 @@
+/* From a whole body to its commit.
+ *
+ * One struct moves through the threads: parsed on the loop, or on the pool's thread when it is
+ * large; applied on the store's writer thread in one savepoint, raw body and rows together;
+ * finished on the loop after the commit. A delivery that fails for its own reason comes back once
+ * more as a job that stores nothing but its raw body, in quarantine: what was sent is never lost.
+ * The tree of a large body is also freed on the pool's thread, it takes as long as parsing. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "libshared/alloc.h"
+#include "libshared/json.h"
+#include "siod/metrics/metrics.h"
+#include "siod/store/store.h"
+#include "siod/webhook/receiver.h"
+
+enum {
+    PARSE_INLINE_MAX = 64 * 1024,
+    GARBAGE_KEPT = 64 * 1024, /* of a body that is no JSON */
+};
+
+struct delivery {
+    struct store_job job;
+    struct pool_job pooled;
+    struct webhook_receiver *receiver;
+    struct delivery_source source;
+    int64_t received_ms;
+    struct buf body;
+
+    json_t *root; /* NULL: no JSON, as syntax says */
+    struct wa_delivery decoded;
+    struct errmsg syntax;
+
+    enum err answer; /* once it is committed */
+    struct webhook_result result;
+    struct buf reasons;
+    struct str unknown; /* the last phone number id that nobody owns */
+};
+
+/* ---- the end */
+
+static void count_result(const struct delivery *delivery, enum err err)
+{
+    const unsigned *of = delivery->result.counts.of;
+
+    switch (err) {
+    case OK:
+        metric_add(METRIC_WEBHOOKS_ACCEPTED, 1);
+        break;
+    case ERR_SYNTAX:
+        metric_add(METRIC_WEBHOOKS_MALFORMED, 1);
+        break;
+    case ERR_BUSY:
+        metric_add(METRIC_WEBHOOKS_BUSY, 1);
+        return;
+    default:
+        metric_add(METRIC_WEBHOOKS_FAILED, 1);
+        return;
+    }
+    metric_add(METRIC_WEBHOOKS_QUARANTINED, delivery->reasons.len > 0);
+    metric_add(METRIC_MESSAGES_INBOUND, (uint64_t)of[WA_INBOUND] + of[WA_SYSTEM] + of[WA_REACTION] +
+                                            of[WA_EDIT] + of[WA_REVOKE]);
+    metric_add(METRIC_MESSAGES_OUTBOUND, of[WA_ECHO]);
+    metric_add(METRIC_MESSAGES_DUPLICATE, of[WA_DUPLICATE]);
+    metric_add(METRIC_STATUSES, of[WA_STATUS]);
+}
+
+static void log_result(struct delivery *delivery, enum err err)
+{
+    unsigned suppressed;
+
+    log_debug(LOG_WEBHOOK, "webhook done", "id=%lld app=%s bytes=%zu result=%s",
+              (long long)delivery->result.webhook_id, delivery->source.app, delivery->body.len,
+              err_code(err));
+    if ((err == OK || err == ERR_SYNTAX) && delivery->reasons.len > 0 &&
+        log_gate_pass(&delivery->receiver->quarantine_gate, &suppressed)) {
+        log_warn(LOG_WEBHOOK, "webhook in quarantine", "id=%lld app=%s reason=\"%s\" suppressed=%u",
+                 (long long)delivery->result.webhook_id, delivery->source.app,
+                 delivery->reasons.data, suppressed);
+    }
+}
+
+static void release_tree(struct delivery *delivery)
+{
+    wa_delivery_finish(&delivery->decoded);
+    json_decref(delivery->root);
+    delivery->root = NULL;
+}
+
+static void delivery_free(struct delivery *delivery)
+{
+    release_tree(delivery);
+    buf_finish(&delivery->body);
+    buf_finish(&delivery->reasons);
+    receiver_unref(delivery->receiver);
+    free(delivery);
+}
+
+static void release_run(struct pool_job *job, unsigned thread)
+{
+    (void)thread;
+    release_tree(CONTAINER_OF(job, struct delivery, pooled));
+}
+
+static void release_done(struct pool_job *job)
+{
+    delivery_free(CONTAINER_OF(job, struct delivery, pooled));
+}
+
+static bool is_large(const struct delivery *delivery)
+{
+    return delivery->body.len > PARSE_INLINE_MAX;
+}
+
+static void delivery_end(struct delivery *delivery, enum err err)
+{
+    struct webhook_receiver *receiver = delivery->receiver;
+
+    receiver->deliveries--;
+    receiver->bytes -= delivery->body.len;
+    count_result(delivery, err);
+    log_result(delivery, err);
+    delivery->result.reasons = buf_str(&delivery->reasons);
+    if (!receiver->closed || delivery->source.outlives_receiver) {
+        delivery->source.done(delivery->source.arg, err, &delivery->result);
+    }
+    if (is_large(delivery) && !receiver->closed) {
+        delivery->pooled.run = release_run;
+        delivery->pooled.done = release_done;
+        pool_submit(receiver->pool, &delivery->pooled);
+    } else {
+        delivery_free(delivery);
+    }
+}
+
+static void submit(struct delivery *delivery,
+                   enum err (*apply)(struct store_job *job, struct store_tx *tx),
+                   void (*done)(struct store_job *job, enum err err))
+{
+    delivery->job.apply = apply;
+    delivery->job.done = done;
+    if (delivery->receiver->closed || !store_submit(delivery->receiver->store, &delivery->job)) {
+        delivery_end(delivery, ERR_BUSY);
+    }
+}
+
+/* ---- in the transaction */
+
+static enum err append_webhook(struct delivery *delivery, struct store_tx *tx, struct str body)
+{
+    struct buf *counts = &delivery->receiver->work.args;
+    struct store_webhook row = {
+        .received_at_ms = delivery->received_ms,
+        .app = str_of(delivery->source.app),
+        .body = body,
+        .state = delivery->reasons.len > 0 ? STORE_WEBHOOK_QUARANTINED : STORE_WEBHOOK_DONE,
+        .reason = delivery->reasons.len > 0 ? buf_str(&delivery->reasons) : STR(""),
+    };
+
+    buf_clear(counts);
+    wa_counts_render(counts, &delivery->result.counts);
+    row.counts = buf_str(counts);
+    return store_webhook_append(tx, &row, &delivery->result.webhook_id);
+}
+
+/* Does somebody own the number? If not, it is a reason for quarantine, said once for a run of
+ * elements. */
+static enum err find_owner(struct delivery *delivery, struct str number, bool *ret_owned)
+{
+    int64_t business_id;
+    enum err err = inbound_business(&delivery->receiver->work, number, &business_id);
+
+    *ret_owned = err == OK;
+    if (err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (!str_eq(delivery->unknown, number)) {
+        delivery->unknown = number;
+        wa_reason_add(&delivery->reasons, "phone_number_id %.*s belongs to no business",
+                      (int)MIN(number.len, 32), number.data);
+    }
+    return OK;
+}
+
+static void count(struct delivery *delivery, enum wa_kind kind)
+{
+    delivery->result.counts.of[kind]++;
+}
+
+static enum err apply_message(struct delivery *delivery, const struct wa_message *message)
+{
+    bool owned, stored;
+    enum err err = find_owner(delivery, message->in.phone_number_id, &owned);
+
+    if (err != OK || !owned) {
+        return err;
+    }
+    err = inbound_message_store(&delivery->receiver->work, &message->in, &stored);
+    if (err == OK) {
+        count(delivery, stored ? message->kind : WA_DUPLICATE);
+    }
+    return err;
+}
+
+static enum err apply_status(struct delivery *delivery, const struct inbound_status *status)
+{
+    bool owned, fresh;
+    enum err err = find_owner(delivery, status->phone_number_id, &owned);
+
+    if (err != OK || !owned) {
+        return err;
+    }
+    err = status_apply(&delivery->receiver->work, status, &fresh);
+    if (err == OK) {
+        count(delivery, fresh ? WA_STATUS : WA_DUPLICATE);
+    }
+    return err;
+}
+
+static void reset(struct delivery *delivery)
+{
+    delivery->result = (struct webhook_result) { .counts = delivery->decoded.counts };
+    delivery->unknown = STR_NONE;
+    buf_clear(&delivery->reasons);
+    buf_add_str(&delivery->reasons, buf_str(&delivery->decoded.reasons));
+}
+
+static enum err apply(struct store_job *job, struct store_tx *tx)
+{
+    struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
+    const struct wa_delivery *decoded = &delivery->decoded;
+    enum err err = OK;
+
+    reset(delivery);
+    inbound_begin(&delivery->receiver->work, tx, delivery->received_ms);
+    for (size_t i = 0; i < decoded->message_count && err == OK; i++) {
+        err = apply_message(delivery, &decoded->messages[i]);
+    }
+    for (size_t i = 0; i < decoded->status_count && err == OK; i++) {
+        err = apply_status(delivery, &decoded->statuses[i]);
+    }
+    return err != OK ? err : append_webhook(delivery, tx, buf_str(&delivery->body));
+}
+
+static enum err apply_quarantine(struct store_job *job, struct store_tx *tx)
+{
+    struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
+    struct str body = buf_str(&delivery->body);
+
+    if (delivery->root == NULL) {
+        body.len = MIN(body.len, (size_t)GARBAGE_KEPT);
+    }
+    return append_webhook(delivery, tx, body);
+}
+
+/* ---- on the loop */
+
+static void quarantine_done(struct store_job *job, enum err err)
+{
+    struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
+
+    if (err != OK && err != ERR_STORE) {
+        log_error(LOG_WEBHOOK, "webhook not stored", "app=%s bytes=%zu error=%s",
+                  delivery->source.app, delivery->body.len, err_code(err));
+        err = ERR_STORE;
+    }
+    delivery_end(delivery, err == OK ? delivery->answer : err);
+}
+
+/* Only the raw body is stored; `answer` is the result when that is done. */
+static void quarantine(struct delivery *delivery, enum err answer)
+{
+    delivery->answer = answer;
+    delivery->result = (struct webhook_result) { .webhook_id = 0 };
+    submit(delivery, apply_quarantine, quarantine_done);
+}
+
+static void applied(struct store_job *job, enum err err)
+{
+    struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
+
+    if (err == OK || err == ERR_STORE) {
+        delivery_end(delivery, err);
+        return;
+    }
+    buf_clear(&delivery->reasons);
+    wa_reason_add(&delivery->reasons, "not processed: %s", err_text(err));
+    quarantine(delivery, OK);
+}
+
+static void parse(struct delivery *delivery)
+{
+    const struct json_limits limits = { .depth = delivery->receiver->json_depth };
+
+    delivery->root = json_read(buf_str(&delivery->body), &limits, &delivery->syntax);
+    if (delivery->root != NULL) {
+        wa_decode(delivery->root, delivery->received_ms / 1000, &delivery->decoded);
+    }
+}
+
+static void parsed(struct delivery *delivery)
+{
+    if (delivery->root == NULL) {
+        wa_reason_add(&delivery->reasons, "not JSON: %s", delivery->syntax.text);
+        quarantine(delivery, ERR_SYNTAX);
+    } else if (delivery->decoded.foreign) {
+        delivery->result.counts = delivery->decoded.counts;
+        delivery_end(delivery, OK);
+    } else {
+        submit(delivery, apply, applied);
+    }
+}
+
+static void parse_run(struct pool_job *job, unsigned thread)
+{
+    (void)thread;
+    parse(CONTAINER_OF(job, struct delivery, pooled));
+}
+
+static void parse_done(struct pool_job *job)
+{
+    parsed(CONTAINER_OF(job, struct delivery, pooled));
+}
+
+void delivery_start(struct webhook_receiver *receiver, const struct delivery_source *source,
+                    struct buf *body)
+{
+    struct delivery *delivery = xnew(struct delivery);
+
+    receiver_ref(receiver);
+    receiver->deliveries++;
+    delivery->receiver = receiver;
+    delivery->source = *source;
+    delivery->received_ms = loop_wall_ms(receiver->loop);
+    delivery->body = *body;
+    *body = (struct buf)BUF_INIT;
+    if (is_large(delivery) && !receiver->closed) {
+        delivery->pooled.run = parse_run;
+        delivery->pooled.done = parse_done;
+        pool_submit(receiver->pool, &delivery->pooled);
+    } else {
+        parse(delivery);
+        parsed(delivery);
+    }
+}
+
+void webhook_deliver(struct webhook_receiver *receiver, const char *app, struct str body,
+                     webhook_done *done, void *arg)
+{
+    const struct webhook_result nothing = { .webhook_id = 0 };
+    struct buf copy = BUF_INIT;
+
+    if (receiver->body_bytes > 0 && body.len > receiver->body_bytes) {
+        done(arg, ERR_TOO_LARGE, &nothing);
+        return;
+    }
+    if (!receiver_has_room(receiver, 0, body.len) || !store_accepting(receiver->store)) {
+        done(arg, ERR_BUSY, &nothing);
+        return;
+    }
+    buf_add_str(&copy, body);
+    receiver->bytes += body.len;
+    delivery_start(receiver, &(struct delivery_source) { .app = app, .done = done, .arg = arg },
+                   &copy);
+}

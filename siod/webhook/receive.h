@@ -1,0 +1,76 @@
+/* The webhook endpoint (whatsapp.md's facts: Meta, "Create a webhook endpoint").
+ *
+ * GET answers the verification challenge. POST is accepted when its HMAC fits one of the app's
+ * secrets, and answered 200 only when the raw body and everything made from it are on disk: the
+ * platform then forgets the delivery, and anything but 200 it sends again for days. 503 with
+ * Retry-After asks for that: when too much is in flight, before the body is read, and when the
+ * store cannot write.
+ *
+ * What cannot be understood is kept raw in quarantine and answered 200, but for a body that is no
+ * JSON at all: 400. Loop thread only. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libshared/base.h"
+#include "libshared/error.h"
+#include "libshared/str.h"
+#include "siod/webhook/payload.h"
+
+struct http_server;
+struct loop;
+struct store;
+struct webhook_receiver;
+
+/* One webhook path; everything is copied. */
+struct webhook_app_config {
+    const char *name; /* in logs, and stored with each body */
+    const char *path;
+    const struct str *secrets; /* 1 to SIGNATURE_SECRETS_MAX app secrets, all valid */
+    size_t secret_count;
+    struct str verify_token; /* empty: verification is always refused */
+};
+
+struct webhook_config {
+    struct loop *loop;
+    struct store *store;
+    const struct webhook_app_config *apps;
+    size_t app_count;
+    size_t body_bytes;           /* of one body; 0 = no limit in this and the following */
+    size_t body_bytes_in_flight; /* received and not yet answered, over all requests */
+    unsigned json_depth;
+};
+
+/* Returns owned. */
+NODISCARD
+struct webhook_receiver *webhook_receiver_new(const struct webhook_config *config);
+/* Deliveries that are under way are still stored (store_close() sees to it), but nobody is told. */
+void webhook_receiver_free(struct webhook_receiver *receiver);
+/* One route for each app. The receiver must outlive the server's requests or be freed with nobody
+ * running the loop in between. */
+void webhook_routes(struct webhook_receiver *receiver, struct http_server *server);
+
+/* Deliveries that are not yet answered, and the bytes of their bodies and of those that are still
+ * arriving. */
+size_t webhook_in_flight(const struct webhook_receiver *receiver);
+size_t webhook_bytes_in_flight(const struct webhook_receiver *receiver);
+/* Would a POST be turned away for body_bytes_in_flight now? */
+bool webhook_is_full(const struct webhook_receiver *receiver);
+
+/* What became of a delivery. */
+struct webhook_result {
+    int64_t webhook_id; /* 0 when nothing was stored */
+    struct wa_counts counts;
+    struct str reasons; /* of quarantine, empty if there is none; borrowed for the call */
+};
+/* OK: stored, or of another product and ignored. ERR_SYNTAX: no JSON, kept in quarantine.
+ * ERR_TOO_LARGE, ERR_BUSY, ERR_STORE: nothing was stored. */
+typedef void webhook_done(void *arg, enum err err, const struct webhook_result *result);
+
+/* The same way in for a body whose sender is trusted already, as `webhook replay` has them. `app`
+ * names the way in and is borrowed for ever; `body` is copied. done() is called exactly once, maybe
+ * before this returns, and never after webhook_receiver_free(). */
+void webhook_deliver(struct webhook_receiver *receiver, const char *app, struct str body,
+                     webhook_done *done, void *arg);

@@ -1,0 +1,54 @@
+/* Shared by receive.c (HTTP) and deliver.c (from a whole body to its commit), and by nobody else.
+ */
+#pragma once
+
+#include "libshared/buf.h"
+#include "libshared/log.h"
+#include "siod/chat/inbound.h"
+#include "siod/net/http.h"
+#include "siod/net/loop.h"
+#include "siod/webhook/receive.h"
+
+struct signature_keys;
+
+struct webhook_app {
+    struct webhook_receiver *receiver;
+    char *name, *path;
+    struct signature_keys *keys;
+    struct buf verify_token;
+    struct http_route route;
+};
+
+struct webhook_receiver {
+    struct loop *loop;
+    struct store *store;
+    struct pool *pool; /* parses large bodies */
+    size_t body_bytes, body_bytes_in_flight;
+    unsigned json_depth;
+    struct webhook_app *apps;
+    size_t app_count;
+
+    size_t refs; /* the owner's, one for each request and each delivery */
+    bool closed; /* the owner has let go: store and pool are gone */
+    size_t deliveries, bytes;
+    struct log_gate unsigned_gate, quarantine_gate, refused_gate;
+
+    struct inbound_work work; /* the writer thread's */
+};
+
+void receiver_ref(struct webhook_receiver *receiver);
+void receiver_unref(struct webhook_receiver *receiver);
+/* Is there room for `more` bytes of a body that has `own` bytes so far? A body that is alone always
+ * has room. */
+bool receiver_has_room(const struct webhook_receiver *receiver, size_t own, size_t more);
+
+/* Where a body comes from and who waits for the outcome. */
+struct delivery_source {
+    const char *app; /* borrowed as long as the receiver has references */
+    webhook_done *done;
+    void *arg;
+    bool outlives_receiver; /* done() may be called after webhook_receiver_free() */
+};
+/* Takes the content of `body`, whose bytes the caller has counted in receiver->bytes. */
+void delivery_start(struct webhook_receiver *receiver, const struct delivery_source *source,
+                    struct buf *body);

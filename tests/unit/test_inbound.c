@@ -1,0 +1,434 @@
+/* Messages and statuses become rows and events, on the real store. */
+#include "libshared/buf.h"
+#include "libshared/json.h"
+#include "siod/chat/inbound.h"
+#include "siod/chat/status.h"
+#include "store_fixture.h"
+
+enum { NOW_MS = 1772357500 };
+
+/* Everything that was logged, a line each: "business room event args". */
+static struct buf seen;
+static struct inbound_work work;
+
+static void on_commit(void *arg, struct store_events *events)
+{
+    (void)arg;
+    for (size_t i = 0; i < events->count; i++) {
+        const struct store_event *row = &events->rows[i];
+
+        buf_printf(&seen, "%lld %.*s %.*s ", (long long)row->business_id, STR_ARG(row->room),
+                   STR_ARG(row->event));
+        buf_add_str(&seen, row->args);
+        buf_add_char(&seen, '\n');
+    }
+    store_events_free(events);
+}
+
+static size_t seen_count(const char *text)
+{
+    size_t count = 0;
+
+    for (const char *at = seen.data; at != NULL && (at = strstr(at, text)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+static void assert_seen(const char *text)
+{
+    if (seen_count(text) == 0) {
+        fail_msg("%s is not in:\n%s", text, seen.data != NULL ? seen.data : "");
+    }
+}
+
+/* Business 1 has the number 100, business 2 has 200. */
+static enum err add_businesses(struct store_tx *tx, void *arg)
+{
+    const struct str numbers[] = { STR("100"), STR("200") };
+    enum err err = OK;
+
+    (void)arg;
+    for (size_t i = 0; i < ARRAY_SIZE(numbers) && err == OK; i++) {
+        const struct store_business business = { .id = (int64_t)i + 1,
+                                                 .name = STR("test"),
+                                                 .source = STORE_SOURCE_CONTROL,
+                                                 .phone_number_ids = &numbers[i],
+                                                 .phone_number_count = 1 };
+
+        err = store_business_put(tx, &business, NULL);
+    }
+    return err;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = fixture_new("");
+
+    f->config.on_commit = on_commit;
+    fixture_open(f);
+    assert_int_equal(write_now(f, add_businesses, NULL), OK);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_free(*state);
+    inbound_work_finish(&work);
+    buf_finish(&seen);
+    return 0;
+}
+
+/* ---- what comes in */
+
+static struct inbound_message text_of(const char *wamid, const char *from, const char *name)
+{
+    return (struct inbound_message) {
+        .direction = STORE_INBOUND,
+        .phone_number_id = STR("100"),
+        .party = { .name = str_of(name), .phone = str_of(from), .wa_id = str_of(from) },
+        .wamid = str_of(wamid),
+        .type = STR("text"),
+        .text = STR("hello"),
+        .opens_window = true,
+        .wa_timestamp_s = 1772357401,
+    };
+}
+
+struct message_job {
+    struct inbound_message message;
+    bool stored;
+};
+
+static enum err message_body(struct store_tx *tx, void *arg)
+{
+    struct message_job *job = arg;
+    autojson json_t *element = json_pack("{ss}", "id", "w");
+
+    job->message.element = element;
+    inbound_begin(&work, tx, NOW_MS);
+    return inbound_message_store(&work, &job->message, &job->stored);
+}
+
+/* True if it was new. */
+static bool store_message(struct fixture *f, struct inbound_message message)
+{
+    struct message_job job = { .message = message };
+
+    assert_int_equal(write_now(f, message_body, &job), OK);
+    return job.stored;
+}
+
+struct status_job {
+    struct inbound_status status;
+    bool fresh;
+};
+
+static enum err status_body(struct store_tx *tx, void *arg)
+{
+    struct status_job *job = arg;
+
+    inbound_begin(&work, tx, NOW_MS);
+    return status_apply(&work, &job->status, &job->fresh);
+}
+
+static bool report(struct fixture *f, const char *wamid, const char *word, const char *participant)
+{
+    autojson json_t *error = json_pack("{si}", "code", 131047);
+    struct status_job job = { .status = { .phone_number_id = STR("100"),
+                                          .wamid = str_of(wamid),
+                                          .status = str_of(word),
+                                          .participant = str_of(participant),
+                                          .wa_timestamp_s = 1772357402 } };
+
+    if (strcmp(word, "failed") == 0) {
+        job.status.error = error;
+    }
+    assert_int_equal(write_now(f, status_body, &job), OK);
+    return job.fresh;
+}
+
+/* ---- messages */
+
+static void a_first_message_makes_contact_chat_and_events(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(store_message(f, text_of("w1", "491", "Amara Okafor")));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM chat WHERE state = 0"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message WHERE direction = 0"), 1);
+    assert_int_equal(sql_int(f, "SELECT window_expires_at_ms / 1000 FROM chat"),
+                     1772357401 + 24 * 3600);
+    assert_seen("1 business_1 whatsapp_message_received {\"chatId\":1,\"message\":{\"id\":1,"
+                "\"chatId\":1,\"businessId\":1,\"wamid\":\"w1\",\"direction\":\"inbound\","
+                "\"type\":\"text\",\"text\":\"hello\",\"status\":\"received\",\"contact\":{");
+    assert_seen("1 chat_1 new_message {\"message\":{\"id\":1,");
+    assert_seen("\"first_name\":\"Amara\",\"last_name\":\"Okafor\"");
+    assert_int_equal(seen_count("\n"), 2);
+}
+
+static void a_duplicate_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(store_message(f, text_of("w1", "491", "Old Name")));
+    assert_true(store_message(f, text_of("w2", "491", "New Name")));
+    buf_clear(&seen);
+    assert_false(store_message(f, text_of("w1", "491", "Old Name")));
+    assert_false(store_message(f, text_of("w1", "499", "Somebody Else")));
+    assert_int_equal(seen.len, 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 2);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
+    assert_int_equal(
+        sql_int(f, "SELECT count(*) FROM contact WHERE name = CAST('New Name' AS BLOB)"), 1);
+}
+
+static void an_unknown_number_writes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct message_job job = { .message = text_of("w1", "491", "") };
+
+    job.message.phone_number_id = STR("999");
+    assert_int_equal(write_now(f, message_body, &job), ERR_NOT_FOUND);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 0);
+    assert_int_equal(seen.len, 0);
+}
+
+static void the_number_decides_the_tenant(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message other = text_of("w1", "491", "Amara");
+
+    other.phone_number_id = STR("200");
+    assert_true(store_message(f, text_of("w1", "491", "Amara")));
+    assert_true(store_message(f, other));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 2);
+    assert_seen("1 business_1 whatsapp_message_received {\"chatId\":1,");
+    assert_seen("2 business_2 whatsapp_message_received {\"chatId\":2,");
+    assert_int_equal(seen_count("\n"), 4);
+}
+
+static void a_customer_is_found_by_user_id_and_by_number(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message bsuid = text_of("w1", NULL, "Noor");
+    struct inbound_message both = text_of("w2", "494", "Noor Haddad");
+
+    bsuid.party.user_id = both.party.user_id = STR("DE.7");
+    assert_true(store_message(f, bsuid));
+    assert_true(store_message(f, both));
+    assert_true(store_message(f, text_of("w3", "494", NULL)));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM chat"), 1);
+    assert_int_equal(seen_count("\"phone\":null,\"waId\":null,\"userId\":\"DE.7\""), 2);
+    assert_int_equal(seen_count("\"phone\":\"494\",\"waId\":\"494\",\"userId\":\"DE.7\""), 4);
+}
+
+static void a_number_that_differs_from_the_wa_id_is_the_same_customer(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message differing = text_of("w1", "5511999", "Ana");
+
+    differing.party.wa_id = STR("551199");
+    assert_true(store_message(f, differing));
+    assert_true(store_message(f, text_of("w2", "551199", "Ana")));
+    assert_true(store_message(f, text_of("w3", "5511999", "Ana")));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
+}
+
+static void a_customer_who_changes_number_keeps_the_chat(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message change = text_of("w2", "492", NULL);
+
+    change.type = STR("system");
+    change.opens_window = false;
+    change.new_wa_id = STR("493");
+    assert_true(store_message(f, text_of("w1", "492", "Jonas")));
+    assert_true(store_message(f, change));
+    assert_true(store_message(f, text_of("w3", "493", "Jonas")));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message WHERE chat_id = 1"), 3);
+}
+
+static void a_new_number_that_somebody_has_stays_theirs(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message change = text_of("w3", "492", NULL);
+
+    change.new_wa_id = STR("493");
+    assert_true(store_message(f, text_of("w1", "492", "Jonas")));
+    assert_true(store_message(f, text_of("w2", "493", "Mira")));
+    assert_true(store_message(f, change));
+    assert_true(store_message(f, text_of("w4", "493", "Mira")));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message WHERE chat_id = 2"), 2);
+}
+
+static void a_group_is_one_chat_of_many_senders(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message first = text_of("w1", "491", "Amara");
+    struct inbound_message second = text_of("w2", "492", "Jonas");
+
+    first.group_id = second.group_id = STR("R3JvdXA=");
+    assert_true(store_message(f, first));
+    assert_true(store_message(f, second));
+    assert_true(store_message(f, text_of("w3", "491", "Amara")));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM chat"), 2);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message WHERE chat_id = 1"), 2);
+    assert_int_equal(seen_count("\"first_name\":\"Jonas\""), 2);
+}
+
+static void an_echo_is_an_outbound_message_of_the_chat(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message echo = text_of("w2", "491", "Amara");
+
+    echo.direction = STORE_OUTBOUND;
+    echo.opens_window = false;
+    assert_true(store_message(f, echo));
+    assert_int_equal(sql_int(f, "SELECT window_expires_at_ms FROM chat"), 0);
+    assert_int_equal(seen_count("whatsapp_message_received"), 0);
+    assert_seen("1 chat_1 new_message {\"message\":{\"id\":1,\"chatId\":1,\"businessId\":1,"
+                "\"wamid\":\"w2\",\"direction\":\"outbound\",\"type\":\"text\",\"text\":\"hello\","
+                "\"status\":\"sent\"");
+}
+
+/* ---- statuses */
+
+static void a_status_only_rises(void **state)
+{
+    static const struct {
+        enum store_status now, next;
+        bool rises;
+    } cases[] = {
+        { STORE_STATUS_RECEIVED, STORE_STATUS_READ, true },
+        { STORE_STATUS_QUEUED, STORE_STATUS_ACCEPTED, true },
+        { STORE_STATUS_SENT, STORE_STATUS_SENT, false },
+        { STORE_STATUS_SENT, STORE_STATUS_READ, true },
+        { STORE_STATUS_READ, STORE_STATUS_DELIVERED, false },
+        { STORE_STATUS_READ, STORE_STATUS_PLAYED, true },
+        { STORE_STATUS_QUEUED, STORE_STATUS_FAILED, true },
+        { STORE_STATUS_SENT, STORE_STATUS_FAILED, true },
+        { STORE_STATUS_DELIVERED, STORE_STATUS_FAILED, false },
+        { STORE_STATUS_READ, STORE_STATUS_FAILED, false },
+        { STORE_STATUS_PLAYED, STORE_STATUS_FAILED, false },
+        { STORE_STATUS_FAILED, STORE_STATUS_FAILED, false },
+        { STORE_STATUS_FAILED, STORE_STATUS_READ, false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        if (status_rises(cases[i].now, cases[i].next) != cases[i].rises) {
+            fail_msg("%s to %s", store_status_name(cases[i].now), store_status_name(cases[i].next));
+        }
+    }
+}
+
+static struct inbound_message echo_of(const char *wamid)
+{
+    struct inbound_message echo = text_of(wamid, "491", "Amara");
+
+    echo.direction = STORE_OUTBOUND;
+    return echo;
+}
+
+static void a_rising_status_is_told_once(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, echo_of("w1"));
+    buf_clear(&seen);
+    assert_true(report(f, "w1", "read", ""));
+    assert_string_equal(seen.data,
+                        "1 chat_1 message_status_update {\"messageId\":1,\"chatId\":1,"
+                        "\"status\":\"read\",\"timestamp\":\"1970-01-21T12:19:17.500Z\"}\n");
+    buf_clear(&seen);
+    assert_false(report(f, "w1", "read", ""));
+    assert_true(report(f, "w1", "delivered", ""));
+    assert_true(report(f, "w1", "failed", ""));
+    assert_true(report(f, "w1", "deleted", ""));
+    assert_int_equal(seen.len, 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM status"), 4);
+}
+
+static void a_failure_carries_its_error(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, echo_of("w1"));
+    assert_true(report(f, "w1", "failed", ""));
+    assert_seen("\"status\":\"failed\",\"error\":{\"code\":131047},\"timestamp\":");
+    buf_clear(&seen);
+    assert_true(report(f, "w1", "delivered", ""));
+    assert_int_equal(seen.len, 0);
+}
+
+static void early_statuses_wait_for_their_message(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(report(f, "w1", "sent", ""));
+    assert_true(report(f, "w1", "delivered", ""));
+    assert_true(report(f, "w2", "failed", ""));
+    assert_int_equal(seen.len, 0);
+    store_message(f, echo_of("w1"));
+    store_message(f, echo_of("w2"));
+    assert_seen("\"wamid\":\"w1\",\"direction\":\"outbound\",\"type\":\"text\",\"text\":\"hello\","
+                "\"status\":\"delivered\",\"contact\"");
+    assert_seen("\"wamid\":\"w2\",\"direction\":\"outbound\",\"type\":\"text\",\"text\":\"hello\","
+                "\"status\":\"failed\",\"error\":{\"code\":131047},\"contact\"");
+    assert_int_equal(seen_count("message_status_update"), 0);
+}
+
+static void one_participants_failure_is_not_the_groups(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, echo_of("w1"));
+    buf_clear(&seen);
+    assert_true(report(f, "w1", "failed", "491"));
+    assert_int_equal(seen.len, 0);
+    assert_true(report(f, "w1", "delivered", "492"));
+    assert_true(report(f, "w1", "delivered", "493"));
+    assert_int_equal(seen_count("message_status_update"), 1);
+}
+
+static void a_status_of_an_unknown_number_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct status_job job = {
+        .status = { .phone_number_id = STR("999"), .wamid = STR("w1"), .status = STR("sent") }
+    };
+
+    assert_int_equal(write_now(f, status_body, &job), ERR_NOT_FOUND);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM status"), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_first_message_makes_contact_chat_and_events),
+        TEST(a_duplicate_changes_nothing),
+        TEST(an_unknown_number_writes_nothing),
+        TEST(the_number_decides_the_tenant),
+        TEST(a_customer_is_found_by_user_id_and_by_number),
+        TEST(a_number_that_differs_from_the_wa_id_is_the_same_customer),
+        TEST(a_customer_who_changes_number_keeps_the_chat),
+        TEST(a_new_number_that_somebody_has_stays_theirs),
+        TEST(a_group_is_one_chat_of_many_senders),
+        TEST(an_echo_is_an_outbound_message_of_the_chat),
+        cmocka_unit_test(a_status_only_rises),
+        TEST(a_rising_status_is_told_once),
+        TEST(a_failure_carries_its_error),
+        TEST(early_statuses_wait_for_their_message),
+        TEST(one_participants_failure_is_not_the_groups),
+        TEST(a_status_of_an_unknown_number_is_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
