@@ -257,9 +257,12 @@ static bool step(struct http_conn *hc)
     if (hc->skip > 0) {
         size_t len = hc->in.len < hc->skip ? hc->in.len : (size_t)hc->skip;
 
+        if (len == 0) {
+            return false;
+        }
         hc->skip -= len;
         hc->in = str_skip(hc->in, len);
-        return hc->in.len > 0;
+        return true;
     }
     if (request == NULL) {
         return read_head(hc);
