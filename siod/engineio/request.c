@@ -145,22 +145,33 @@ static void open_session(struct eio_server *server, struct http_request *request
     }
 }
 
+/* May this session be used like that? A session on WebSocket answers no polls; another WebSocket is
+ * for eio_websocket_probe() to judge. */
+static bool fits(const struct eio_session *session, struct http_request *request,
+                 enum eio_transport transport)
+{
+    if (!str_eq(param(request, STR("EIO")), STR("4"))) {
+        return false;
+    }
+    if (transport == EIO_TRANSPORT_WEBSOCKET) {
+        return is_method(request, STR("GET"));
+    }
+    return session->transport == EIO_TRANSPORT_POLLING &&
+           (is_method(request, STR("GET")) || is_method(request, STR("POST")));
+}
+
 static void use_session(struct eio_server *server, struct http_request *request,
                         enum eio_transport transport, struct str sid)
 {
     struct eio_session *session = eio_session_find(server, sid);
-    bool is_get = is_method(request, STR("GET"));
 
     if (session == NULL) {
         eio_reply_error(server, request, EIO_ERROR_SESSION_UNKNOWN);
-    } else if (!str_eq(param(request, STR("EIO")), STR("4")) ||
-               (!is_get && !is_method(request, STR("POST")))) {
+    } else if (!fits(session, request, transport)) {
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
     } else if (transport == EIO_TRANSPORT_WEBSOCKET) {
         eio_websocket_probe(session, request);
-    } else if (session->transport != EIO_TRANSPORT_POLLING) {
-        eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
-    } else if (is_get) {
+    } else if (is_method(request, STR("GET"))) {
         eio_polling_get(session, request);
     } else {
         eio_polling_post(session, request);

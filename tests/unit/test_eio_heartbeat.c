@@ -1,0 +1,90 @@
+/* Pings, pongs and their deadline (protocol.md 1.6). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "libshared/alloc.h"
+#include "libshared/log.h"
+#include "tests/unit/eio_fixture.h"
+
+static void the_server_pings_and_a_pong_keeps_the_session(void **state)
+{
+    autoeio struct eio_fixture f = { .config = { .ping_interval_ms = 50,
+                                                 .ping_timeout_ms = 5000 } };
+    autoclient struct client ws = { 0 };
+    char sid[21];
+
+    (void)state;
+    eio_fixture_run(&f);
+    ws_session_open(&ws, f.rig);
+    poll_open(f.rig, sid);
+    for (int i = 0; i < 3; i++) {
+        ws_client_expect(&ws, "2");
+        ws_client_text(&ws, "3");
+        expect_poll(&f, sid, "2");
+        poll_post(f.rig, sid, "3");
+    }
+    assert_int_equal(f.closed, 0);
+}
+
+static void a_silent_client_dies_of_a_ping_timeout(void **state)
+{
+    autoeio struct eio_fixture f = { .config = { .ping_interval_ms = 50, .ping_timeout_ms = 50 } };
+    autoclient struct client ws = { 0 };
+
+    (void)state;
+    eio_fixture_run(&f);
+    ws_session_open(&ws, f.rig);
+    ws_client_expect(&ws, "2");
+    ws_client_expect_close(&ws);
+    expect_closed(&f, EIO_REASON_PING_TIMEOUT);
+}
+
+static void a_silent_polling_client_finds_a_close_packet(void **state)
+{
+    autoeio struct eio_fixture f = { .config = { .ping_interval_ms = 50, .ping_timeout_ms = 100 } };
+    autoclient struct client get = { 0 };
+    char sid[21];
+
+    (void)state;
+    eio_fixture_run(&f);
+    poll_open(f.rig, sid);
+    expect_poll(&f, sid, "2");
+    poll_park(&get, f.rig, sid);
+    expect_parked_reply(&get, "1");
+    expect_unknown(&f, sid);
+    expect_closed(&f, EIO_REASON_PING_TIMEOUT);
+}
+
+static void talking_does_not_replace_the_pong_for_ever(void **state)
+{
+    autoeio struct eio_fixture f = { .config = { .ping_interval_ms = 50, .ping_timeout_ms = 200 } };
+    autoclient struct client ws = { 0 };
+    autobuf struct buf payload = BUF_INIT;
+    unsigned opcode;
+
+    (void)state;
+    eio_fixture_run(&f);
+    ws_session_open(&ws, f.rig);
+    do {
+        ws_client_text(&ws, "4still here");
+    } while (ws_client_receive(&ws, &opcode, &payload));
+    expect_closed(&f, EIO_REASON_PING_TIMEOUT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_server_pings_and_a_pong_keeps_the_session),
+        cmocka_unit_test(a_silent_client_dies_of_a_ping_timeout),
+        cmocka_unit_test(a_silent_polling_client_finds_a_close_packet),
+        cmocka_unit_test(talking_does_not_replace_the_pong_for_ever),
+    };
+
+    log_set_level(LOG_LEVEL_ERROR);
+    return cmocka_run_group_tests_name("eio_heartbeat", tests, NULL, NULL);
+}
