@@ -141,6 +141,8 @@ static void start_desk(struct siod *siod)
         .tokens = siod->tokens,
         .connections_per_user = config->limits.connections_per_user,
         .events_per_s = config->limits.events_per_s,
+        .typing_throttle_ms = config->typing.throttle_ms,
+        .typing_expire_ms = config->typing.expire_ms,
         .congested = is_congested,
         .arg = siod,
     };

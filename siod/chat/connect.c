@@ -203,6 +203,7 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     self->agent.token_expires_s = claims.expires_s;
     self->agent.name = self->user->name;
     sio_socket_accept(socket, (uint64_t)claims.business_id, self);
+    sio_socket_set_owner(socket, (uint64_t)claims.user_id);
     snprintf(room, sizeof room, "business_%lld", (long long)claims.business_id);
     if (!sio_socket_join(socket, str_of(room))) {
         log_warn(LOG_CHAT, "business room not joined", "socket=%s limit=limits.rooms_per_socket",
@@ -231,6 +232,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
               sio_socket_id(socket), (long long)self->agent.user_id,
               (long long)self->agent.business_id, sio_reason_text(reason));
     timer_clear(&self->expiry);
+    typing_leave(self, 0);
     user_leave(self->desk, self->user);
     free(self);
 }

@@ -1,5 +1,8 @@
 #include "siod/chat/desk.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include <utlist.h>
 
 #include "libshared/alloc.h"
@@ -30,11 +33,19 @@ void desk_free(struct desk *desk)
     if (desk == NULL) {
         return;
     }
+    typing_free_all(desk);
     desk_backlog_finish(desk);
     desk_users_free(desk);
     desk_chats_forget(desk);
     tenants_free(desk);
     free(desk);
+}
+
+struct str chat_room(int64_t chat_id, char room[CHAT_ROOM_SIZE])
+{
+    int len = snprintf(room, CHAT_ROOM_SIZE, "chat_%" PRId64, chat_id);
+
+    return (struct str) { room, (size_t)len };
 }
 
 struct sio_namespace *desk_namespace(struct desk *desk)

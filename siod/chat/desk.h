@@ -27,6 +27,9 @@ struct desk_config {
     struct token_verifier *tokens; /* borrowed */
     unsigned connections_per_user; /* sockets of one user; 0 = no limit */
     unsigned events_per_s;         /* of one socket; 0 = no limit */
+    uint64_t typing_throttle_ms;   /* at most one user_typing per user and chat in this time; 0 = no
+                                      throttle */
+    uint64_t typing_expire_ms;     /* typing ends by itself after this time; 0 = never */
     /* Producers of bulk output pause while this says so. */
     bool (*congested)(void *arg);
     void *arg;

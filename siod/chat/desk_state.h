@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libshared/buf.h"
 #include "libshared/map.h"
 #include "siod/chat/desk.h"
 #include "siod/net/loop.h"
@@ -31,9 +32,10 @@ struct desk_socket {
     struct desk *desk;
     struct desk_user *user;
     struct sio_socket *socket;
-    struct timer expiry; /* the token's */
-    uint64_t second_ms;  /* when the present second of counting events began */
-    unsigned events;     /* in it */
+    struct timer expiry;   /* the token's */
+    uint64_t second_ms;    /* when the present second of counting events began */
+    unsigned events;       /* in it */
+    struct typist *typing; /* the chats this socket is typing in */
 };
 
 /* Which business a chat belongs to never changes, so what is remembered is never wrong; what is not
@@ -57,6 +59,7 @@ struct desk {
     struct tenant *tenants;
     struct desk_user *users;
     struct chat_entry *chats;
+    struct typing_chat *typing; /* chats in which somebody types, by id */
     struct desk_tap *taps;
     uint64_t seq;
     struct {
@@ -72,10 +75,26 @@ struct tenant *desk_tenant(struct desk *desk, int64_t business_id);
 void desk_chat_learn(struct desk *desk, int64_t chat_id, int64_t business_id);
 void desk_chats_forget(struct desk *desk);
 
+/* The room of a chat, written to `room`. */
+enum { CHAT_ROOM_SIZE = sizeof "chat_" + 20 };
+struct str chat_room(int64_t chat_id, char room[CHAT_ROOM_SIZE]);
+
 /* connect.c: the struct sio_app of the namespace. */
 extern const struct sio_app desk_app;
 void desk_users_free(struct desk *desk);
 
+/* typing.c */
+/* The socket leaves the chat (0: every chat): whoever it was typing for is told. */
+void typing_leave(struct desk_socket *socket, int64_t chat_id);
+/* The user sent what they typed. */
+void typing_sent(struct desk *desk, int64_t chat_id, int64_t user_id);
+/* The ids of those who are typing in the chat, but for `except_user_id`, as JSON: `1,2`. */
+void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, struct buf *out);
+void typing_free_all(struct desk *desk);
+
 /* emit.c */
+/* An ephemeral event: to the room's members and the taps, kept nowhere. Returns the number of
+ * receivers. */
+unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broadcast *broadcast);
 void desk_backlog_init(struct desk *desk);
 void desk_backlog_finish(struct desk *desk);

@@ -12,34 +12,46 @@
 
 enum { SLICE_ROWS = 256, SLICE_BYTES = 512 * 1024, RETRY_MS = 10 };
 
-static void tell_taps(struct desk *desk, const struct store_event *row, unsigned receivers)
+static void tell_taps(struct desk *desk, const struct desk_emission *emission)
 {
-    struct desk_emission emission = {
-        .seq = desk->seq,
-        .position = row->position,
-        .business_id = row->business_id,
-        .at_ms = row->at_ms,
-        .room = row->room,
-        .event = row->event,
-        .args = row->args,
-        .receivers = receivers,
-    };
-
     for (struct desk_tap *tap = desk->taps, *next; tap != NULL; tap = next) {
         next = tap->next;
-        tap->fn(tap, &emission);
+        tap->fn(tap, emission);
     }
+}
+
+static unsigned emit(struct desk *desk, struct desk_emission *emission,
+                     const struct sio_broadcast *broadcast)
+{
+    emission->receivers = sio_emit(desk->nsp, (uint64_t)emission->business_id, broadcast);
+    emission->seq = ++desk->seq;
+    emission->room = broadcast->room;
+    emission->event = broadcast->event;
+    emission->args = broadcast->args;
+    metric_add(METRIC_EVENTS_EMITTED, 1);
+    tell_taps(desk, emission);
+    return emission->receivers;
+}
+
+unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broadcast *broadcast)
+{
+    struct desk_emission emission = { .business_id = business_id,
+                                      .at_ms = loop_wall_ms(desk->config.loop) };
+
+    return emit(desk, &emission, broadcast);
 }
 
 static void emit_row(struct desk *desk, const struct store_event *row)
 {
-    struct sio_broadcast broadcast = { .room = row->room, .event = row->event, .args = row->args };
-    unsigned receivers = sio_emit(desk->nsp, (uint64_t)row->business_id, &broadcast);
+    const struct sio_broadcast broadcast = { .room = row->room,
+                                             .event = row->event,
+                                             .args = row->args };
+    struct desk_emission emission = { .business_id = row->business_id,
+                                      .position = row->position,
+                                      .at_ms = row->at_ms };
 
-    desk->seq++;
     desk_tenant(desk, row->business_id)->position = row->position;
-    metric_add(METRIC_EVENTS_EMITTED, 1);
-    tell_taps(desk, row, receivers);
+    emit(desk, &emission, &broadcast);
 }
 
 static void pop_batch(struct desk *desk)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libshared/buf.h"
+#include "libshared/json.h"
 #include "libshared/log.h"
 #include "siod/chat/desk_state.h"
 #include "siod/metrics/metrics.h"
@@ -22,46 +23,12 @@ struct str event_name(enum desk_event event)
     return names[event];
 }
 
-/* ---- payloads */
-
-static enum err bind_chat_id(const json_t *args, int64_t *ret_chat_id, struct errmsg *msg)
-{
-    if (!json_id(json_array_get(args, 0), ret_chat_id)) {
-        return err_set(msg, ERR_INVALID, "chatId: a positive integer is needed");
-    }
-    return OK;
-}
-
-enum err bind_chat_ref(const json_t *args, struct chat_ref *ret, struct errmsg *msg)
-{
-    return bind_chat_id(args, &ret->chat_id, msg);
-}
-
-enum err bind_chat_join(const json_t *args, struct chat_join *ret, struct errmsg *msg)
-{
-    const json_t *options = json_array_get(args, 1);
-    const json_t *history = json_object_get(options, "history");
-
-    ret->history = 0;
-    if (options != NULL && !json_is_object(options) && !json_is_null(options)) {
-        return err_set(msg, ERR_INVALID, "options: an object is needed");
-    }
-    if (history != NULL) {
-        ret->history = json_integer_value(history);
-        if (!json_is_integer(history) || ret->history < 0 || ret->history > HISTORY_MAX) {
-            return err_set(msg, ERR_INVALID, "history: an integer from 0 to %d is needed",
-                           HISTORY_MAX);
-        }
-    }
-    return bind_chat_id(args, &ret->chat_id, msg);
-}
-
 /* ---- dispatch */
 
 #define ON(id, name, role, payload)                                                                \
     static enum err call_##id(const struct event_ctx *ctx, const json_t *args, struct errmsg *msg) \
     {                                                                                              \
-        struct payload bound;                                                                      \
+        struct payload bound = { 0 };                                                              \
         enum err err = bind_##payload(args, &bound, msg);                                          \
                                                                                                    \
         if (err == OK) {                                                                           \

@@ -5,8 +5,8 @@
 
 #include "libshared/base.h"
 #include "libshared/error.h"
-#include "libshared/json.h"
 #include "libshared/str.h"
+#include "siod/chat/payloads.h"
 
 struct desk;
 struct desk_socket;
@@ -31,22 +31,6 @@ struct event_ctx {
     const char *name;
     int64_t ack;
 };
-
-/* Payloads, bound from the arguments. */
-struct chat_ref {
-    int64_t chat_id;
-};
-struct chat_join {
-    int64_t chat_id;
-    int64_t history; /* how many messages to answer with, 0 = none */
-};
-enum { HISTORY_MAX = 500 };
-
-/* `args` is the array of arguments after the event's name. ERR_INVALID names the argument. */
-NODISCARD
-enum err bind_chat_ref(const json_t *args, struct chat_ref *ret, struct errmsg *msg);
-NODISCARD
-enum err bind_chat_join(const json_t *args, struct chat_join *ret, struct errmsg *msg);
 
 /* Handlers, one for each ON row. They answer with event_done() or event_refuse(), now or later. */
 #define ON(id, name, role, payload)                                                                \

@@ -16,15 +16,6 @@
 #include "siod/chat/events.h"
 #include "siod/chat/message.h"
 
-enum { ROOM_SIZE = sizeof "chat_" + 20 };
-
-static struct str chat_room(int64_t chat_id, char room[ROOM_SIZE])
-{
-    int len = snprintf(room, ROOM_SIZE, "chat_%" PRId64, chat_id);
-
-    return (struct str) { room, (size_t)len };
-}
-
 /* A question to the store on behalf of a join; the socket is found again by its id. */
 struct join_query {
     struct store_query query;
@@ -84,8 +75,10 @@ static void answer(const struct event_ctx *ctx, int64_t chat_id, int64_t positio
     if (ctx->ack < 0) {
         return;
     }
-    buf_printf(&fields, ",\"chatId\":%" PRId64 ",\"position\":%" PRId64 ",\"typing\":[]", chat_id,
+    buf_printf(&fields, ",\"chatId\":%" PRId64 ",\"position\":%" PRId64 ",\"typing\":[", chat_id,
                position);
+    typing_render(ctx->desk, chat_id, ctx->from->agent.user_id, &fields);
+    buf_add_char(&fields, ']');
     buf_add_str(&fields, more);
     event_done(ctx->from->socket, ctx->ack, buf_str(&fields));
 }
@@ -123,7 +116,7 @@ static enum err history_fetch(struct store_query *query, struct store_reader *re
 
 static void history_failed(const struct join_query *join, const struct event_ctx *ctx, enum err err)
 {
-    char room[ROOM_SIZE];
+    char room[CHAT_ROOM_SIZE];
 
     if (!join->was_member) {
         sio_socket_leave(ctx->from->socket, chat_room(join->wanted.chat_id, room));
@@ -158,7 +151,7 @@ static void join_owned(const struct event_ctx *ctx, const struct chat_join *want
 {
     int64_t business_id = ctx->from->agent.business_id;
     struct sio_socket *socket = ctx->from->socket;
-    char name[ROOM_SIZE];
+    char name[CHAT_ROOM_SIZE];
     struct str room = chat_room(wanted->chat_id, name);
     bool was_member = sio_socket_in(socket, room);
 
@@ -232,8 +225,9 @@ void on_join_chat(const struct event_ctx *ctx, const struct chat_join *wanted)
 void on_leave_chat(const struct event_ctx *ctx, const struct chat_ref *chat)
 {
     autobuf struct buf fields = BUF_INIT;
-    char room[ROOM_SIZE];
+    char room[CHAT_ROOM_SIZE];
 
+    typing_leave(ctx->from, chat->chat_id);
     sio_socket_leave(ctx->from->socket, chat_room(chat->chat_id, room));
     buf_printf(&fields, ",\"chatId\":%" PRId64, chat->chat_id);
     event_done(ctx->from->socket, ctx->ack, buf_str(&fields));

@@ -50,14 +50,23 @@ void sio_socket_ack(struct sio_socket *socket, int64_t ack, struct str args)
     sio_out_send(server, socket->connection->session);
 }
 
+static bool is_left_out(const struct sio_socket *socket, const struct sio_broadcast *broadcast)
+{
+    return socket == broadcast->except ||
+           (broadcast->except_owner != 0 && socket->owner == broadcast->except_owner);
+}
+
 static unsigned send_to_room(const struct sio_room *room, const struct sio_broadcast *broadcast)
 {
     struct frame *frame = event_frame(room->nsp, broadcast);
     const struct sio_member *end = room->members + room->count;
+    uint32_t except_part = (uint32_t)broadcast->except_owner;
     unsigned sent = 0;
 
     for (const struct sio_member *member = room->members; member < end; member++) {
-        if (member->socket != broadcast->except &&
+        bool suspect = member->socket == broadcast->except || member->owner_part == except_part;
+
+        if (!(suspect && is_left_out(member->socket, broadcast)) &&
             (!broadcast->is_volatile || eio_session_writable(member->session))) {
             eio_session_send(member->session, frame);
             sent++;
@@ -77,7 +86,7 @@ static unsigned send_to_scope(struct sio_namespace *nsp, uint64_t scope,
     HASH_ITER (hh, nsp->sockets, socket, next) {
         struct eio_session *session = socket->connection->session;
 
-        if (socket->scope == scope && socket != broadcast->except &&
+        if (socket->scope == scope && !is_left_out(socket, broadcast) &&
             socket->state == SIO_STATE_JOINED &&
             (!broadcast->is_volatile || eio_session_writable(session))) {
             eio_session_send(session, frame);
@@ -95,7 +104,7 @@ static unsigned send_to_one(struct sio_namespace *nsp, uint64_t scope,
     struct sio_socket *socket = sio_socket_find(nsp, broadcast->room);
     struct eio_session *session;
 
-    if (socket == NULL || socket->scope != scope || socket == broadcast->except ||
+    if (socket == NULL || socket->scope != scope || is_left_out(socket, broadcast) ||
         socket->state != SIO_STATE_JOINED) {
         return 0;
     }

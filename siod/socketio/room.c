@@ -106,7 +106,8 @@ static void add_member(struct sio_room *room, struct sio_socket *socket)
         socket->rooms = xrealloc(socket->rooms, socket->room_cap * sizeof *socket->rooms);
     }
     room->members[room->count] =
-        (struct sio_member) { socket, socket->connection->session, socket->room_count };
+        (struct sio_member) { socket, socket->connection->session, socket->room_count,
+                              (uint32_t)socket->owner };
     socket->rooms[socket->room_count] = (struct sio_membership) { room, room->count };
     room->count++;
     socket->room_count++;

@@ -32,7 +32,8 @@ enum sio_state {
 struct sio_member {
     struct sio_socket *socket;
     struct eio_session *session;
-    unsigned slot; /* in socket->rooms */
+    unsigned slot;       /* in socket->rooms */
+    uint32_t owner_part; /* the low half of socket->owner: tells most sockets apart from here */
 };
 
 struct sio_membership {
@@ -64,6 +65,7 @@ struct sio_socket {
     struct sio_connection *connection;
     void *user;
     uint64_t scope;
+    uint64_t owner;
     struct sio_membership *rooms; /* in no order */
     unsigned room_count, room_cap;
     LIST_HEAD(, sio_pending_ack) acks;

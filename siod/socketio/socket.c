@@ -186,3 +186,8 @@ void sio_sockets_each(struct sio_namespace *nsp, bool (*fn)(void *arg, struct si
         }
     }
 }
+
+void sio_socket_set_owner(struct sio_socket *socket, uint64_t owner)
+{
+    socket->owner = owner;
+}

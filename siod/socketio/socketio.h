@@ -77,6 +77,10 @@ void sio_socket_accept(struct sio_socket *socket, uint64_t scope, void *user);
  * again. The pointer is dead. */
 void sio_socket_refuse(struct sio_socket *socket, struct str message, struct str data_json);
 
+/* Who the socket belongs to, opaque: lets a broadcast leave out all sockets of one person. 0 at
+ * first; set it before the socket enters a room. */
+void sio_socket_set_owner(struct sio_socket *socket, uint64_t owner);
+
 /* Public id, 20 characters, new for each CONNECT; not the Engine.IO sid. */
 const char *sio_socket_id(const struct sio_socket *socket);
 uint64_t sio_socket_scope(const struct sio_socket *socket);
@@ -114,6 +118,7 @@ bool sio_socket_in(const struct sio_socket *socket, struct str room);
 struct sio_broadcast {
     struct str room;                 /* .data NULL = every socket of the namespace and scope */
     const struct sio_socket *except; /* NULL = nobody is left out */
+    uint64_t except_owner;           /* leave out all sockets of this owner; 0 = nobody */
     bool is_volatile;                /* drop for those whose transport cannot take it now */
     struct str event;
     struct str args; /* as in sio_socket_emit() */

@@ -1,0 +1,35 @@
+/* The payloads of client events, bound from their JSON arguments: `args` is the array of what
+ * follows the event's name. ERR_INVALID names the argument that is wrong. Ids are integers or
+ * digits in a string. */
+#pragma once
+
+#include <stdint.h>
+
+#include "libshared/base.h"
+#include "libshared/error.h"
+#include "libshared/json.h"
+
+/* chatId */
+struct chat_ref {
+    int64_t chat_id;
+};
+/* chatId[, {history}] */
+struct chat_join {
+    int64_t chat_id;
+    int64_t history; /* how many messages to answer with, 0 = none */
+};
+enum { HISTORY_MAX = 500 };
+/* {chatId} */
+struct typing {
+    int64_t chat_id;
+};
+
+#define PAYLOAD(name)                                                                              \
+    NODISCARD                                                                                      \
+    enum err bind_##name(const json_t *args, struct name *ret, struct errmsg *msg)
+
+PAYLOAD(chat_ref);
+PAYLOAD(chat_join);
+PAYLOAD(typing);
+
+#undef PAYLOAD
