@@ -36,7 +36,7 @@ struct siod {
     enum err start_err; /* of the asynchronous part of the start */
 
     ev_signal on_term, on_int, on_hup;
-    bool stopping;
+    bool stopping, sessions_gone;
     struct timer stop_check, stop_deadline;
 };
 

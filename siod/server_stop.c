@@ -34,7 +34,14 @@ static bool is_idle(const struct siod *siod)
 static void check_idle(struct timer *timer)
 {
     struct siod *siod = CONTAINER_OF(timer, struct siod, stop_check);
+    struct eio_stats sessions;
 
+    eio_server_stats(sio_engine(siod->sio), &sessions);
+    if (!siod->sessions_gone &&
+        sessions.sessions == 0) { /* only now: polls were answered with their goodbye */
+        siod->sessions_gone = true;
+        http_server_drain(siod->http);
+    }
     if (is_idle(siod)) {
         loop_stop(siod->loop);
         return;
@@ -60,7 +67,6 @@ static void begin_stop(struct siod *siod)
         listener_close(siod->listeners[i]);
     }
     siod->listener_count = 0;
-    http_server_drain(siod->http);
     eio_server_drain(sio_engine(siod->sio), CLOSE_PER_ROUND);
     timer_set(siod->loop, &siod->stop_check, 0, check_idle);
     timer_set(siod->loop, &siod->stop_deadline, STOP_DEADLINE_MS, deadline_passed);

@@ -160,6 +160,6 @@ void forwarded_client(const struct trust *trust, const char *peer, const struct 
     if (known) {
         format_address(bytes, ret_address);
     } else {
-        strcpy(ret_address, "unix");
+        memcpy(ret_address, "unix", sizeof "unix");
     }
 }

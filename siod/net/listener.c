@@ -49,7 +49,7 @@ static void format_address(const struct sockaddr_storage *address, char ret_text
             snprintf(ret_text, ADDRESS_SIZE, "[%s]:%u", host, ntohs(in6.sin6_port));
         }
     } else {
-        strcpy(ret_text, "unix");
+        memcpy(ret_text, "unix", sizeof "unix");
     }
 }
 
@@ -109,14 +109,15 @@ static enum err listen_unix(struct listener *listener, const char *path, mode_t 
                             struct errmsg *msg)
 {
     struct sockaddr_un name = { .sun_family = AF_UNIX };
+    size_t len = strlen(path);
     struct stat status;
     int fd, error;
 
-    if (strlen(path) >= sizeof name.sun_path) {
+    if (len >= sizeof name.sun_path) {
         return err_set(msg, ERR_INVALID, "cannot listen on %s: path longer than %zu bytes", path,
                        sizeof name.sun_path - 1);
     }
-    strcpy(name.sun_path, path);
+    memcpy(name.sun_path, path, len);
     if (lstat(path, &status) == 0) {
         if (!S_ISSOCK(status.st_mode)) {
             return err_set(msg, ERR_EXISTS, "cannot listen on %s: it exists and is no socket",

@@ -241,7 +241,8 @@ void transport_set_limits(struct transport *transport, const struct transport_li
 static struct conn *new_conn(struct listener *listener, const char *peer)
 {
     struct transport *transport = listener->transport;
-    struct conn *conn = xcalloc(1, sizeof *conn + strlen(peer) + 1);
+    size_t peer_size = strlen(peer) + 1;
+    struct conn *conn = xcalloc(1, sizeof *conn + peer_size);
 
     conn->transport = transport;
     conn->listener = listener;
@@ -249,7 +250,7 @@ static struct conn *new_conn(struct listener *listener, const char *peer)
     conn->local = listener->unix_path != NULL;
     conn->counted = !listener->exempt;
     conn->reading = true;
-    strcpy(conn->peer, peer);
+    memcpy(conn->peer, peer, peer_size);
     DL_APPEND(transport->conns, conn);
     transport->stats.open++;
     transport->counted += conn->counted;

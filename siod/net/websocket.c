@@ -316,13 +316,14 @@ static bool first_protocol(const struct http_request *request, struct str *ret_p
 
 static void render_switch(struct buf *to, struct str key, struct str protocol)
 {
-    char joined[KEY_LEN + 36];
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455, 1.3 */
+    char joined[KEY_LEN + sizeof guid];
     unsigned char digest[SHA_DIGEST_LENGTH];
     unsigned char accept[29];
 
     memcpy(joined, key.data, KEY_LEN);
-    memcpy(joined + KEY_LEN, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 36);
-    SHA1((unsigned char *)joined, sizeof joined, digest);
+    memcpy(joined + KEY_LEN, guid, sizeof guid);
+    SHA1((unsigned char *)joined, sizeof joined - 1, digest);
     EVP_EncodeBlock(accept, digest, sizeof digest);
     buf_printf(to,
                "HTTP/1.1 101 Switching Protocols\r\n"

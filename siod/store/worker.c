@@ -8,174 +8,22 @@
  * When the database fails, the batch and all jobs that wait are posted with ERR_STORE and
  * store_submit() refuses; the writer then tries to recover until the disk has proved itself with a
  * durable transaction. A job that breaks the whole transaction without breaking the database is
- * left out and the rest of its batch runs again.
- *
- * Whatever the loop thread is told lives in a struct delivery that holds a reference to the store,
- * so that store_close() need not wait for the loop. */
+ * left out and the rest of its batch runs again. */
+#include "siod/store/worker.h"
+
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <stdio.h>
 #include <time.h>
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
 #include "libshared/log.h"
-#include "siod/store/backend.h"
 
 enum {
     BATCH_JOBS = 512,
-    BATCH_MS = 25,  /* a batch that has run this long is committed: it bounds the latency */
-    RETRY_MS = 250, /* between attempts to recover */
+    BATCH_MS = 25,    /* a batch that has run this long is committed: it bounds the latency */
+    STABLE_MS = 5000, /* a failure this soon after a recovery doubles the delay to the next */
     RETRY_FACTOR_MAX = 4,
-    STABLE_MS = 5000, /* a failure this soon after a recovery doubles the delay */
 };
-
-struct queue {
-    struct store_job *first, **end;
-    size_t count;
-};
-
-struct store {
-    struct loop *loop;
-    struct store_config config; /* its strings are not kept */
-    const struct store_backend *backend;
-    struct store_tx *tx; /* the writer thread's */
-    struct store_readers *readers;
-    char epoch[17];
-    atomic_uint refs;
-
-    /* the loop thread's view */
-    enum store_health health;
-    char reason[sizeof(((struct store_fault *)NULL)->reason)];
-
-    pthread_t thread;
-    pthread_mutex_t lock;
-    pthread_cond_t wake;
-    struct queue waiting;
-    struct store_stats stats;
-    bool idle; /* the writer sleeps on `wake` */
-    bool stopping;
-    bool failed;
-    atomic_bool accepting; /* what store_accepting() reads without the lock */
-
-    /* the writer thread's */
-    unsigned retry_factor;
-    uint64_t recovered_ms;
-};
-
-/* What goes to the loop thread in one post. */
-struct delivery {
-    struct loop_call call;
-    struct store *store;
-    bool health_changed;
-    enum store_health health;
-    char reason[sizeof(((struct store_fault *)NULL)->reason)];
-    struct store_events *events;
-    struct queue jobs;
-};
-
-static void queue_init(struct queue *queue)
-{
-    *queue = (struct queue) { .end = &queue->first };
-}
-
-static void queue_push(struct queue *queue, struct store_job *job)
-{
-    job->next = NULL;
-    *queue->end = job;
-    queue->end = &job->next;
-    queue->count++;
-}
-
-/* Moves all of `from` behind what is in `to`. */
-static void queue_move(struct queue *to, struct queue *from)
-{
-    if (from->count > 0) {
-        *to->end = from->first;
-        to->end = from->end;
-        to->count += from->count;
-        queue_init(from);
-    }
-}
-
-static struct store_job *queue_pop(struct queue *queue)
-{
-    struct store_job *job = queue->first;
-
-    if (job != NULL) {
-        queue->first = job->next;
-        if (--queue->count == 0) {
-            queue->end = &queue->first;
-        }
-    }
-    return job;
-}
-
-static void store_unref(struct store *store)
-{
-    if (atomic_fetch_sub(&store->refs, 1) == 1) {
-        pthread_cond_destroy(&store->wake);
-        pthread_mutex_destroy(&store->lock);
-        free(store);
-    }
-}
-
-static void refresh_accepting(struct store *store)
-{
-    size_t limit = store->config.queue_limit;
-
-    atomic_store_explicit(&store->accepting,
-                          !store->failed && !store->stopping &&
-                              (limit == 0 || store->waiting.count < limit),
-                          memory_order_relaxed);
-}
-
-/* ------------------------------------------------------------------ to the loop thread */
-
-static void deliver(struct loop_call *call)
-{
-    struct delivery *delivery = CONTAINER_OF(call, struct delivery, call);
-    struct store *store = delivery->store;
-    const struct store_config *config = &store->config;
-    struct store_job *job;
-
-    if (delivery->health_changed) {
-        store->health = delivery->health;
-        memcpy(store->reason, delivery->reason, sizeof(store->reason));
-        if (config->on_health != NULL) {
-            config->on_health(config->arg, store->health, store->reason);
-        }
-    }
-    if (delivery->events != NULL && config->on_commit != NULL) {
-        config->on_commit(config->arg, TAKE(delivery->events));
-    }
-    store_events_free(delivery->events);
-    while ((job = queue_pop(&delivery->jobs)) != NULL) {
-        job->done(job, job->result);
-    }
-    free(delivery);
-    store_unref(store);
-}
-
-static struct delivery *delivery_new(struct store *store)
-{
-    struct delivery *delivery = xnew(struct delivery);
-
-    delivery->call.fn = deliver;
-    delivery->store = store;
-    queue_init(&delivery->jobs);
-    atomic_fetch_add(&store->refs, 1);
-    return delivery;
-}
-
-static void delivery_health(struct delivery *delivery, enum store_health health, const char *reason)
-{
-    delivery->health_changed = true;
-    delivery->health = health;
-    snprintf(delivery->reason, sizeof(delivery->reason), "%s", reason);
-}
 
 /* ------------------------------------------------------------------ a batch */
 
@@ -207,7 +55,7 @@ static struct store_job *take_job(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
     struct store_job *job = queue_pop(&store->waiting);
-    refresh_accepting(store);
+    store_refresh_accepting(store);
     pthread_mutex_unlock(&store->lock);
     return job;
 }
@@ -347,7 +195,7 @@ static void store_fail(struct store *store, struct delivery *delivery)
     store->stats.commit_failures++;
     store->stats.jobs += delivery->jobs.count;
     store->stats.job_failures += delivery->jobs.count;
-    refresh_accepting(store);
+    store_refresh_accepting(store);
     pthread_mutex_unlock(&store->lock);
 
     log_error(LOG_STORE, "store failed", "reason=\"%s\" jobs=%zu", tx->fault.reason,
@@ -371,7 +219,7 @@ static void store_recover(struct store *store)
     log_info(LOG_STORE, "store works again", "epoch=%s", store->epoch);
     pthread_mutex_lock(&store->lock);
     store->failed = false;
-    refresh_accepting(store);
+    store_refresh_accepting(store);
     pthread_mutex_unlock(&store->lock);
     loop_post(store->loop, &delivery->call);
 }
@@ -442,7 +290,7 @@ static bool await_work(struct store *store)
     return go_on;
 }
 
-static void *writer_main(void *arg)
+void *store_writer_main(void *arg)
 {
     struct store *store = arg;
 
@@ -455,150 +303,4 @@ static void *writer_main(void *arg)
         }
     }
     return NULL;
-}
-
-/* ------------------------------------------------------------------ public */
-
-static const struct store_backend *backend_of(const char *url)
-{
-    static const struct store_backend *const backends[] = { &sqlite_backend };
-
-    for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
-        size_t len = strlen(backends[i]->scheme);
-
-        if (strncmp(url, backends[i]->scheme, len) == 0 && url[len] == ':') {
-            return backends[i];
-        }
-    }
-    return NULL;
-}
-
-static void start_writer(struct store *store)
-{
-    pthread_condattr_t attributes;
-    sigset_t all, before;
-
-    pthread_mutex_init(&store->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&store->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&store->thread, NULL, writer_main, store) != 0) {
-        abort();
-    }
-    pthread_setname_np(store->thread, "store-write");
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-enum err store_open(struct loop *loop, const struct store_config *config, struct store **ret,
-                    struct errmsg *msg)
-{
-    const struct store_backend *backend = backend_of(config->url);
-    struct store *store;
-    enum err err;
-
-    if (backend == NULL) {
-        return err_set(msg, ERR_UNSUPPORTED, "%s: a store's url begins with sqlite:", config->url);
-    }
-    store = xnew(struct store);
-    store->loop = loop;
-    store->config = *config;
-    store->config.url = NULL;
-    store->config.retry_ms = config->retry_ms != 0 ? config->retry_ms : RETRY_MS;
-    store->backend = backend;
-    store->refs = 1;
-    queue_init(&store->waiting);
-    err = backend->open(config, &store->tx, store->epoch, msg);
-    if (err == OK) {
-        err = store_readers_open(loop, backend, config, &store->readers, msg);
-        if (err != OK) {
-            backend->close(store->tx);
-        }
-    }
-    if (err != OK) {
-        free(store);
-        return err;
-    }
-    store->stats.bytes = backend->bytes(store->tx);
-    refresh_accepting(store);
-    start_writer(store);
-    *ret = store;
-    return OK;
-}
-
-void store_close(struct store *store)
-{
-    if (store == NULL) {
-        return;
-    }
-    pthread_mutex_lock(&store->lock);
-    store->stopping = true;
-    refresh_accepting(store);
-    pthread_cond_signal(&store->wake);
-    pthread_mutex_unlock(&store->lock);
-    pthread_join(store->thread, NULL);
-    store_readers_close(TAKE(store->readers));
-    store->backend->close(TAKE(store->tx));
-    store_unref(store);
-}
-
-enum store_health store_health(const struct store *store, const char **ret_reason)
-{
-    if (ret_reason != NULL) {
-        *ret_reason = store->reason;
-    }
-    return store->health;
-}
-
-const char *store_epoch(const struct store *store)
-{
-    return store->epoch;
-}
-
-void store_stats(struct store *store, struct store_stats *ret_stats)
-{
-    pthread_mutex_lock(&store->lock);
-    *ret_stats = store->stats;
-    ret_stats->queued = store->waiting.count;
-    pthread_mutex_unlock(&store->lock);
-    ret_stats->reads = store_readers_jobs(store->readers);
-}
-
-bool store_submit(struct store *store, struct store_job *job)
-{
-    bool wake = false;
-    bool taken;
-
-    job->result = OK;
-    pthread_mutex_lock(&store->lock);
-    taken = atomic_load_explicit(&store->accepting, memory_order_relaxed);
-    if (taken) {
-        queue_push(&store->waiting, job);
-        refresh_accepting(store);
-        wake = store->idle;
-        store->idle = false;
-    }
-    pthread_mutex_unlock(&store->lock);
-    if (wake) {
-        pthread_cond_signal(&store->wake);
-    }
-    return taken;
-}
-
-bool store_accepting(const struct store *store)
-{
-    return atomic_load_explicit(&store->accepting, memory_order_relaxed);
-}
-
-void store_ask(struct store *store, struct store_query *query)
-{
-    query->store = store;
-    store_readers_ask(store->readers, query);
-}
-
-struct store_readers *store_readers_of(struct store *store)
-{
-    return store->readers;
 }

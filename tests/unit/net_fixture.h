@@ -34,6 +34,7 @@ struct client {
     int fd;
     struct buf in; /* everything received */
     bool closed;   /* the server closed or reset the connection */
+    bool reset;    /* it was a reset, which may cost the last bytes */
 };
 
 /* Connects to what listener_address() says; the connection may still be in the backlog. */
@@ -78,6 +79,7 @@ UNUSED static void client_read(struct client *client)
         if (got > 0) {
             buf_add(&client->in, bytes, (size_t)got);
         } else {
+            client->reset |= got < 0 && errno == ECONNRESET;
             client->closed |= got == 0 || (errno != EAGAIN && errno != EINTR);
             return;
         }

@@ -785,6 +785,7 @@ static void an_answer_is_not_lost_when_the_peer_is_still_sending(void **state)
     shutdown(c.fd, SHUT_WR);
     WAIT_FOR(f->loop, &c, c.closed);
     assert_true(client_has(&c, "[POST|/show"));
+    assert_false(c.reset);
     client_finish(&c);
     stop(f);
 }

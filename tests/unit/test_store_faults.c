@@ -201,7 +201,7 @@ static void test_a_power_cut_at_any_point_loses_and_doubles_nothing(void **state
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
         unsigned operations = operations_of_a_whole_run(options[i]);
-        unsigned step = MAX(operations / 150, 1u);
+        unsigned step = MAX(operations / 110, 1u);
 
         assert_true(operations > 100);
         for (unsigned at = 1; at <= operations + step; at += step) {

@@ -1,4 +1,5 @@
 /* The writer thread: group commit, failing jobs, positions, limits. */
+#include "siod/store/sqlite.h"
 #include "store_fixture.h"
 
 enum { JOBS = 64 };
@@ -308,6 +309,46 @@ static void test_what_is_left_at_close_may_be_dropped_with_the_loop(void **state
     /* the teardown frees the loop */
 }
 
+/* Ends the transaction under the worker's feet, as some errors of SQLite do. */
+static enum err rollback_body(struct store_tx *tx, void *arg)
+{
+    ++*(unsigned *)arg;
+    sqlite3_exec(writer_of(tx)->conn.db, "ROLLBACK", NULL, NULL, NULL);
+    return ERR_SYNTAX;
+}
+
+static void test_a_job_that_ends_the_transaction_is_left_out_and_the_others_run_again(void **state)
+{
+    struct fixture *f = *state;
+    struct gate gate = GATE;
+    struct delivery_job jobs[JOBS];
+    struct write writes[JOBS], closed;
+    unsigned runs = 0;
+
+    fill(jobs, JOBS, 2);
+    jobs[3].poison = true;
+    assert_true(write_submit(f, &closed, gate_body, &gate));
+    gate_await_entry(&gate);
+    for (size_t i = 0; i < JOBS; i++) {
+        if (i == 20) {
+            assert_true(write_submit(f, &writes[i], rollback_body, &runs));
+        } else {
+            assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
+        }
+    }
+    gate_open(&gate);
+    for (size_t i = 0; i < JOBS; i++) {
+        WAIT_FOR(f, writes[i].done);
+        assert_int_equal(writes[i].err, i == 20 || i == 3 ? ERR_SYNTAX : OK);
+    }
+    assert_int_equal(runs, 1);
+    assert_int_equal(f->failures, 0);
+    assert_int_equal(f->event_count, 2 * (JOBS - 2));
+    assert_positions(f, 2);
+    assert_int_equal(sql_int(f, "SELECT count(*) = max(id) FROM message"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM webhook"), JOBS - 2);
+}
+
 static enum err unknown_business_body(struct store_tx *tx, void *arg)
 {
     (void)arg;
@@ -364,6 +405,7 @@ int main(void)
         STORE_TEST(test_eight_threads_may_submit_the_same_message),
         STORE_TEST(test_closing_runs_what_waits),
         STORE_TEST(test_what_is_left_at_close_may_be_dropped_with_the_loop),
+        STORE_TEST(test_a_job_that_ends_the_transaction_is_left_out_and_the_others_run_again),
         STORE_TEST(test_a_jobs_own_error_is_its_own),
         cmocka_unit_test_teardown(test_a_full_queue_refuses_and_says_so_before, fixture_teardown),
     };

@@ -218,16 +218,16 @@ static void messages_are_echoed_in_pieces_of_any_size(void **state)
     (void)state;
     add_frame(&input, 0x81, STR("h\xc3\xa9llo"));
     add_frame(&input, 0x82, STR("\xff\x00\xfe"));
-    add_frame(&input, 0x01, STR("frag"));
+    add_frame(&input, 0x01, STR("half-"));
     add_frame(&input, 0x89, STR("ping"));
-    add_frame(&input, 0x80, STR("ment"));
+    add_frame(&input, 0x80, STR("full"));
     add_frame(&input, 0x81, STR(""));
     for (size_t i = 0; i < ARRAY_SIZE(pieces); i++) {
         struct fixture *f = start();
         struct client c = visit(f);
         static const char expected[] = "\x81\x06h\xc3\xa9llo\x82\x03\xff\x00\xfe\x8a\x04ping"
-                                       "\x81\x08"
-                                       "fragment\x81\x00";
+                                       "\x81\x09"
+                                       "half-full\x81\x00";
 
         for (size_t at = 0; at < input.len; at += pieces[i]) {
             client_send(f->loop, &c, input.data + at, MIN(pieces[i], input.len - at));

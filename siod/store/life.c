@@ -1,0 +1,161 @@
+/* Opening, closing, and what the loop thread asks of the store. */
+#include <signal.h>
+
+#include "libshared/alloc.h"
+#include "siod/store/worker.h"
+
+enum { DEFAULT_RETRY_MS = 250 };
+
+void store_refresh_accepting(struct store *store)
+{
+    size_t limit = store->config.queue_limit;
+
+    atomic_store_explicit(&store->accepting,
+                          !store->failed && !store->stopping &&
+                              (limit == 0 || store->waiting.count < limit),
+                          memory_order_relaxed);
+}
+
+static const struct store_backend *backend_of(const char *url)
+{
+    static const struct store_backend *const backends[] = { &sqlite_backend };
+
+    for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
+        size_t len = strlen(backends[i]->scheme);
+
+        if (strncmp(url, backends[i]->scheme, len) == 0 && url[len] == ':') {
+            return backends[i];
+        }
+    }
+    return NULL;
+}
+
+static void start_writer(struct store *store)
+{
+    pthread_condattr_t attributes;
+    sigset_t all, before;
+
+    pthread_mutex_init(&store->lock, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&store->wake, &attributes);
+    pthread_condattr_destroy(&attributes);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    if (pthread_create(&store->thread, NULL, store_writer_main, store) != 0) {
+        abort();
+    }
+    pthread_setname_np(store->thread, "store-write");
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+enum err store_open(struct loop *loop, const struct store_config *config, struct store **ret,
+                    struct errmsg *msg)
+{
+    const struct store_backend *backend = backend_of(config->url);
+    struct store *store;
+    enum err err;
+
+    if (backend == NULL) {
+        return err_set(msg, ERR_UNSUPPORTED, "%s: a store's url begins with sqlite:", config->url);
+    }
+    store = xnew(struct store);
+    store->loop = loop;
+    store->config = *config;
+    store->config.url = NULL;
+    store->config.retry_ms = config->retry_ms != 0 ? config->retry_ms : DEFAULT_RETRY_MS;
+    store->backend = backend;
+    store->refs = 1;
+    queue_init(&store->waiting);
+    err = backend->open(config, &store->tx, store->epoch, msg);
+    if (err == OK) {
+        err = store_readers_open(loop, backend, config, &store->readers, msg);
+        if (err != OK) {
+            backend->close(store->tx);
+        }
+    }
+    if (err != OK) {
+        free(store);
+        return err;
+    }
+    store->stats.bytes = backend->bytes(store->tx);
+    store_refresh_accepting(store);
+    start_writer(store);
+    *ret = store;
+    return OK;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&store->lock);
+    store->stopping = true;
+    store_refresh_accepting(store);
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->lock);
+    pthread_join(store->thread, NULL);
+    store_readers_close(TAKE(store->readers));
+    store->backend->close(TAKE(store->tx));
+    store_unref(store);
+}
+
+enum store_health store_health(const struct store *store, const char **ret_reason)
+{
+    if (ret_reason != NULL) {
+        *ret_reason = store->reason;
+    }
+    return store->health;
+}
+
+const char *store_epoch(const struct store *store)
+{
+    return store->epoch;
+}
+
+void store_stats(struct store *store, struct store_stats *ret_stats)
+{
+    pthread_mutex_lock(&store->lock);
+    *ret_stats = store->stats;
+    ret_stats->queued = store->waiting.count;
+    pthread_mutex_unlock(&store->lock);
+    ret_stats->reads = store_readers_jobs(store->readers);
+}
+
+bool store_submit(struct store *store, struct store_job *job)
+{
+    bool wake = false;
+    bool taken;
+
+    job->result = OK;
+    pthread_mutex_lock(&store->lock);
+    taken = atomic_load_explicit(&store->accepting, memory_order_relaxed);
+    if (taken) {
+        queue_push(&store->waiting, job);
+        store_refresh_accepting(store);
+        wake = store->idle;
+        store->idle = false;
+    }
+    pthread_mutex_unlock(&store->lock);
+    if (wake) {
+        pthread_cond_signal(&store->wake);
+    }
+    return taken;
+}
+
+bool store_accepting(const struct store *store)
+{
+    return atomic_load_explicit(&store->accepting, memory_order_relaxed);
+}
+
+void store_ask(struct store *store, struct store_query *query)
+{
+    query->store = store;
+    store_readers_ask(store->readers, query);
+}
+
+struct store_readers *store_readers_of(struct store *store)
+{
+    return store->readers;
+}
