@@ -43,6 +43,20 @@ struct store_business {
     size_t phone_number_count;
 };
 
+/* What an agent intends; what the network does never changes it. */
+enum store_agent_status { STORE_AGENT_AVAILABLE, STORE_AGENT_BUSY, STORE_AGENT_AWAY };
+const char *store_agent_status_name(enum store_agent_status status);
+bool store_agent_status_parse(struct str name, enum store_agent_status *ret_status);
+
+struct store_agent {
+    int64_t business_id, user_id;
+    struct str name, role;
+    enum store_agent_status status;
+    int64_t capacity; /* open chats it takes at most */
+    int64_t load;     /* chats assigned to it now */
+    bool online;      /* as the daemon last announced it */
+};
+
 /* How a contact is known. Keys of the alias table with the business. */
 enum store_alias { STORE_ALIAS_WA_ID, STORE_ALIAS_BSUID, STORE_ALIAS_PARENT_BSUID };
 
@@ -112,6 +126,9 @@ struct store_event {
     struct str room;  /* "chat_12" */
     struct str event; /* "new_message" */
     struct str args;  /* JSON text of the event's arguments, without brackets */
+    /* Opaque, not kept in the log: who caused it, for the emission that follows the commit. Empty
+     * in rows read back. */
+    struct str origin;
 };
 /* The log rows of one commit; one allocation, strings included. */
 struct store_events {
@@ -229,10 +246,28 @@ NODISCARD
 enum err store_business_by_phone(struct store_tx *tx, struct str phone_number_id,
                                  int64_t *ret_business_id);
 
-/* A row for this agent, its name and role kept current. */
+/* A row for this agent, its name and role kept current, and online set. *ret_agent is the row as it
+ * is now. */
 NODISCARD
 enum err store_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user_id,
-                          struct str name, struct str role);
+                          struct str name, struct str role, struct store_agent *ret_agent);
+/* In the following ERR_NOT_FOUND means that there is no such agent. */
+NODISCARD
+enum err store_agent_offline(struct store_tx *tx, int64_t business_id, int64_t user_id);
+/* *ret_changed false when it was so already. */
+NODISCARD
+enum err store_agent_status_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                enum store_agent_status status, bool *ret_changed);
+NODISCARD
+enum err store_agent_capacity_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                  int64_t capacity, bool *ret_changed);
+
+/* An agent has read a chat up to this message. *ret_moved false when the cursor stood there or
+ * further (order: WhatsApp second, id). ERR_NOT_FOUND when the message is not in that chat of that
+ * business. */
+NODISCARD
+enum err store_read_cursor_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                               int64_t chat_id, int64_t message_id, bool *ret_moved);
 
 /* ret_contact_id = 0 when the alias is not known. */
 NODISCARD
@@ -299,7 +334,9 @@ enum err store_webhook_append(struct store_tx *tx, const struct store_webhook *w
                               int64_t *ret_webhook_id);
 
 /* A durable event of this job: numbered, written and handed to on_commit with the batch, or dropped
- * with the job. */
+ * with the job. Of `event` are used business_id, room, event, args, origin. */
+NODISCARD
+enum err store_log_event(struct store_tx *tx, const struct store_event *event);
 NODISCARD
 enum err store_log_append(struct store_tx *tx, int64_t business_id, struct str room,
                           struct str event, struct str args);
@@ -349,6 +386,15 @@ enum err store_log_since(struct store_reader *reader, int64_t business_id, int64
 NODISCARD
 enum err store_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
+struct store_agent_filter {
+    int64_t business_id; /* 0 = all */
+    bool online_only;
+};
+/* By ascending (business, user). */
+NODISCARD
+enum err store_agents(struct store_reader *reader, const struct store_agent_filter *filter,
+                      bool (*fn)(void *arg, const struct store_agent *agent), void *arg);
+
 /* Rows in the tables, for `status`. */
 struct store_counts {
     int64_t businesses, contacts, chats, messages, webhooks, quarantined;
