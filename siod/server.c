@@ -192,9 +192,10 @@ static enum err start_http(struct siod *siod, struct errmsg *msg)
 
 /* ---- listening */
 
-static const char overloaded[] =
-    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\n"
-    "Connection: close\r\n\r\n";
+static bool is_unix(const char *address)
+{
+    return address[0] == '/' || strncmp(address, "unix:", strlen("unix:")) == 0;
+}
 
 static enum err listen_on(struct siod *siod, const char *address, struct http_server *server,
                           bool is_admin, struct errmsg *msg)
@@ -203,9 +204,9 @@ static enum err listen_on(struct siod *siod, const char *address, struct http_se
     const struct tls_files tls = { config->http.tls_cert_file, config->http.tls_key_file };
     const struct listen_options options = {
         .address = address,
-        .tls = tls.cert_file[0] != '\0' && !is_admin ? &tls : NULL,
+        .tls = tls.cert_file[0] != '\0' && !is_admin && !is_unix(address) ? &tls : NULL,
         .unix_mode = 0660,
-        .refuse = overloaded,
+        .refuse = HTTP_REFUSE_BUSY,
         .exempt = is_admin,
         .on_accept = http_server_accept,
         .arg = server,

@@ -96,6 +96,7 @@ void siod_collect(void *arg)
     metric_set(METRIC_TOKENS_VERIFIED, tokens.verified);
     metric_set(METRIC_TOKENS_CACHED, tokens.cached);
     metric_set(METRIC_TOKENS_REJECTED, tokens.failed);
+    metric_set(METRIC_BODY_BYTES_IN_FLIGHT, webhook_bytes_in_flight(siod->webhook));
     metric_set(METRIC_EMIT_BACKLOG, desk_backlog(siod->desk));
     metric_set(METRIC_RESIDENT_BYTES, resident_bytes());
 }

@@ -94,10 +94,8 @@ static void reload_certificates(struct siod *siod)
         return;
     }
     for (size_t i = 0; i < siod->listener_count; i++) {
-        if (listener_address(siod->listeners[i])[0] == '/') {
-            continue;
-        }
-        if (listener_tls_reload(siod->listeners[i], &msg) != OK) {
+        if (listener_is_tls(siod->listeners[i]) &&
+            listener_tls_reload(siod->listeners[i], &msg) != OK) {
             log_error(LOG_MAIN, "certificate not reloaded", "why=\"%s\"", msg.text);
             return;
         }

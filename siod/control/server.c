@@ -9,8 +9,9 @@
 enum err control_new(const struct control_config *config, struct control **ret, struct errmsg *msg)
 {
     struct control *control = xnew(struct control);
+    autofree char *address = xasprintf("unix:%s", config->socket_path); /* which may be relative */
     const struct listen_options options = {
-        .address = config->socket_path,
+        .address = address,
         .unix_mode = 0660,
         .exempt = true,
         .on_accept = control_accept,

@@ -373,6 +373,11 @@ const char *listener_address(const struct listener *listener)
     return listener->address;
 }
 
+bool listener_is_tls(const struct listener *listener)
+{
+    return listener->tls != NULL;
+}
+
 /* The file may have been replaced by somebody else's socket meanwhile. */
 static void remove_socket_file(const struct listener *listener)
 {
