@@ -141,6 +141,7 @@ static void start_desk(struct siod *siod)
         .tokens = siod->tokens,
         .connections_per_user = config->limits.connections_per_user,
         .events_per_s = config->limits.events_per_s,
+        .offline_grace_ms = config->presence.offline_grace_ms,
         .typing_throttle_ms = config->typing.throttle_ms,
         .typing_expire_ms = config->typing.expire_ms,
         .congested = is_congested,

@@ -1,5 +1,6 @@
 /* Between an open store and listening: what the configuration says about businesses goes into the
- * store, and the desk learns where each business's log stands. */
+ * store, and the desk learns where each business's log stands and who was
+ * online. */
 #include <string.h>
 
 #include "libshared/alloc.h"
@@ -85,42 +86,63 @@ static enum err enter_apply(struct store_job *job, struct store_tx *tx)
     return err;
 }
 
-struct positions_query {
+struct desk_query {
     struct store_query query;
     struct siod *siod;
     struct position {
         int64_t business_id, position;
     } * items;
     size_t count;
+    struct store_agent *agents; /* who was online; owns the names */
+    size_t agent_count;
 };
 
 static bool add_position(void *arg, const struct store_business *business)
 {
-    struct positions_query *positions = arg;
+    struct desk_query *state = arg;
 
-    positions->items =
-        xrealloc(positions->items, (positions->count + 1) * sizeof *positions->items);
-    positions->items[positions->count++] = (struct position) { business->id, business->position };
+    state->items = xrealloc(state->items, (state->count + 1) * sizeof *state->items);
+    state->items[state->count++] = (struct position) { business->id, business->position };
     return true;
 }
 
-static enum err positions_fetch(struct store_query *query, struct store_reader *reader)
+static bool add_agent(void *arg, const struct store_agent *row)
 {
-    struct positions_query *positions = CONTAINER_OF(query, struct positions_query, query);
+    struct desk_query *state = arg;
+    struct store_agent *agent;
 
-    return store_businesses(reader, add_position, positions);
+    state->agents = xrealloc(state->agents, (state->agent_count + 1) * sizeof *state->agents);
+    agent = &state->agents[state->agent_count++];
+    *agent = *row;
+    agent->role = STR_NONE;
+    agent->name.data = xstrndup(row->name.data, row->name.len);
+    return true;
 }
 
-static void positions_done(struct store_query *query, enum err err)
+static enum err desk_fetch(struct store_query *query, struct store_reader *reader)
 {
-    struct positions_query *positions = CONTAINER_OF(query, struct positions_query, query);
-    struct siod *siod = positions->siod;
+    struct desk_query *state = CONTAINER_OF(query, struct desk_query, query);
 
-    for (size_t i = 0; i < positions->count; i++) {
-        desk_set_position(siod->desk, positions->items[i].business_id,
-                          positions->items[i].position);
+    const struct store_agent_filter online = { .online_only = true };
+    enum err err = store_businesses(reader, add_position, state);
+
+    return err == OK ? store_agents(reader, &online, add_agent, state) : err;
+}
+
+static void desk_done(struct store_query *query, enum err err)
+{
+    struct desk_query *state = CONTAINER_OF(query, struct desk_query, query);
+    struct siod *siod = state->siod;
+
+    for (size_t i = 0; i < state->count; i++) {
+        desk_set_position(siod->desk, state->items[i].business_id, state->items[i].position);
     }
-    free(positions->items);
+    for (size_t i = 0; i < state->agent_count; i++) {
+        desk_agent_was_online(siod->desk, &state->agents[i]);
+        free((void *)(uintptr_t)state->agents[i].name.data);
+    }
+    free(state->agents);
+    free(state->items);
     siod->start_err = err;
     loop_stop(siod->loop);
 }
@@ -136,7 +158,7 @@ static void enter_done(struct store_job *job, enum err err)
 enum err siod_load(struct siod *siod, struct errmsg *msg)
 {
     struct enter_job enter = { .siod = siod, .msg = msg };
-    struct positions_query positions = { .siod = siod };
+    struct desk_query state = { .siod = siod };
 
     enter.job.apply = enter_apply;
     enter.job.done = enter_done;
@@ -149,9 +171,9 @@ enum err siod_load(struct siod *siod, struct errmsg *msg)
                                     : err_set(msg, siod->start_err, "%s: %s",
                                               siod->config->store.url, err_text(siod->start_err));
     }
-    positions.query.fetch = positions_fetch;
-    positions.query.done = positions_done;
-    store_ask(siod->store, &positions.query);
+    state.query.fetch = desk_fetch;
+    state.query.done = desk_done;
+    store_ask(siod->store, &state.query);
     loop_run(siod->loop);
     return siod->start_err == OK ? OK
                                  : err_set(msg, siod->start_err, "%s: %s", siod->config->store.url,

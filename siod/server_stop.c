@@ -67,6 +67,7 @@ static void begin_stop(struct siod *siod)
         listener_close(siod->listeners[i]);
     }
     siod->listener_count = 0;
+    desk_drain(siod->desk);
     eio_server_drain(sio_engine(siod->sio), CLOSE_PER_ROUND);
     timer_set(siod->loop, &siod->stop_check, 0, check_idle);
     timer_set(siod->loop, &siod->stop_deadline, STOP_DEADLINE_MS, deadline_passed);

@@ -10,96 +10,10 @@
 #include "libshared/log.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
+#include "siod/chat/roster.h"
 #include "siod/metrics/metrics.h"
 
 enum { MS_PER_S = 1000, AUTH_DEPTH = 32, AUTH_KEYS = 256 };
-
-/* ---- the agent's row in the store, written in the background */
-
-struct seen_job {
-    struct store_job job;
-    int64_t business_id, user_id;
-    enum token_role role;
-    char name[TOKEN_NAME_MAX + 1];
-};
-
-static enum err seen_apply(struct store_job *job, struct store_tx *tx)
-{
-    struct seen_job *seen = CONTAINER_OF(job, struct seen_job, job);
-    enum err err = store_business_ensure(tx, seen->business_id);
-
-    if (err != OK) {
-        return err;
-    }
-    return store_agent_seen(tx, seen->business_id, seen->user_id, str_of(seen->name),
-                            str_of(token_role_name(seen->role)));
-}
-
-static void seen_done(struct store_job *job, enum err err)
-{
-    struct seen_job *seen = CONTAINER_OF(job, struct seen_job, job);
-
-    if (err != OK) {
-        log_warn(LOG_CHAT, "agent not recorded", "business=%lld user=%lld code=%s",
-                 (long long)seen->business_id, (long long)seen->user_id, err_code(err));
-    }
-    free(seen);
-}
-
-static void record_agent(struct desk *desk, const struct token_claims *claims)
-{
-    struct seen_job *seen = xnew(struct seen_job);
-
-    seen->job.apply = seen_apply;
-    seen->job.done = seen_done;
-    seen->business_id = claims->business_id;
-    seen->user_id = claims->user_id;
-    seen->role = claims->role;
-    memcpy(seen->name, claims->name, sizeof seen->name);
-    if (!store_submit(desk->config.store, &seen->job)) {
-        seen_done(&seen->job, ERR_BUSY);
-    }
-}
-
-/* ---- users: one entry a person, shared by all its sockets */
-
-static struct desk_user *user_enter(struct desk *desk, const struct token_claims *claims)
-{
-    struct desk_user_key key = { claims->business_id, claims->user_id };
-    struct desk_user *user;
-
-    HASH_FIND(hh, desk->users, &key, sizeof key, user);
-    if (user == NULL) {
-        user = xnew(struct desk_user);
-        user->key = key;
-        user->name = claims->name[0] != '\0' ? xstrdup(claims->name) : NULL;
-        HASH_ADD(hh, desk->users, key, sizeof key, user);
-        record_agent(desk, claims);
-    }
-    user->sockets++;
-    return user;
-}
-
-static void user_leave(struct desk *desk, struct desk_user *user)
-{
-    if (--user->sockets > 0) {
-        return;
-    }
-    HASH_DEL(desk->users, user);
-    free(user->name);
-    free(user);
-}
-
-void desk_users_free(struct desk *desk)
-{
-    struct desk_user *user, *next;
-
-    HASH_ITER (hh, desk->users, user, next) {
-        HASH_DEL(desk->users, user);
-        free(user->name);
-        free(user);
-    }
-}
 
 /* ---- CONNECT */
 
@@ -165,18 +79,16 @@ static void watch_expiry(struct desk_socket *self)
 /* limits.connections_per_user */
 static enum err check_user(struct desk *desk, const struct token_claims *claims, struct errmsg *msg)
 {
-    struct desk_user_key key = { claims->business_id, claims->user_id };
+    const struct agent *agent = roster_find(desk, claims->business_id, claims->user_id);
     unsigned limit = desk->config.connections_per_user;
-    struct desk_user *user;
 
-    HASH_FIND(hh, desk->users, &key, sizeof key, user);
-    if (limit == 0 || user == NULL || user->sockets < limit) {
+    if (limit == 0 || agent == NULL || agent->sockets < limit) {
         return OK;
     }
     metric_add(METRIC_LIMITED_USERS, 1);
     return err_set(msg, ERR_RATE_LIMITED,
                    "user %lld of business %lld has %u sockets (limits.connections_per_user)",
-                   (long long)key.user_id, (long long)key.business_id, user->sockets);
+                   (long long)claims->user_id, (long long)claims->business_id, agent->sockets);
 }
 
 static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
@@ -185,7 +97,7 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     struct token_claims claims;
     struct errmsg msg = { "" };
     struct desk_socket *self;
-    char room[sizeof "business_" + 20];
+    char room[BUSINESS_ROOM_SIZE];
     enum err err = check_token(desk, auth, &claims, &msg);
 
     err = err == OK ? check_user(desk, &claims, &msg) : err;
@@ -196,16 +108,15 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     self = xnew(struct desk_socket);
     self->desk = desk;
     self->socket = socket;
-    self->user = user_enter(desk, &claims);
+    self->person = roster_enter(desk, &claims);
     self->agent.user_id = claims.user_id;
     self->agent.business_id = claims.business_id;
     self->agent.role = claims.role;
     self->agent.token_expires_s = claims.expires_s;
-    self->agent.name = self->user->name;
+    self->agent.name = self->person->name;
     sio_socket_accept(socket, (uint64_t)claims.business_id, self);
     sio_socket_set_owner(socket, (uint64_t)claims.user_id);
-    snprintf(room, sizeof room, "business_%lld", (long long)claims.business_id);
-    if (!sio_socket_join(socket, str_of(room))) {
+    if (!sio_socket_join(socket, business_room(claims.business_id, room))) {
         log_warn(LOG_CHAT, "business room not joined", "socket=%s limit=limits.rooms_per_socket",
                  sio_socket_id(socket));
     }
@@ -233,7 +144,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
               (long long)self->agent.business_id, sio_reason_text(reason));
     timer_clear(&self->expiry);
     typing_leave(self, 0);
-    user_leave(self->desk, self->user);
+    roster_leave(self->person);
     free(self);
 }
 

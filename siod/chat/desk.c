@@ -7,6 +7,7 @@
 
 #include "libshared/alloc.h"
 #include "siod/chat/desk_state.h"
+#include "siod/chat/roster.h"
 
 struct desk *desk_new(const struct desk_config *config)
 {
@@ -35,7 +36,7 @@ void desk_free(struct desk *desk)
     }
     typing_free_all(desk);
     desk_backlog_finish(desk);
-    desk_users_free(desk);
+    roster_free(desk);
     desk_chats_forget(desk);
     tenants_free(desk);
     free(desk);
@@ -44,6 +45,13 @@ void desk_free(struct desk *desk)
 struct str chat_room(int64_t chat_id, char room[CHAT_ROOM_SIZE])
 {
     int len = snprintf(room, CHAT_ROOM_SIZE, "chat_%" PRId64, chat_id);
+
+    return (struct str) { room, (size_t)len };
+}
+
+struct str business_room(int64_t business_id, char room[BUSINESS_ROOM_SIZE])
+{
+    int len = snprintf(room, BUSINESS_ROOM_SIZE, "business_%" PRId64, business_id);
 
     return (struct str) { room, (size_t)len };
 }
@@ -122,4 +130,14 @@ void desk_tap_add(struct desk *desk, struct desk_tap *tap)
 void desk_tap_remove(struct desk *desk, struct desk_tap *tap)
 {
     LL_DELETE(desk->taps, tap);
+}
+
+void desk_drain(struct desk *desk)
+{
+    desk->draining = true;
+}
+
+void desk_agent_was_online(struct desk *desk, const struct store_agent *row)
+{
+    roster_restore(desk, row);
 }

@@ -27,6 +27,7 @@ struct desk_config {
     struct token_verifier *tokens; /* borrowed */
     unsigned connections_per_user; /* sockets of one user; 0 = no limit */
     unsigned events_per_s;         /* of one socket; 0 = no limit */
+    uint64_t offline_grace_ms;     /* from a user's last disconnect to user_offline */
     uint64_t typing_throttle_ms;   /* at most one user_typing per user and chat in this time; 0 = no
                                       throttle */
     uint64_t typing_expire_ms;     /* typing ends by itself after this time; 0 = never */
@@ -53,6 +54,12 @@ struct desk_agent {
 };
 const struct desk_agent *desk_agent_of(const struct sio_socket *socket);
 struct sio_namespace *desk_namespace(struct desk *desk);
+
+/* At start, from the store: an agent who was online when siod stopped; offline_grace_ms begins now.
+ */
+void desk_agent_was_online(struct desk *desk, const struct store_agent *row);
+/* At shutdown: sockets that close from now on say nothing about their users. */
+void desk_drain(struct desk *desk);
 
 /* At start, from the store: where the business's log stands. */
 void desk_set_position(struct desk *desk, int64_t business_id, int64_t position);

@@ -14,23 +14,14 @@ struct tenant {
     UT_hash_handle hh;
     int64_t business_id;
     int64_t position;
-};
-
-/* A person with at least one socket; shared by all sockets of that person. */
-struct desk_user {
-    UT_hash_handle hh;
-    struct desk_user_key {
-        int64_t business_id, user_id;
-    } key;
-    unsigned sockets;
-    char *name;
+    struct agent *agents; /* the online ones */
 };
 
 /* The user pointer of a socket in the namespace "/". */
 struct desk_socket {
     struct desk_agent agent;
     struct desk *desk;
-    struct desk_user *user;
+    struct agent *person;
     struct sio_socket *socket;
     struct timer expiry;   /* the token's */
     uint64_t second_ms;    /* when the present second of counting events began */
@@ -57,7 +48,8 @@ struct desk {
     struct desk_config config;
     struct sio_namespace *nsp;
     struct tenant *tenants;
-    struct desk_user *users;
+    struct agent *agents; /* online, by business and user */
+    bool draining;
     struct chat_entry *chats;
     struct typing_chat *typing; /* chats in which somebody types, by id */
     struct desk_tap *taps;
@@ -79,9 +71,11 @@ void desk_chats_forget(struct desk *desk);
 enum { CHAT_ROOM_SIZE = sizeof "chat_" + 20 };
 struct str chat_room(int64_t chat_id, char room[CHAT_ROOM_SIZE]);
 
+enum { BUSINESS_ROOM_SIZE = sizeof "business_" + 20 };
+struct str business_room(int64_t business_id, char room[BUSINESS_ROOM_SIZE]);
+
 /* connect.c: the struct sio_app of the namespace. */
 extern const struct sio_app desk_app;
-void desk_users_free(struct desk *desk);
 
 /* typing.c */
 /* The socket leaves the chat (0: every chat): whoever it was typing for is told. */

@@ -43,13 +43,14 @@ unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broa
 
 static void emit_row(struct desk *desk, const struct store_event *row)
 {
-    const struct sio_broadcast broadcast = { .room = row->room,
-                                             .event = row->event,
-                                             .args = row->args };
+    struct sio_broadcast broadcast = { .room = row->room, .event = row->event, .args = row->args };
     struct desk_emission emission = { .business_id = row->business_id,
                                       .position = row->position,
                                       .at_ms = row->at_ms };
 
+    if (row->origin.len > 0) {
+        broadcast.except = sio_socket_find(desk->nsp, row->origin);
+    }
     desk_tenant(desk, row->business_id)->position = row->position;
     emit(desk, &emission, &broadcast);
 }

@@ -146,6 +146,25 @@ void event_dispatch(struct desk *desk, struct desk_socket *from, const struct si
 
 /* ---- answers */
 
+void event_suspend(const struct event_ctx *ctx, struct event_later *ret_later)
+{
+    *ret_later = (struct event_later) { .desk = ctx->desk, .name = ctx->name, .ack = ctx->ack };
+    memcpy(ret_later->socket_id, sio_socket_id(ctx->from->socket), SID_SIZE);
+}
+
+bool event_resume(const struct event_later *later, struct event_ctx *ret_ctx)
+{
+    struct sio_socket *socket = sio_socket_find(later->desk->nsp, str_of(later->socket_id));
+
+    if (socket == NULL) {
+        return false;
+    }
+    *ret_ctx = (struct event_ctx) {
+        .desk = later->desk, .from = sio_socket_user(socket), .name = later->name, .ack = later->ack
+    };
+    return true;
+}
+
 void event_done(struct sio_socket *socket, int64_t ack, struct str fields)
 {
     autobuf struct buf out = BUF_INIT;

@@ -5,6 +5,7 @@
 
 #include "libshared/base.h"
 #include "libshared/error.h"
+#include "libshared/id.h"
 #include "libshared/str.h"
 #include "siod/chat/payloads.h"
 
@@ -31,6 +32,17 @@ struct event_ctx {
     const char *name;
     int64_t ack;
 };
+
+/* An event that is answered after a commit or a read: its socket is found again by its id. */
+struct event_later {
+    struct desk *desk;
+    const char *name;
+    int64_t ack;
+    char socket_id[SID_SIZE];
+};
+void event_suspend(const struct event_ctx *ctx, struct event_later *ret_later);
+/* False when the socket has gone meanwhile. */
+bool event_resume(const struct event_later *later, struct event_ctx *ret_ctx);
 
 /* Handlers, one for each ON row. They answer with event_done() or event_refuse(), now or later. */
 #define ON(id, name, role, payload)                                                                \

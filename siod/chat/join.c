@@ -19,9 +19,7 @@
 /* A question to the store on behalf of a join; the socket is found again by its id. */
 struct join_query {
     struct store_query query;
-    struct desk *desk;
-    char socket_id[SID_SIZE];
-    int64_t ack;
+    struct event_later later;
     struct chat_join wanted;
     int64_t asking_business_id;
     bool was_member;            /* before this join */
@@ -34,11 +32,9 @@ static struct join_query *join_query_new(const struct event_ctx *ctx,
 {
     struct join_query *join = xnew(struct join_query);
 
-    join->desk = ctx->desk;
-    join->ack = ctx->ack;
+    event_suspend(ctx, &join->later);
     join->wanted = *wanted;
     join->asking_business_id = ctx->from->agent.business_id;
-    memcpy(join->socket_id, sio_socket_id(ctx->from->socket), SID_SIZE);
     return join;
 }
 
@@ -47,20 +43,6 @@ static void join_query_free(struct join_query *join)
     buf_finish(&join->messages);
     buf_finish(&join->chat);
     free(join);
-}
-
-/* The event as it was, if its sender is still there. */
-static bool join_resume(const struct join_query *join, struct event_ctx *ret_ctx)
-{
-    struct sio_socket *socket = sio_socket_find(join->desk->nsp, str_of(join->socket_id));
-
-    if (socket == NULL) {
-        return false;
-    }
-    *ret_ctx = (struct event_ctx) {
-        .desk = join->desk, .from = sio_socket_user(socket), .name = "join_chat", .ack = join->ack
-    };
-    return true;
 }
 
 static void refuse(const struct event_ctx *ctx, enum err err, const char *message)
@@ -130,7 +112,7 @@ static void history_done(struct store_query *query, enum err err)
     autobuf struct buf more = BUF_INIT;
     struct event_ctx ctx;
 
-    if (join_resume(join, &ctx)) {
+    if (event_resume(&join->later, &ctx)) {
         if (err != OK) {
             history_failed(join, &ctx, err);
         } else {
@@ -195,9 +177,9 @@ static void owner_done(struct store_query *query, enum err err)
     struct event_ctx ctx;
 
     if (err == OK) {
-        desk_chat_learn(join->desk, join->wanted.chat_id, join->owner_id);
+        desk_chat_learn(join->later.desk, join->wanted.chat_id, join->owner_id);
     }
-    if (join_resume(join, &ctx)) {
+    if (event_resume(&join->later, &ctx)) {
         if (err == OK) {
             join_owned(&ctx, &join->wanted, join->owner_id);
         } else {

@@ -53,3 +53,22 @@ enum err bind_typing(const json_t *args, struct typing *ret, struct errmsg *msg)
 
     return bind_object(args, fields, ret, msg);
 }
+
+enum err bind_message_read(const json_t *args, struct message_read *ret, struct errmsg *msg)
+{
+    static const struct json_field fields[] = {
+        { "messageId", JSON_FIELD_ID, offsetof(struct message_read, message_id), true, 0, NULL },
+        { "chatId", JSON_FIELD_ID, offsetof(struct message_read, chat_id), true, 0, NULL },
+        JSON_FIELDS_END,
+    };
+
+    return bind_object(args, fields, ret, msg);
+}
+
+enum err bind_agent_status(const json_t *args, struct agent_status *ret, struct errmsg *msg)
+{
+    if (!store_agent_status_parse(json_str(json_array_get(args, 0)), &ret->status)) {
+        return err_set(msg, ERR_INVALID, "status: 'available', 'busy' or 'away' is needed");
+    }
+    return OK;
+}

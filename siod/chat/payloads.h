@@ -8,6 +8,7 @@
 #include "libshared/base.h"
 #include "libshared/error.h"
 #include "libshared/json.h"
+#include "siod/store/store.h"
 
 /* chatId */
 struct chat_ref {
@@ -24,6 +25,15 @@ struct typing {
     int64_t chat_id;
 };
 
+/* {messageId, chatId} */
+struct message_read {
+    int64_t message_id, chat_id;
+};
+/* 'available' | 'busy' | 'away' */
+struct agent_status {
+    enum store_agent_status status;
+};
+
 #define PAYLOAD(name)                                                                              \
     NODISCARD                                                                                      \
     enum err bind_##name(const json_t *args, struct name *ret, struct errmsg *msg)
@@ -31,5 +41,7 @@ struct typing {
 PAYLOAD(chat_ref);
 PAYLOAD(chat_join);
 PAYLOAD(typing);
+PAYLOAD(message_read);
+PAYLOAD(agent_status);
 
 #undef PAYLOAD

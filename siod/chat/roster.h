@@ -1,0 +1,47 @@
+/* The agents who are there: one entry a person, shared by all sockets of that person.
+ *
+ * Four facts are kept apart. Intent (`status`) is what the agent set; no disconnect changes it.
+ * Connectivity (`online`) is debounced: true from the first socket until offline_grace_ms after the
+ * last one, so that a reload of the page or a second device is no news. Load and capacity come from
+ * the store when the agent appears. Who may get a chat is derived from these (assign.h). An entry
+ * lives as long as its agent is online; over a restart of siod the store remembers who was, so that
+ * agents who come back within the grace cause no event. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libshared/map.h"
+#include "libshared/token.h"
+#include "siod/net/loop.h"
+#include "siod/store/store.h"
+
+struct desk;
+
+struct agent {
+    UT_hash_handle hh; /* desk->agents, by key */
+    struct agent_key {
+        int64_t business_id, user_id;
+    } key;
+    struct agent *prev,
+        *next; /* of the same business: tenant->agents, in the order of their appearance */
+    struct desk *desk;
+    char *name; /* NULL = none */
+    struct timer grace;
+    unsigned sockets;
+    unsigned capacity, load;        /* valid once `known` */
+    enum store_agent_status status; /* likewise */
+    bool known;                     /* the store's row was read */
+};
+
+/* NULL when this agent is not online. */
+struct agent *roster_find(struct desk *desk, int64_t business_id, int64_t user_id);
+/* A socket of this person: user_online is emitted if it is the first. */
+struct agent *roster_enter(struct desk *desk, const struct token_claims *claims);
+/* The socket is gone. The agent stays for the grace. */
+void roster_leave(struct agent *agent);
+/* At start: somebody who was online when siod stopped, and has the grace to come back. */
+void roster_restore(struct desk *desk, const struct store_agent *row);
+/* Take over what a store row says. */
+void roster_learn(struct agent *agent, const struct store_agent *row);
+void roster_free(struct desk *desk);
