@@ -320,8 +320,9 @@ static enum err append(struct inbound_work *work, const struct inbound_message *
 static enum err follow_up(struct inbound_work *work, const struct inbound_message *in,
                           const struct store_message *row, struct store_contact *contact)
 {
-    enum err err =
-        store_chat_touch(work->tx, row->chat_id, row->id, row->wa_timestamp_s, in->opens_window);
+    struct store_waiting reopened;
+    enum err err = store_chat_touch(work->tx, row->chat_id, row->id, row->wa_timestamp_s,
+                                    in->opens_window, &reopened);
 
     if (err == OK) {
         err = update_contact(work, &in->party, contact);

@@ -68,7 +68,14 @@ struct store_backend {
     enum err (*business_by_phone)(struct store_tx *tx, struct str phone_number_id,
                                   int64_t *ret_business_id);
     enum err (*agent_seen)(struct store_tx *tx, int64_t business_id, int64_t user_id,
-                           struct str name, struct str role);
+                           struct str name, struct str role, struct store_agent *ret_agent);
+    enum err (*agent_offline)(struct store_tx *tx, int64_t business_id, int64_t user_id);
+    enum err (*agent_status_set)(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                 enum store_agent_status status, bool *ret_changed);
+    enum err (*agent_capacity_set)(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                   int64_t capacity, bool *ret_changed);
+    enum err (*read_cursor_set)(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                int64_t chat_id, int64_t message_id, bool *ret_moved);
     enum err (*contact_by_alias)(struct store_tx *tx, int64_t business_id, enum store_alias kind,
                                  struct str value, int64_t *ret_contact_id);
     enum err (*contact_create)(struct store_tx *tx, const struct store_contact *contact,
@@ -81,7 +88,21 @@ struct store_backend {
     enum err (*chat_ensure)(struct store_tx *tx, const struct store_chat *chat,
                             int64_t *ret_chat_id, bool *ret_created);
     enum err (*chat_touch)(struct store_tx *tx, int64_t chat_id, int64_t message_id,
-                           int64_t wa_timestamp_s, bool inbound);
+                           int64_t wa_timestamp_s, bool inbound,
+                           struct store_waiting *ret_reopened);
+    enum err (*chat_current)(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,
+                             struct store_message *ret_last);
+    enum err (*chat_assign)(struct store_tx *tx, const struct store_assignment *assignment);
+    enum err (*chat_unassign)(struct store_tx *tx, int64_t chat_id, int64_t agent_id,
+                              struct store_waiting *ret_waiting);
+    enum err (*chat_close)(struct store_tx *tx, int64_t chat_id);
+    enum err (*chat_reopen)(struct store_tx *tx, int64_t chat_id,
+                            struct store_waiting *ret_waiting);
+    enum err (*chat_waiting_told)(struct store_tx *tx, int64_t chat_id, int64_t version,
+                                  bool *ret_first);
+    enum err (*agent_unanswered)(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                 enum err (*fn)(void *arg, int64_t chat_id), void *arg);
+    enum err (*decision_append)(struct store_tx *tx, const struct store_decision *decision);
     enum err (*message_append)(struct store_tx *tx, const struct store_message *message,
                                int64_t *ret_message_id, bool *ret_inserted);
     enum err (*message_by_wamid)(struct store_tx *tx, struct str phone_number_id, struct str wamid,
@@ -123,6 +144,13 @@ struct store_backend {
                           void *arg);
     enum err (*webhooks)(struct store_reader *reader, unsigned limit, bool with_body,
                          bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
+    enum err (*agents)(struct store_reader *reader, const struct store_agent_filter *filter,
+                       bool (*fn)(void *arg, const struct store_agent *agent), void *arg);
+    enum err (*waiting_chats)(struct store_reader *reader,
+                              bool (*fn)(void *arg, const struct store_waiting *waiting),
+                              void *arg);
+    enum err (*decisions)(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                          bool (*fn)(void *arg, const struct store_decision *decision), void *arg);
     enum err (*count)(struct store_reader *reader, struct store_counts *ret_counts);
 };
 

@@ -6,8 +6,7 @@
 struct rowlog_row {
     int64_t business_id;
     int64_t at_ms;
-    size_t at; /* in bytes: room, event, args */
-    size_t room, event, args;
+    size_t room, event, args, origin; /* lengths; one after the other in bytes */
 };
 
 struct rowlog_business {
@@ -67,25 +66,25 @@ static void count_row(struct store_rowlog *log, int64_t business_id)
     business->rows++;
 }
 
-void rowlog_append(struct store_rowlog *log, int64_t business_id, int64_t at_ms, struct str room,
-                   struct str event, struct str args)
+void rowlog_append(struct store_rowlog *log, int64_t at_ms, const struct store_event *event)
 {
     if (log->count == log->cap) {
         log->cap = MAX(log->cap * 2, (size_t)64);
         log->rows = xrealloc(log->rows, log->cap * sizeof(*log->rows));
     }
     log->rows[log->count++] = (struct rowlog_row) {
-        .business_id = business_id,
+        .business_id = event->business_id,
         .at_ms = at_ms,
-        .at = log->bytes.len,
-        .room = room.len,
-        .event = event.len,
-        .args = args.len,
+        .room = event->room.len,
+        .event = event->event.len,
+        .args = event->args.len,
+        .origin = event->origin.len,
     };
-    buf_add_str(&log->bytes, room);
-    buf_add_str(&log->bytes, event);
-    buf_add_str(&log->bytes, args);
-    count_row(log, business_id);
+    buf_add_str(&log->bytes, event->room);
+    buf_add_str(&log->bytes, event->event);
+    buf_add_str(&log->bytes, event->args);
+    buf_add_str(&log->bytes, event->origin);
+    count_row(log, event->business_id);
 }
 
 struct rowlog_mark rowlog_mark(const struct store_rowlog *log)
@@ -163,6 +162,7 @@ struct store_events *rowlog_pack(struct store_rowlog *log, const struct rowlog_c
         event->room = cut(&bytes, row->room);
         event->event = cut(&bytes, row->event);
         event->args = cut(&bytes, row->args);
+        event->origin = cut(&bytes, row->origin);
     }
     return events;
 }

@@ -19,6 +19,7 @@
 enum {
     SQLITE_APPLICATION_ID = 0x73696f64, /* "siod" */
     SQLITE_VALUE_MAX = 64 << 20,        /* bytes of one value or row */
+    DEFAULT_AGENT_CAPACITY = 50,        /* open chats of an agent who was never seen before */
     SQLITE_BUSY_MS = 5000,              /* for someone else's transaction (a shell, a backup) */
 };
 
@@ -53,6 +54,14 @@ enum sqlite_statement {
     ST_PHONE_REMOVE,
     ST_PHONE_CLEAR,
     ST_AGENT_SEEN,
+    ST_AGENT_GET,
+    ST_AGENT_OFFLINE,
+    ST_AGENT_STATUS_SET,
+    ST_AGENT_CAPACITY_SET,
+    ST_AGENT_CHECK,
+    ST_AGENT_UNANSWERED,
+    ST_READ_MESSAGE,
+    ST_READ_CURSOR_SET,
     ST_CONTACT_BY_ALIAS,
     ST_CONTACT_CREATE,
     ST_CONTACT_ALIAS_ADD,
@@ -62,6 +71,14 @@ enum sqlite_statement {
     ST_CHAT_BY_GROUP,
     ST_CHAT_CREATE,
     ST_CHAT_TOUCH,
+    ST_CHAT_CURRENT,
+    ST_CHAT_CHECK,
+    ST_CHAT_ASSIGN,
+    ST_CHAT_UNASSIGN,
+    ST_CHAT_CLOSE,
+    ST_CHAT_REOPEN,
+    ST_CHAT_TOLD,
+    ST_DECISION_APPEND,
     ST_MESSAGE_APPEND,
     ST_MESSAGE_BY_WAMID,
     ST_MESSAGE_STATUS_SET,
@@ -78,6 +95,9 @@ enum sqlite_statement {
     ST_POSITION,
     ST_LOG_SINCE,
     ST_WEBHOOKS,
+    ST_AGENTS,
+    ST_WAITING_CHATS,
+    ST_DECISIONS,
     ST_COUNT,
     ST_COUNT_OF_STATEMENTS
 };
@@ -166,7 +186,15 @@ enum err sqlite_run(struct sqlite_conn *conn, enum sqlite_statement id, const ch
     "message.status, message.sender_user_id, message.wa_timestamp_s, message.created_at_ms, "      \
     "message.phone_number_id, message.wamid, message.type, message.context_wamid, message.error, " \
     "message.text, message.raw"
+#define CHAT_COLUMNS                                                                               \
+    "chat.id, chat.business_id, chat.phone_number_id, chat.group_id, chat.state, chat.agent_id, "  \
+    "chat.last_message_id, chat.last_message_at_ms, chat.window_expires_at_ms, "                   \
+    "chat.created_at_ms, chat.version, chat.waiting_since_ms, chat.assigned_at_ms, "               \
+    "chat.last_agent_id, chat.closed_at_ms"
+#define WAITING_COLUMNS "id, business_id, version, waiting_since_ms, last_agent_id, waiting_told"
 void get_contact(struct query *query, struct store_contact *ret_contact);
+void get_chat(struct query *query, struct store_chat *ret_chat); /* all but the contact */
+void get_waiting(struct query *query, struct store_waiting *ret_waiting);
 void get_message(struct query *query, struct store_message *ret_message);
 
 /* ------------------------------------------------------------------ the writer */
@@ -185,6 +213,7 @@ struct sqlite_writer {
         int64_t chat, message;
     } next, saved, job;      /* last ids given; as in the database; at the job's start */
     int64_t seen_us;         /* the last status's */
+    int64_t agent_capacity;  /* a new agent's */
     int wal_pages, wal_base; /* in the log now; at the last checkpoint */
 };
 
@@ -208,7 +237,7 @@ enum err sqlite_job_keep(struct store_tx *tx);
 enum err sqlite_job_undo(struct store_tx *tx);
 bool sqlite_alive(struct store_tx *tx);
 
-/* sqlite_directory.c: businesses, phone numbers, agents, contacts' keys */
+/* sqlite_directory.c: businesses and phone numbers */
 void sqlite_phones_forget(struct sqlite_writer *writer);
 enum err sqlite_position_advance(struct store_tx *tx, int64_t business_id, int64_t count,
                                  int64_t *ret_position);
@@ -219,8 +248,19 @@ enum err sqlite_business_put(struct store_tx *tx, const struct store_business *b
 enum err sqlite_business_retain(struct store_tx *tx, const int64_t *ids, size_t count);
 enum err sqlite_business_by_phone(struct store_tx *tx, struct str phone_number_id,
                                   int64_t *ret_business_id);
+
+/* sqlite_agent.c: agents and their read cursors */
 enum err sqlite_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user_id,
-                           struct str name, struct str role);
+                           struct str name, struct str role, struct store_agent *ret_agent);
+enum err sqlite_agent_offline(struct store_tx *tx, int64_t business_id, int64_t user_id);
+enum err sqlite_agent_status_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                 enum store_agent_status status, bool *ret_changed);
+enum err sqlite_agent_capacity_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                   int64_t capacity, bool *ret_changed);
+enum err sqlite_read_cursor_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                int64_t chat_id, int64_t message_id, bool *ret_moved);
+enum err sqlite_agents(struct store_reader *reader, const struct store_agent_filter *filter,
+                       bool (*fn)(void *arg, const struct store_agent *agent), void *arg);
 
 /* sqlite_contact.c: contacts and chats */
 enum err sqlite_contact_by_alias(struct store_tx *tx, int64_t business_id, enum store_alias kind,
@@ -235,7 +275,28 @@ enum err sqlite_contact_get(struct store_tx *tx, int64_t contact_id,
 enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
                             int64_t *ret_chat_id, bool *ret_created);
 enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
-                           int64_t wa_timestamp_s, bool inbound);
+                           int64_t wa_timestamp_s, bool inbound,
+                           struct store_waiting *ret_reopened);
+enum err sqlite_chat_current(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,
+                             struct store_message *ret_last);
+
+/* sqlite_assign.c: whose chat it is */
+enum err sqlite_chat_assign(struct store_tx *tx, const struct store_assignment *assignment);
+enum err sqlite_chat_unassign(struct store_tx *tx, int64_t chat_id, int64_t agent_id,
+                              struct store_waiting *ret_waiting);
+enum err sqlite_chat_close(struct store_tx *tx, int64_t chat_id);
+enum err sqlite_chat_reopen(struct store_tx *tx, int64_t chat_id,
+                            struct store_waiting *ret_waiting);
+enum err sqlite_chat_waiting_told(struct store_tx *tx, int64_t chat_id, int64_t version,
+                                  bool *ret_first);
+enum err sqlite_agent_unanswered(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                 enum err (*fn)(void *arg, int64_t chat_id), void *arg);
+enum err sqlite_decision_append(struct store_tx *tx, const struct store_decision *decision);
+enum err sqlite_waiting_chats(struct store_reader *reader,
+                              bool (*fn)(void *arg, const struct store_waiting *waiting),
+                              void *arg);
+enum err sqlite_decisions(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                          bool (*fn)(void *arg, const struct store_decision *decision), void *arg);
 
 /* sqlite_message.c: messages, statuses, webhooks, log, audit */
 enum err sqlite_log_insert(struct store_tx *tx, const struct store_event *event);

@@ -99,9 +99,11 @@ static enum err chat_find(struct sqlite_conn *conn, const struct store_chat *cha
 
     if (chat->group_id.data != NULL) {
         q = query_begin(conn, ST_CHAT_BY_GROUP,
-                        "SELECT id FROM chat WHERE phone_number_id = ? AND group_id = ?");
+                        "SELECT id FROM chat WHERE phone_number_id = ? AND group_id = ?"
+                        " AND business_id = ?");
         put_str_full(&q, chat->phone_number_id);
         put_str(&q, chat->group_id);
+        put_int(&q, chat->business_id);
     } else {
         q = query_begin(conn, ST_CHAT_BY_CONTACT,
                         "SELECT id FROM chat WHERE phone_number_id = ? AND contact_id = ?"
@@ -115,10 +117,11 @@ static enum err chat_find(struct sqlite_conn *conn, const struct store_chat *cha
 
 static enum err chat_create(struct store_tx *tx, const struct store_chat *chat, int64_t id)
 {
-    struct query q =
-        query_begin(&writer_of(tx)->conn, ST_CHAT_CREATE,
-                    "INSERT INTO chat (id, business_id, phone_number_id, contact_id, group_id,"
-                    " state, agent_id, created_at_ms) VALUES (?, ?, ?, nullif(?, 0), ?, ?, ?, ?)");
+    struct query q = query_begin(
+        &writer_of(tx)->conn, ST_CHAT_CREATE,
+        "INSERT INTO chat (id, business_id, phone_number_id, contact_id, group_id, state, agent_id,"
+        " created_at_ms, waiting_since_ms)"
+        " VALUES (?1, ?2, ?3, nullif(?4, 0), ?5, ?6, ?7, ?8, iif(?6 = 0, ?8, 0))");
 
     put_int(&q, id);
     put_int(&q, chat->business_id);
@@ -151,9 +154,10 @@ enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
     return err;
 }
 
-/* A late message of an earlier second changes nothing but, perhaps, the window. */
-enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
-                           int64_t wa_timestamp_s, bool inbound)
+/* A late message of an earlier second changes nothing but, perhaps, the window. A closed chat is
+ * left alone when its customer writes: it has to be reopened first. */
+static enum err chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
+                           int64_t wa_timestamp_s, bool inbound, bool *ret_changed)
 {
     static const int64_t window_s = 24 * 3600;
     struct query q = query_begin(
@@ -163,12 +167,50 @@ enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message
         "                       last_message_id),"
         " last_message_at_ms = max(?2, last_message_at_ms),"
         " window_expires_at_ms = max(?3, window_expires_at_ms)"
-        " WHERE id = ?4"
+        " WHERE id = ?4 AND (state <> 2 OR ?3 = 0)"
         " AND ((?2, ?1) > (last_message_at_ms, last_message_id) OR ?3 > window_expires_at_ms)");
 
     put_int(&q, message_id);
     put_int(&q, wa_timestamp_s * 1000);
     put_int(&q, inbound ? (wa_timestamp_s + window_s) * 1000 : 0);
     put_int(&q, chat_id);
-    return query_run(&q);
+    return query_change(&q, ret_changed);
+}
+
+enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
+                           int64_t wa_timestamp_s, bool inbound, struct store_waiting *ret_reopened)
+{
+    bool changed;
+    enum err err = chat_touch(tx, chat_id, message_id, wa_timestamp_s, inbound, &changed);
+
+    ret_reopened->chat_id = 0;
+    if (err != OK || changed || !inbound) {
+        return err;
+    }
+    err = sqlite_chat_reopen(tx, chat_id, ret_reopened);
+    if (err != OK) {
+        return err == ERR_CONFLICT || err == ERR_NOT_FOUND ? OK : err;
+    }
+    return chat_touch(tx, chat_id, message_id, wa_timestamp_s, inbound, &changed);
+}
+
+enum err sqlite_chat_current(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,
+                             struct store_message *ret_last)
+{
+    struct query q = query_begin(
+        &writer_of(tx)->conn, ST_CHAT_CURRENT,
+        "SELECT " CHAT_COLUMNS ", " CONTACT_COLUMNS ", " MESSAGE_COLUMNS
+        " FROM chat LEFT JOIN message ON message.id = chat.last_message_id"
+        " LEFT JOIN contact ON contact.id = coalesce(message.contact_id, chat.contact_id)"
+        " WHERE chat.id = ?");
+
+    put_int(&q, chat_id);
+    if (query_row(&q)) {
+        get_chat(&q, ret_chat);
+        get_contact(&q, &ret_chat->contact);
+        get_message(&q, ret_last);
+        return query_lend(&q);
+    }
+    enum err err = query_end(&q);
+    return err == OK ? ERR_NOT_FOUND : err;
 }

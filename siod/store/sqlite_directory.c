@@ -1,4 +1,4 @@
-/* Businesses, their phone numbers, their agents. */
+/* Businesses and their phone numbers. */
 #include <string.h>
 
 #include "libshared/alloc.h"
@@ -306,22 +306,4 @@ enum err sqlite_business_retain(struct store_tx *tx, const int64_t *ids, size_t 
         err = business_release(writer, id);
     }
     return err;
-}
-
-enum err sqlite_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user_id,
-                           struct str name, struct str role)
-{
-    struct query q = query_begin(
-        &writer_of(tx)->conn, ST_AGENT_SEEN,
-        "INSERT INTO agent (business_id, user_id, name, role, created_at_ms) VALUES (?, ?, ?, ?, ?)"
-        " ON CONFLICT (business_id, user_id) DO UPDATE SET role = excluded.role,"
-        " name = CASE length(excluded.name) WHEN 0 THEN name ELSE excluded.name END"
-        " WHERE role <> excluded.role OR (length(excluded.name) > 0 AND name <> excluded.name)");
-
-    put_int(&q, business_id);
-    put_int(&q, user_id);
-    put_str_full(&q, name);
-    put_str_full(&q, role);
-    put_int(&q, tx->now_ms);
-    return query_run(&q);
 }

@@ -142,6 +142,35 @@ void get_contact(struct query *query, struct store_contact *ret_contact)
     ret_contact->user_id = get_str(query);
 }
 
+void get_chat(struct query *query, struct store_chat *ret_chat)
+{
+    ret_chat->id = get_int(query);
+    ret_chat->business_id = get_int(query);
+    ret_chat->phone_number_id = get_str(query);
+    ret_chat->group_id = get_str(query);
+    ret_chat->state = (enum store_chat_state)get_int(query);
+    ret_chat->agent_id = get_int(query);
+    ret_chat->last_message_id = get_int(query);
+    ret_chat->last_message_at_ms = get_int(query);
+    ret_chat->window_expires_at_ms = get_int(query);
+    ret_chat->created_at_ms = get_int(query);
+    ret_chat->version = get_int(query);
+    ret_chat->waiting_since_ms = get_int(query);
+    ret_chat->assigned_at_ms = get_int(query);
+    ret_chat->last_agent_id = get_int(query);
+    ret_chat->closed_at_ms = get_int(query);
+}
+
+void get_waiting(struct query *query, struct store_waiting *ret_waiting)
+{
+    ret_waiting->chat_id = get_int(query);
+    ret_waiting->business_id = get_int(query);
+    ret_waiting->version = get_int(query);
+    ret_waiting->since_ms = get_int(query);
+    ret_waiting->last_agent_id = get_int(query);
+    ret_waiting->told = get_int(query) != 0;
+}
+
 void get_message(struct query *query, struct store_message *ret_message)
 {
     ret_message->id = get_int(query);

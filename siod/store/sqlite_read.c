@@ -91,23 +91,12 @@ enum err sqlite_businesses(struct store_reader *reader,
 /* ------------------------------------------------------------------ chats */
 
 #define CHAT_SELECT                                                                                \
-    "SELECT chat.id, chat.business_id, chat.phone_number_id, chat.group_id, chat.state,"           \
-    " chat.agent_id, chat.last_message_id, chat.last_message_at_ms, chat.window_expires_at_ms,"    \
-    " chat.created_at_ms, " CONTACT_COLUMNS                                                        \
+    "SELECT " CHAT_COLUMNS ", " CONTACT_COLUMNS                                                    \
     " FROM chat LEFT JOIN contact ON contact.id = chat.contact_id"
 
-static void get_chat(struct query *query, struct store_chat *ret_chat)
+static void get_chat_contact(struct query *query, struct store_chat *ret_chat)
 {
-    ret_chat->id = get_int(query);
-    ret_chat->business_id = get_int(query);
-    ret_chat->phone_number_id = get_str(query);
-    ret_chat->group_id = get_str(query);
-    ret_chat->state = (enum store_chat_state)get_int(query);
-    ret_chat->agent_id = get_int(query);
-    ret_chat->last_message_id = get_int(query);
-    ret_chat->last_message_at_ms = get_int(query);
-    ret_chat->window_expires_at_ms = get_int(query);
-    ret_chat->created_at_ms = get_int(query);
+    get_chat(query, ret_chat);
     get_contact(query, &ret_chat->contact);
 }
 
@@ -132,7 +121,7 @@ enum err sqlite_chats(struct store_reader *reader, const struct store_chat_filte
     while (query_row(&q)) {
         struct store_chat chat;
 
-        get_chat(&q, &chat);
+        get_chat_contact(&q, &chat);
         if (!fn(arg, &chat)) {
             break;
         }
@@ -146,7 +135,7 @@ enum err sqlite_chat_get(struct store_reader *reader, int64_t chat_id, struct st
 
     put_int(&q, chat_id);
     if (query_row(&q)) {
-        get_chat(&q, ret_chat);
+        get_chat_contact(&q, ret_chat);
         return query_lend(&q);
     }
     enum err err = query_end(&q);
@@ -217,6 +206,7 @@ static void get_event(struct query *query, struct store_event *ret_event)
     ret_event->room = get_str(query);
     ret_event->event = get_str(query);
     ret_event->args = get_str(query);
+    ret_event->origin = STR("");
 }
 
 enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int64_t position,

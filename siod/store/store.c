@@ -13,6 +13,11 @@ static const char *const chat_states[] = {
     [STORE_CHAT_ASSIGNED] = "assigned",
     [STORE_CHAT_CLOSED] = "closed",
 };
+static const char *const agent_statuses[] = {
+    [STORE_AGENT_AVAILABLE] = "available",
+    [STORE_AGENT_BUSY] = "busy",
+    [STORE_AGENT_AWAY] = "away",
+};
 static const char *const directions[] = {
     [STORE_INBOUND] = "inbound",
     [STORE_OUTBOUND] = "outbound",
@@ -52,6 +57,22 @@ bool store_chat_state_parse(struct str name, enum store_chat_state *ret_state)
         return false;
     }
     *ret_state = (enum store_chat_state)i;
+    return true;
+}
+
+const char *store_agent_status_name(enum store_agent_status status)
+{
+    return agent_statuses[status];
+}
+
+bool store_agent_status_parse(struct str name, enum store_agent_status *ret_status)
+{
+    unsigned i;
+
+    if (!name_parse(agent_statuses, ARRAY_SIZE(agent_statuses), name, &i)) {
+        return false;
+    }
+    *ret_status = (enum store_agent_status)i;
     return true;
 }
 
@@ -131,9 +152,32 @@ enum err store_business_by_phone(struct store_tx *tx, struct str phone_number_id
 }
 
 enum err store_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user_id,
-                          struct str name, struct str role)
+                          struct str name, struct str role, struct store_agent *ret_agent)
 {
-    return CALL(tx, agent_seen, business_id, user_id, name, role);
+    return CALL(tx, agent_seen, business_id, user_id, name, role, ret_agent);
+}
+
+enum err store_agent_offline(struct store_tx *tx, int64_t business_id, int64_t user_id)
+{
+    return CALL(tx, agent_offline, business_id, user_id);
+}
+
+enum err store_agent_status_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                enum store_agent_status status, bool *ret_changed)
+{
+    return CALL(tx, agent_status_set, business_id, user_id, status, ret_changed);
+}
+
+enum err store_agent_capacity_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                  int64_t capacity, bool *ret_changed)
+{
+    return CALL(tx, agent_capacity_set, business_id, user_id, capacity, ret_changed);
+}
+
+enum err store_read_cursor_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                               int64_t chat_id, int64_t message_id, bool *ret_moved)
+{
+    return CALL(tx, read_cursor_set, business_id, user_id, chat_id, message_id, ret_moved);
 }
 
 enum err store_contact_by_alias(struct store_tx *tx, int64_t business_id, enum store_alias kind,
@@ -172,9 +216,53 @@ enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, i
 }
 
 enum err store_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
-                          int64_t wa_timestamp_s, bool inbound)
+                          int64_t wa_timestamp_s, bool inbound, struct store_waiting *ret_reopened)
 {
-    return CALL(tx, chat_touch, chat_id, message_id, wa_timestamp_s, inbound);
+    return CALL(tx, chat_touch, chat_id, message_id, wa_timestamp_s, inbound, ret_reopened);
+}
+
+enum err store_chat_current(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,
+                            struct store_message *ret_last)
+{
+    return CALL(tx, chat_current, chat_id, ret_chat, ret_last);
+}
+
+enum err store_chat_assign(struct store_tx *tx, const struct store_assignment *assignment)
+{
+    return CALL(tx, chat_assign, assignment);
+}
+
+enum err store_chat_unassign(struct store_tx *tx, int64_t chat_id, int64_t agent_id,
+                             struct store_waiting *ret_waiting)
+{
+    return CALL(tx, chat_unassign, chat_id, agent_id, ret_waiting);
+}
+
+enum err store_chat_close(struct store_tx *tx, int64_t chat_id)
+{
+    return CALL(tx, chat_close, chat_id);
+}
+
+enum err store_chat_reopen(struct store_tx *tx, int64_t chat_id, struct store_waiting *ret_waiting)
+{
+    return CALL(tx, chat_reopen, chat_id, ret_waiting);
+}
+
+enum err store_chat_waiting_told(struct store_tx *tx, int64_t chat_id, int64_t version,
+                                 bool *ret_first)
+{
+    return CALL(tx, chat_waiting_told, chat_id, version, ret_first);
+}
+
+enum err store_agent_unanswered(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                enum err (*fn)(void *arg, int64_t chat_id), void *arg)
+{
+    return CALL(tx, agent_unanswered, business_id, user_id, fn, arg);
+}
+
+enum err store_decision_append(struct store_tx *tx, const struct store_decision *decision)
+{
+    return CALL(tx, decision_append, decision);
 }
 
 enum err store_message_append(struct store_tx *tx, const struct store_message *message,
@@ -212,18 +300,31 @@ enum err store_webhook_append(struct store_tx *tx, const struct store_webhook *w
     return CALL(tx, webhook_append, webhook, ret_webhook_id);
 }
 
-enum err store_log_append(struct store_tx *tx, int64_t business_id, struct str room,
-                          struct str event, struct str args)
+enum err store_log_event(struct store_tx *tx, const struct store_event *event)
 {
     enum err err = OK;
 
-    if (!rowlog_knows(&tx->log, business_id)) {
-        err = CALL(tx, business_check, business_id);
+    if (!rowlog_knows(&tx->log, event->business_id)) {
+        err = CALL(tx, business_check, event->business_id);
     }
     if (err == OK) {
-        rowlog_append(&tx->log, business_id, tx->now_ms, room, event, args);
+        rowlog_append(&tx->log, tx->now_ms, event);
     }
     return err;
+}
+
+enum err store_log_append(struct store_tx *tx, int64_t business_id, struct str room,
+                          struct str event, struct str args)
+{
+    const struct store_event row = {
+        .business_id = business_id,
+        .room = room,
+        .event = event,
+        .args = args,
+        .origin = STR_INIT(""),
+    };
+
+    return store_log_event(tx, &row);
 }
 
 enum err store_audit_append(struct store_tx *tx, struct str who, struct str command,
@@ -273,6 +374,24 @@ enum err store_webhooks(struct store_reader *reader, unsigned limit, bool with_b
                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
 {
     return CALL(reader, webhooks, limit, with_body, fn, arg);
+}
+
+enum err store_agents(struct store_reader *reader, const struct store_agent_filter *filter,
+                      bool (*fn)(void *arg, const struct store_agent *agent), void *arg)
+{
+    return CALL(reader, agents, filter, fn, arg);
+}
+
+enum err store_waiting_chats(struct store_reader *reader,
+                             bool (*fn)(void *arg, const struct store_waiting *waiting), void *arg)
+{
+    return CALL(reader, waiting_chats, fn, arg);
+}
+
+enum err store_decisions(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                         bool (*fn)(void *arg, const struct store_decision *decision), void *arg)
+{
+    return CALL(reader, decisions, chat_id, limit, fn, arg);
 }
 
 enum err store_count(struct store_reader *reader, struct store_counts *ret_counts)

@@ -82,7 +82,32 @@ struct store_chat {
     int64_t last_message_at_ms;   /* WhatsApp's time of it */
     int64_t window_expires_at_ms; /* last inbound + 24 h */
     int64_t created_at_ms;
+    int64_t version;          /* counts changes of state and agent, from 1 */
+    int64_t waiting_since_ms; /* 0 = it does not wait */
+    int64_t assigned_at_ms;   /* 0 = nobody has it */
+    int64_t last_agent_id;    /* who had it last or has it, 0 = nobody ever had */
+    int64_t closed_at_ms;     /* 0 = it is open */
     struct store_contact contact;
+};
+
+/* A chat that needs an agent. */
+struct store_waiting {
+    int64_t chat_id, business_id;
+    int64_t version;
+    int64_t since_ms;
+    int64_t last_agent_id; /* 0 = none */
+    bool told;             /* this wait was announced */
+};
+
+/* Why a chat went to whom it went. */
+struct store_decision {
+    int64_t chat_id;
+    int64_t at_ms;         /* set by the store */
+    int64_t agent_id;      /* 0 = nobody */
+    struct str policy;     /* by which rule: "least_loaded", or "manual" for somebody's word */
+    struct str outcome;    /* "assigned", "waiting", "unassigned", "closed", "reopened" */
+    struct str who;        /* whose word it was; empty = siod's own */
+    struct str considered; /* JSON text: the agents that were looked at, and why not */
 };
 
 enum store_direction { STORE_INBOUND, STORE_OUTBOUND };
@@ -159,6 +184,7 @@ struct store_config {
     unsigned readers;         /* 0 = 2 */
     size_t queue_limit;       /* write jobs waiting; 0 = no limit */
     uint64_t read_timeout_ms; /* of one read job; 0 = 5 s */
+    int64_t agent_capacity;   /* of an agent who was never seen before; 0 = 50 */
     unsigned retry_ms;        /* between attempts to recover, doubled up to fourfold; 0 = 250 */
     /* Log rows of a commit, on the loop thread; takes `events`. */
     void (*on_commit)(void *arg, struct store_events *events);
@@ -292,10 +318,50 @@ enum err store_contact_get(struct store_tx *tx, int64_t contact_id,
 NODISCARD
 enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, int64_t *ret_chat_id,
                            bool *ret_created);
-/* Last message, window; reopens nothing (assignment does). Values only move forward. */
+/* Last message, window; values only move forward. A closed chat whose customer writes waits again:
+ * *ret_reopened then, otherwise its chat_id is 0. */
 NODISCARD
 enum err store_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
-                          int64_t wa_timestamp_s, bool inbound);
+                          int64_t wa_timestamp_s, bool inbound, struct store_waiting *ret_reopened);
+/* The chat as this transaction sees it, with its last message (id 0 when there is none) and the
+ * contact who wrote that. ERR_NOT_FOUND. */
+NODISCARD
+enum err store_chat_current(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,
+                            struct store_message *ret_last);
+
+/* Gives a chat to an agent of its business, if it is still as the proposal saw it: that version,
+ * waiting, and the agent's load below its capacity; ERR_CONFLICT otherwise. With `force` none of
+ * the three matters, only that it is not that agent's already (ERR_CONFLICT). ERR_NOT_FOUND when
+ * there is no such chat, or no such agent in its business. */
+struct store_assignment {
+    int64_t chat_id, agent_id;
+    int64_t version; /* 0 = whichever */
+    bool force;
+};
+NODISCARD
+enum err store_chat_assign(struct store_tx *tx, const struct store_assignment *assignment);
+/* The agent gives it back: it waits from now on. ERR_CONFLICT unless it is assigned, and to
+ * `agent_id` if that is not 0. */
+NODISCARD
+enum err store_chat_unassign(struct store_tx *tx, int64_t chat_id, int64_t agent_id,
+                             struct store_waiting *ret_waiting);
+/* ERR_CONFLICT when it is closed already. */
+NODISCARD
+enum err store_chat_close(struct store_tx *tx, int64_t chat_id);
+/* ERR_CONFLICT unless it is closed. */
+NODISCARD
+enum err store_chat_reopen(struct store_tx *tx, int64_t chat_id, struct store_waiting *ret_waiting);
+/* *ret_first: the chat waits and nobody was told of it yet; it counts as told from now on. */
+NODISCARD
+enum err store_chat_waiting_told(struct store_tx *tx, int64_t chat_id, int64_t version,
+                                 bool *ret_first);
+/* The chats of an agent whose last message is the customer's, in ascending order; fn's error ends
+ * it. fn must not call the store. */
+NODISCARD
+enum err store_agent_unanswered(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                                enum err (*fn)(void *arg, int64_t chat_id), void *arg);
+NODISCARD
+enum err store_decision_append(struct store_tx *tx, const struct store_decision *decision);
 
 /* Insert by unique (phone_number_id, wamid); *ret_inserted false and *ret_message_id = 0 for a
  * duplicate. */
@@ -394,6 +460,15 @@ struct store_agent_filter {
 NODISCARD
 enum err store_agents(struct store_reader *reader, const struct store_agent_filter *filter,
                       bool (*fn)(void *arg, const struct store_agent *agent), void *arg);
+
+/* Chats that need an agent, those that have waited longest first. */
+NODISCARD
+enum err store_waiting_chats(struct store_reader *reader,
+                             bool (*fn)(void *arg, const struct store_waiting *waiting), void *arg);
+/* Of one chat, newest first. */
+NODISCARD
+enum err store_decisions(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                         bool (*fn)(void *arg, const struct store_decision *decision), void *arg);
 
 /* Rows in the tables, for `status`. */
 struct store_counts {

@@ -28,7 +28,7 @@ enum { DEADLINE_MS = 30000 };
 
 struct seen_event {
     int64_t business_id, position;
-    char *args;
+    char *args, *origin;
 };
 
 struct fixture {
@@ -54,6 +54,7 @@ UNUSED static void fixture_on_commit(void *arg, struct store_events *events)
             .business_id = events->rows[i].business_id,
             .position = events->rows[i].position,
             .args = xstrndup(events->rows[i].args.data, events->rows[i].args.len),
+            .origin = xstrndup(events->rows[i].origin.data, events->rows[i].origin.len),
         };
     }
     store_events_free(events);
@@ -137,6 +138,7 @@ UNUSED static void fixture_forget_events(struct fixture *f)
 {
     for (size_t i = 0; i < f->event_count; i++) {
         free(f->events[i].args);
+        free(f->events[i].origin);
     }
     free(TAKE(f->events));
     f->event_count = 0;
@@ -349,6 +351,7 @@ UNUSED static enum err delivery_rows(struct store_tx *tx, struct delivery_job *d
                                      .text = STR("hello"),
                                      .raw = STR("{}"),
                                      .wa_timestamp_s = 1700000000 };
+    struct store_waiting reopened;
     bool created, inserted;
     enum err err = store_chat_ensure(tx, &chat, &d->chat_id, &created);
 
@@ -360,7 +363,7 @@ UNUSED static enum err delivery_rows(struct store_tx *tx, struct delivery_job *d
         d->duplicate = err == OK;
         return err;
     }
-    err = store_chat_touch(tx, d->chat_id, d->message_id, message.wa_timestamp_s, true);
+    err = store_chat_touch(tx, d->chat_id, d->message_id, message.wa_timestamp_s, true, &reopened);
     if (err == OK) {
         err = store_log_append(tx, d->business_id, STR("chat"), STR("new_message"), message.wamid);
     }

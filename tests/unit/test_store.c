@@ -286,9 +286,10 @@ struct agent {
 static enum err agent_body(struct store_tx *tx, void *arg)
 {
     const struct agent *agent = arg;
+    struct store_agent row;
 
     TRY(store_business_ensure(tx, 1));
-    return store_agent_seen(tx, 1, 7, str_of(agent->name), str_of(agent->role));
+    return store_agent_seen(tx, 1, 7, str_of(agent->name), str_of(agent->role), &row);
 }
 
 static void test_an_agents_name_and_role_are_kept_current(void **state)
@@ -420,8 +421,10 @@ struct touch {
 static enum err touch_body(struct store_tx *tx, void *arg)
 {
     const struct touch *touch = arg;
+    struct store_waiting reopened;
 
-    return store_chat_touch(tx, touch->chat_id, touch->message_id, touch->at_s, touch->inbound);
+    return store_chat_touch(tx, touch->chat_id, touch->message_id, touch->at_s, touch->inbound,
+                            &reopened);
 }
 
 struct got_chat {
