@@ -106,13 +106,6 @@ static enum err start_store(struct siod *siod, struct errmsg *msg)
 
 /* ---- clients */
 
-static bool is_congested(void *arg)
-{
-    const struct siod *siod = arg;
-
-    return transport_congested(siod->transport);
-}
-
 static void start_desk(struct siod *siod)
 {
     const struct config *config = siod->config;
@@ -141,8 +134,7 @@ static void start_desk(struct siod *siod)
         .tokens = siod->tokens,
         .connections_per_user = config->limits.connections_per_user,
         .events_per_s = config->limits.events_per_s,
-        .congested = is_congested,
-        .arg = siod,
+        .queue_bytes = config->limits.queue_bytes,
     };
 
     siod->desk = desk_new(&desk);

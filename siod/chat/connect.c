@@ -185,7 +185,7 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     struct token_claims claims;
     struct errmsg msg = { "" };
     struct desk_socket *self;
-    char room[sizeof "business_" + 20];
+    char room[BUSINESS_ROOM_SIZE];
     enum err err = check_token(desk, auth, &claims, &msg);
 
     err = err == OK ? check_user(desk, &claims, &msg) : err;
@@ -203,8 +203,7 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     self->agent.token_expires_s = claims.expires_s;
     self->agent.name = self->user->name;
     sio_socket_accept(socket, (uint64_t)claims.business_id, self);
-    snprintf(room, sizeof room, "business_%lld", (long long)claims.business_id);
-    if (!sio_socket_join(socket, str_of(room))) {
+    if (!sio_socket_join(socket, business_room(claims.business_id, room))) {
         log_warn(LOG_CHAT, "business room not joined", "socket=%s limit=limits.rooms_per_socket",
                  sio_socket_id(socket));
     }

@@ -1,5 +1,8 @@
 #include "siod/chat/desk.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include <utlist.h>
 
 #include "libshared/alloc.h"
@@ -11,7 +14,6 @@ struct desk *desk_new(const struct desk_config *config)
 
     desk->config = *config;
     desk->nsp = sio_namespace_add(config->sio, "/", &desk_app, desk);
-    desk_backlog_init(desk);
     return desk;
 }
 
@@ -21,6 +23,7 @@ static void tenants_free(struct desk *desk)
 
     HASH_ITER (hh, desk->tenants, tenant, next) {
         HASH_DEL(desk->tenants, tenant);
+        tenant_drop_queue(tenant);
         free(tenant);
     }
 }
@@ -30,11 +33,17 @@ void desk_free(struct desk *desk)
     if (desk == NULL) {
         return;
     }
-    desk_backlog_finish(desk);
     desk_users_free(desk);
     desk_chats_forget(desk);
     tenants_free(desk);
     free(desk);
+}
+
+struct str business_room(int64_t business_id, char room[BUSINESS_ROOM_SIZE])
+{
+    int len = snprintf(room, BUSINESS_ROOM_SIZE, "business_%" PRId64, business_id);
+
+    return (struct str) { room, (size_t)len };
 }
 
 struct sio_namespace *desk_namespace(struct desk *desk)
@@ -49,6 +58,7 @@ struct tenant *desk_tenant(struct desk *desk, int64_t business_id)
     HASH_FIND(hh, desk->tenants, &business_id, sizeof business_id, tenant);
     if (tenant == NULL) {
         tenant = xnew(struct tenant);
+        tenant->desk = desk;
         tenant->business_id = business_id;
         HASH_ADD(hh, desk->tenants, business_id, sizeof business_id, tenant);
     }

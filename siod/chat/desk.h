@@ -27,9 +27,8 @@ struct desk_config {
     struct token_verifier *tokens; /* borrowed */
     unsigned connections_per_user; /* sockets of one user; 0 = no limit */
     unsigned events_per_s;         /* of one socket; 0 = no limit */
-    /* Producers of bulk output pause while this says so. */
-    bool (*congested)(void *arg);
-    void *arg;
+    size_t queue_bytes; /* of one client's output queue (limits.queue_bytes): bulk waits for clients
+                           at half of it */
 };
 
 /* Returns owned. */

@@ -8,11 +8,24 @@
 #include "siod/chat/desk.h"
 #include "siod/net/loop.h"
 
+/* Committed rows of one business that are still to be emitted: emit.c. */
+struct emit_queue {
+    struct emit_item *items;
+    size_t first, end, cap;
+    struct loop_call again;
+    struct timer retry;
+    bool scheduled;
+    uint64_t held_since_ms, progress_ms; /* while the queue waits for an agent who is behind */
+    size_t lag;
+};
+
 /* A tenant that was heard of: position is that of the last log row that was emitted. */
 struct tenant {
     UT_hash_handle hh;
+    struct desk *desk;
     int64_t business_id;
     int64_t position;
+    struct emit_queue queue;
 };
 
 /* A person with at least one socket; shared by all sockets of that person. */
@@ -44,13 +57,6 @@ struct chat_entry {
 };
 enum { CHAT_ENTRIES_MAX = 65536 };
 
-/* Commits whose rows are being emitted, oldest first. */
-struct emit_batch {
-    struct emit_batch *next;
-    struct store_events *events;
-    size_t next_row;
-};
-
 struct desk {
     struct desk_config config;
     struct sio_namespace *nsp;
@@ -59,13 +65,7 @@ struct desk {
     struct chat_entry *chats;
     struct desk_tap *taps;
     uint64_t seq;
-    struct {
-        struct emit_batch *head, *tail;
-        size_t rows;
-        struct loop_call again;
-        bool scheduled;
-        struct timer retry;
-    } backlog;
+    size_t backlog_rows; /* in the queues of all tenants */
 };
 
 struct tenant *desk_tenant(struct desk *desk, int64_t business_id);
@@ -76,6 +76,8 @@ void desk_chats_forget(struct desk *desk);
 extern const struct sio_app desk_app;
 void desk_users_free(struct desk *desk);
 
+enum { BUSINESS_ROOM_SIZE = sizeof "business_" + 20 };
+struct str business_room(int64_t business_id, char room[BUSINESS_ROOM_SIZE]);
+
 /* emit.c */
-void desk_backlog_init(struct desk *desk);
-void desk_backlog_finish(struct desk *desk);
+void tenant_drop_queue(struct tenant *tenant);
