@@ -103,10 +103,6 @@ void conn_send(struct conn *conn, struct frame *frame);
 void conn_send_bytes(struct conn *conn, struct str bytes);
 /* Bytes queued here and in the library, not yet taken by the kernel. */
 size_t conn_pending(const struct conn *conn);
-/* True when some connection that is still being read from is so far behind (half of queue_bytes)
- * that producers of bulk output should pause; a connection may hold producers up for at most 2 s at
- * a time. */
-bool transport_congested(const struct transport *transport);
 
 /* Close when the queue has been written, or after 5 s at the latest. Input is ignored from now on.
  * What was written is followed by a half-close, and the peer has 2 s to close its side, so that the
