@@ -87,11 +87,15 @@ start_siod() {
     wait_until siod_is_ready
 }
 
-# launch_siod ARGUMENT…: without waiting. SIOD_PRELOAD is loaded into it (and, before that, the sanitizer's runtime).
+# launch_siod ARGUMENT…: without waiting. SIOD_PRELOAD is loaded into it, before a sanitizer's runtime.
 launch_siod() {
     SIOD_STARTS=$((SIOD_STARTS + 1))
     SIOD_LOG=$BATS_TEST_TMPDIR/siod.$SIOD_STARTS.log
-    in_background env ${SIOD_PRELOAD:+LD_PRELOAD="$SIOD_PRELOAD"} "$SIOD_BIN/siod" "$@" >"$SIOD_LOG" 2>&1
+    local preload=()
+    if [[ -n ${SIOD_PRELOAD:-} ]]; then
+        preload=(env LD_PRELOAD="$SIOD_PRELOAD" ASAN_OPTIONS=verify_asan_link_order=0)
+    fi
+    in_background "${preload[@]}" "$SIOD_BIN/siod" "$@" >"$SIOD_LOG" 2>&1
     SIOD_PID=$!
 }
 
