@@ -71,7 +71,8 @@ struct listener {
     struct ssl_ctx_st *tls; /* the vhost's, NULL = plain */
     char *cert_file, *key_file;
     char *address;
-    char *unix_path; /* NULL = TCP */
+    char *unix_path; /* of the socket file that is ours to remove, NULL = none */
+    bool local;      /* a Unix socket */
     dev_t unix_dev;
     ino_t unix_ino;
     const char *refuse;

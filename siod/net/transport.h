@@ -66,7 +66,8 @@ struct tls_files {
 };
 
 struct listen_options {
-    const char *address; /* "127.0.0.1:3000", "[::1]:0", ":3000" (all), "unix:/path" or "/path" */
+    const char *address; /* "127.0.0.1:3000", "[::1]:0", ":3000" (all), "unix:/path", "/path",
+                          * or "fd:3" for a listening socket that was inherited */
     const struct tls_files *tls; /* NULL = plain */
     mode_t unix_mode;            /* permissions of a Unix socket, e.g. 0660 */
     const char *refuse; /* borrowed: sent to a plain connection past the limit, NULL = nothing */
