@@ -1,5 +1,6 @@
-/* Tab-separated values: one record a line, nested values as compact JSON; in a text, tab, newline,
- * carriage return and backslash are written \t, \n, \r and \\. null is empty. */
+/* Tab-separated values: one record a line. In a text, tab, newline, carriage return and backslash
+ * are written \t, \n, \r and \\; a nested value is compact JSON, which has none of the first three
+ * and goes into a parser as it is. null is empty. */
 #include "libshared/json.h"
 #include "sioctl/output.h"
 
@@ -30,10 +31,7 @@ static void add_cell(struct buf *to, const json_t *value)
     if (json_is_string(value)) {
         add_escaped(to, json_str(value));
     } else if (value != NULL && !json_is_null(value)) {
-        autobuf struct buf text = BUF_INIT;
-
-        json_add_tree(&text, value);
-        add_escaped(to, buf_str(&text));
+        json_add_tree(to, value);
     }
 }
 

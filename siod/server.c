@@ -106,13 +106,6 @@ static enum err start_store(struct siod *siod, struct errmsg *msg)
 
 /* ---- clients */
 
-static bool is_congested(void *arg)
-{
-    const struct siod *siod = arg;
-
-    return transport_congested(siod->transport);
-}
-
 static void start_desk(struct siod *siod)
 {
     const struct config *config = siod->config;
@@ -144,8 +137,7 @@ static void start_desk(struct siod *siod)
         .offline_grace_ms = config->presence.offline_grace_ms,
         .typing_throttle_ms = config->typing.throttle_ms,
         .typing_expire_ms = config->typing.expire_ms,
-        .congested = is_congested,
-        .arg = siod,
+        .queue_bytes = config->limits.queue_bytes,
     };
 
     siod->desk = desk_new(&desk);
@@ -224,11 +216,35 @@ static enum err listen_on(struct siod *siod, const char *address, struct http_se
     return err;
 }
 
+/* "systemd": every socket that the service manager passed, sd_listen_fds(3). */
+static enum err listen_on_passed(struct siod *siod, struct http_server *server, bool is_admin,
+                                 struct errmsg *msg)
+{
+    enum { FIRST_PASSED = 3 };
+    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+    int passed = pid != NULL && count != NULL && atol(pid) == (long)getpid() ? atoi(count) : 0;
+    enum err err = OK;
+
+    if (passed <= 0) {
+        return err_set(msg, ERR_INVALID, "http.listen: systemd: no sockets were passed");
+    }
+    for (int fd = FIRST_PASSED; err == OK && fd < FIRST_PASSED + passed; fd++) {
+        char address[sizeof "fd:" + 10];
+
+        snprintf(address, sizeof address, "fd:%d", fd);
+        err = listen_on(siod, address, server, is_admin, msg);
+    }
+    return err;
+}
+
 static enum err listen_on_all(struct siod *siod, const struct config_list *addresses,
                               struct http_server *server, bool is_admin, struct errmsg *msg)
 {
     for (size_t i = 0; i < addresses->count; i++) {
-        enum err err = listen_on(siod, addresses->items[i], server, is_admin, msg);
+        const char *address = addresses->items[i];
+        enum err err = strcmp(address, "systemd") == 0
+                           ? listen_on_passed(siod, server, is_admin, msg)
+                           : listen_on(siod, address, server, is_admin, msg);
 
         if (err != OK) {
             return err;

@@ -15,7 +15,6 @@ struct desk *desk_new(const struct desk_config *config)
 
     desk->config = *config;
     desk->nsp = sio_namespace_add(config->sio, "/", &desk_app, desk);
-    desk_backlog_init(desk);
     return desk;
 }
 
@@ -25,6 +24,7 @@ static void tenants_free(struct desk *desk)
 
     HASH_ITER (hh, desk->tenants, tenant, next) {
         HASH_DEL(desk->tenants, tenant);
+        tenant_drop_queue(tenant);
         free(tenant);
     }
 }
@@ -35,7 +35,6 @@ void desk_free(struct desk *desk)
         return;
     }
     typing_free_all(desk);
-    desk_backlog_finish(desk);
     roster_free(desk);
     desk_chats_forget(desk);
     tenants_free(desk);
@@ -68,6 +67,7 @@ struct tenant *desk_tenant(struct desk *desk, int64_t business_id)
     HASH_FIND(hh, desk->tenants, &business_id, sizeof business_id, tenant);
     if (tenant == NULL) {
         tenant = xnew(struct tenant);
+        tenant->desk = desk;
         tenant->business_id = business_id;
         HASH_ADD(hh, desk->tenants, business_id, sizeof business_id, tenant);
     }

@@ -31,9 +31,8 @@ struct desk_config {
     uint64_t typing_throttle_ms;   /* at most one user_typing per user and chat in this time; 0 = no
                                       throttle */
     uint64_t typing_expire_ms;     /* typing ends by itself after this time; 0 = never */
-    /* Producers of bulk output pause while this says so. */
-    bool (*congested)(void *arg);
-    void *arg;
+    size_t queue_bytes; /* of one client's output queue (limits.queue_bytes): bulk waits for clients
+                           at half of it */
 };
 
 /* Returns owned. */

@@ -9,12 +9,25 @@
 #include "siod/chat/desk.h"
 #include "siod/net/loop.h"
 
+/* Committed rows of one business that are still to be emitted: emit.c. */
+struct emit_queue {
+    struct emit_item *items;
+    size_t first, end, cap;
+    struct loop_call again;
+    struct timer retry;
+    bool scheduled;
+    uint64_t held_since_ms, progress_ms; /* while the queue waits for an agent who is behind */
+    size_t lag;
+};
+
 /* A tenant that was heard of: position is that of the last log row that was emitted. */
 struct tenant {
     UT_hash_handle hh;
+    struct desk *desk;
     int64_t business_id;
     int64_t position;
     struct agent *agents; /* the online ones */
+    struct emit_queue queue;
 };
 
 /* The user pointer of a socket in the namespace "/". */
@@ -37,13 +50,6 @@ struct chat_entry {
 };
 enum { CHAT_ENTRIES_MAX = 65536 };
 
-/* Commits whose rows are being emitted, oldest first. */
-struct emit_batch {
-    struct emit_batch *next;
-    struct store_events *events;
-    size_t next_row;
-};
-
 struct desk {
     struct desk_config config;
     struct sio_namespace *nsp;
@@ -54,13 +60,7 @@ struct desk {
     struct typing_chat *typing; /* chats in which somebody types, by id */
     struct desk_tap *taps;
     uint64_t seq;
-    struct {
-        struct emit_batch *head, *tail;
-        size_t rows;
-        struct loop_call again;
-        bool scheduled;
-        struct timer retry;
-    } backlog;
+    size_t backlog_rows; /* in the queues of all tenants */
 };
 
 struct tenant *desk_tenant(struct desk *desk, int64_t business_id);
@@ -90,5 +90,4 @@ void typing_free_all(struct desk *desk);
 /* An ephemeral event: to the room's members and the taps, kept nowhere. Returns the number of
  * receivers. */
 unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broadcast *broadcast);
-void desk_backlog_init(struct desk *desk);
-void desk_backlog_finish(struct desk *desk);
+void tenant_drop_queue(struct tenant *tenant);

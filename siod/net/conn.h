@@ -21,7 +21,6 @@ enum {
     WRITE_MAX = 1 << 20, /* bytes handed to the library at once */
     CLOSE_MS = 5000,     /* to write what is queued when closing */
     LINGER_MS = 2000,    /* for the peer to close its side */
-    CONGESTION_MS = 2000,
     TLS_HANDSHAKE_S = 10, /* and for the first bytes */
 };
 
@@ -30,12 +29,6 @@ struct chunk {
     struct chunk *next;
     uint32_t first, end; /* frames[first … end) are queued */
     struct frame *frames[CHUNK_FRAMES];
-};
-
-/* A connection whose queue is more than half full. */
-struct laggard {
-    struct laggard *prev, *next;
-    uint64_t until_ms; /* counts as congestion until then */
 };
 
 enum conn_state {
@@ -54,7 +47,6 @@ struct conn {
     void *user;
     struct conn *next_attention;
     struct chunk *head, *tail;
-    struct laggard *laggard;
     size_t queued;       /* bytes of the frames in the chunks that were not yet written */
     size_t head_written; /* of the first frame */
     size_t in_library;   /* at most so much is still buffered by the library */
@@ -79,7 +71,8 @@ struct listener {
     struct ssl_ctx_st *tls; /* the vhost's, NULL = plain */
     char *cert_file, *key_file;
     char *address;
-    char *unix_path; /* NULL = TCP */
+    char *unix_path; /* of the socket file that is ours to remove, NULL = none */
+    bool local;      /* a Unix socket */
     dev_t unix_dev;
     ino_t unix_ino;
     const char *refuse;
@@ -100,7 +93,6 @@ struct transport {
     struct conn *attention, **attention_end;
     struct chunk *spare;
     unsigned spare_count;
-    struct laggard *laggards; /* oldest first */
     ev_prepare prepare;
     struct lws_context *context;
     struct lws_vhost *plain;

@@ -4,6 +4,8 @@
  * socket files and cheap refusal need care that it does not take. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -141,6 +143,7 @@ static enum err listen_unix(struct listener *listener, const char *path, mode_t 
         close(fd);
         return failed(msg, path, error);
     }
+    listener->local = true;
     listener->unix_path = xstrdup(path);
     listener->unix_dev = status.st_dev;
     listener->unix_ino = status.st_ino;
@@ -241,6 +244,31 @@ static enum err listen_tcp(struct listener *listener, const char *address, int *
     return OK;
 }
 
+/* "fd:3": a socket that whoever started us listens on already. */
+static enum err listen_inherited(struct listener *listener, const char *number, int *ret_fd,
+                                 struct errmsg *msg)
+{
+    struct sockaddr_storage bound = { 0 };
+    socklen_t len = sizeof bound, flag_len = sizeof(int);
+    char text[ADDRESS_SIZE], *end;
+    long fd = strtol(number, &end, 10);
+    int listening = 0;
+
+    if (*end != '\0' || number[0] < '0' || number[0] > '9' || fd > INT_MAX ||
+        getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &flag_len) != 0 || !listening) {
+        return err_set(msg, ERR_INVALID,
+                       "cannot listen on descriptor %s: it is no listening socket", number);
+    }
+    fcntl((int)fd, F_SETFL, fcntl((int)fd, F_GETFL) | O_NONBLOCK);
+    fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+    getsockname((int)fd, (struct sockaddr *)&bound, &len);
+    format_address(&bound, text);
+    listener->local = bound.ss_family == AF_UNIX;
+    listener->address = xstrdup(text);
+    *ret_fd = (int)fd;
+    return OK;
+}
+
 /* A short answer to one connection too many; what it sent is not read. */
 static void refuse(struct listener *listener, int fd)
 {
@@ -332,6 +360,9 @@ static enum err open_address(struct listener *listener, const struct listen_opti
 
     if (strncmp(address, "unix:", 5) == 0) {
         address += 5;
+    }
+    if (strncmp(address, "fd:", 3) == 0) {
+        return listen_inherited(listener, address + 3, ret_fd, msg);
     }
     if (address[0] == '/' || address != options->address) {
         return listen_unix(listener, address, options->unix_mode, ret_fd, msg);

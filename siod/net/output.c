@@ -152,22 +152,6 @@ static void drop_queue(struct conn *conn)
     conn->queued = 0;
 }
 
-static void laggard_update(struct conn *conn)
-{
-    struct transport *transport = conn->transport;
-    size_t limit = transport->limits.queue_bytes;
-    bool behind = limit > 0 && conn->state == CONN_OPEN && conn_pending(conn) > limit / 2;
-
-    if (behind && conn->laggard == NULL) {
-        conn->laggard = xnew(struct laggard);
-        conn->laggard->until_ms = loop_now_ms(transport->loop) + CONGESTION_MS;
-        DL_APPEND(transport->laggards, conn->laggard);
-    } else if (!behind && conn->laggard != NULL) {
-        DL_DELETE(transport->laggards, conn->laggard);
-        free(TAKE(conn->laggard));
-    }
-}
-
 /* One write of what is queued, if the library holds nothing. */
 static void flush(struct conn *conn)
 {
@@ -237,7 +221,6 @@ void conn_send(struct conn *conn, struct frame *frame)
     }
     queue_push(conn, frame);
     conn->busy = true;
-    laggard_update(conn);
     conn_attend(conn);
 }
 
@@ -252,12 +235,6 @@ void conn_send_bytes(struct conn *conn, struct str bytes)
 size_t conn_pending(const struct conn *conn)
 {
     return conn->queued + conn->in_library;
-}
-
-bool transport_congested(const struct transport *transport)
-{
-    return transport->laggards != NULL &&
-           transport->laggards->prev->until_ms > loop_now_ms(transport->loop);
 }
 
 static void on_deadline(struct timer *timer)
@@ -302,7 +279,6 @@ static void finish(struct conn *conn)
     }
     drop_queue(conn);
     conn->in_library = 0;
-    laggard_update(conn);
     if (conn->ops != NULL) {
         conn->ops->on_close(conn, (enum conn_end)conn->end);
     }
@@ -317,7 +293,6 @@ static void finish(struct conn *conn)
 static void settle(struct conn *conn)
 {
     flush(conn);
-    laggard_update(conn);
     if (conn->state == CONN_DEAD) {
         finish(conn);
         return;

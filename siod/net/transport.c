@@ -247,7 +247,7 @@ static struct conn *new_conn(struct listener *listener, const char *peer)
     conn->transport = transport;
     conn->listener = listener;
     conn->tls = listener->tls != NULL;
-    conn->local = listener->unix_path != NULL;
+    conn->local = listener->local;
     conn->counted = !listener->exempt;
     conn->reading = true;
     memcpy(conn->peer, peer, peer_size);

@@ -66,7 +66,8 @@ struct tls_files {
 };
 
 struct listen_options {
-    const char *address; /* "127.0.0.1:3000", "[::1]:0", ":3000" (all), "unix:/path" or "/path" */
+    const char *address; /* "127.0.0.1:3000", "[::1]:0", ":3000" (all), "unix:/path", "/path",
+                          * or "fd:3" for a listening socket that was inherited */
     const struct tls_files *tls; /* NULL = plain */
     mode_t unix_mode;            /* permissions of a Unix socket, e.g. 0660 */
     const char *refuse; /* borrowed: sent to a plain connection past the limit, NULL = nothing */
@@ -103,10 +104,6 @@ void conn_send(struct conn *conn, struct frame *frame);
 void conn_send_bytes(struct conn *conn, struct str bytes);
 /* Bytes queued here and in the library, not yet taken by the kernel. */
 size_t conn_pending(const struct conn *conn);
-/* True when some connection that is still being read from is so far behind (half of queue_bytes)
- * that producers of bulk output should pause; a connection may hold producers up for at most 2 s at
- * a time. */
-bool transport_congested(const struct transport *transport);
 
 /* Close when the queue has been written, or after 5 s at the latest. Input is ignored from now on.
  * What was written is followed by a half-close, and the peer has 2 s to close its side, so that the

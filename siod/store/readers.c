@@ -31,7 +31,7 @@ enum err store_readers_open(struct loop *loop, const struct store_backend *backe
 {
     unsigned wanted = config->readers != 0 ? config->readers : DEFAULT_READERS;
     struct store_readers *readers =
-        xcalloc(1, sizeof(*readers) + wanted * sizeof(readers->reader[0]));
+        xcalloc(1, sizeof(*readers) + wanted * sizeof(struct store_reader *));
 
     readers->timeout_ms =
         config->read_timeout_ms != 0 ? config->read_timeout_ms : default_timeout_ms;

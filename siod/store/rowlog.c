@@ -4,15 +4,15 @@
 #include "libshared/map.h"
 
 struct rowlog_row {
-    int64_t business_id;
+    struct rowlog_business *business;
     int64_t at_ms;
     size_t room, event, args, origin; /* lengths; one after the other in bytes */
 };
 
 struct rowlog_business {
     int64_t id;
-    int64_t rows;
-    int64_t next;
+    int64_t rows; /* 0: all of its jobs were undone */
+    int64_t next; /* while packing: the position of its next row */
     UT_hash_handle hh;
 };
 
@@ -24,18 +24,14 @@ static struct rowlog_business *find(const struct store_rowlog *log, int64_t busi
     return business;
 }
 
-static void forget(struct store_rowlog *log, struct rowlog_business *business)
-{
-    HASH_DEL(log->businesses, business);
-    free(business);
-}
-
 void rowlog_clear(struct store_rowlog *log)
 {
-    struct rowlog_business *business, *next;
+    struct rowlog_business *business = log->businesses, *next;
 
-    HASH_ITER (hh, log->businesses, business, next) {
-        forget(log, business);
+    HASH_CLEAR(hh, log->businesses);
+    for (; business != NULL; business = next) {
+        next = business->hh.next;
+        free(business);
     }
     log->count = 0;
     buf_clear(&log->bytes);
@@ -51,10 +47,12 @@ void rowlog_finish(struct store_rowlog *log)
 
 bool rowlog_knows(const struct store_rowlog *log, int64_t business_id)
 {
-    return find(log, business_id) != NULL;
+    const struct rowlog_business *business = find(log, business_id);
+
+    return business != NULL && business->rows > 0;
 }
 
-static void count_row(struct store_rowlog *log, int64_t business_id)
+static struct rowlog_business *ensure(struct store_rowlog *log, int64_t business_id)
 {
     struct rowlog_business *business = find(log, business_id);
 
@@ -63,17 +61,19 @@ static void count_row(struct store_rowlog *log, int64_t business_id)
         business->id = business_id;
         HASH_ADD(hh, log->businesses, id, sizeof(business->id), business);
     }
-    business->rows++;
+    return business;
 }
 
 void rowlog_append(struct store_rowlog *log, int64_t at_ms, const struct store_event *event)
 {
+    struct rowlog_business *business = ensure(log, event->business_id);
+
     if (log->count == log->cap) {
         log->cap = MAX(log->cap * 2, (size_t)64);
         log->rows = xrealloc(log->rows, log->cap * sizeof(*log->rows));
     }
     log->rows[log->count++] = (struct rowlog_row) {
-        .business_id = event->business_id,
+        .business = business,
         .at_ms = at_ms,
         .room = event->room.len,
         .event = event->event.len,
@@ -84,7 +84,7 @@ void rowlog_append(struct store_rowlog *log, int64_t at_ms, const struct store_e
     buf_add_str(&log->bytes, event->event);
     buf_add_str(&log->bytes, event->args);
     buf_add_str(&log->bytes, event->origin);
-    count_row(log, event->business_id);
+    business->rows++;
 }
 
 struct rowlog_mark rowlog_mark(const struct store_rowlog *log)
@@ -95,11 +95,7 @@ struct rowlog_mark rowlog_mark(const struct store_rowlog *log)
 void rowlog_undo(struct store_rowlog *log, struct rowlog_mark mark)
 {
     while (log->count > mark.rows) {
-        struct rowlog_business *business = find(log, log->rows[--log->count].business_id);
-
-        if (--business->rows == 0) {
-            forget(log, business);
-        }
+        log->rows[--log->count].business->rows--;
     }
     log->bytes.len = mark.bytes;
 }
@@ -114,20 +110,24 @@ static int by_business(const void *a, const void *b)
 
 struct rowlog_count *rowlog_counts(const struct store_rowlog *log, size_t *ret_count)
 {
-    size_t count = HASH_COUNT(log->businesses), i = 0;
     struct rowlog_count *counts;
-    struct rowlog_business *business, *next;
+    struct rowlog_business *business;
+    size_t count = 0;
 
-    *ret_count = count;
-    if (count == 0) {
+    *ret_count = 0;
+    if (log->count == 0) {
         return NULL;
     }
-    counts = xcalloc(count, sizeof(*counts));
-    HASH_ITER (hh, log->businesses, business, next) {
-        counts[i].business_id = business->id;
-        counts[i++].rows = business->rows;
+    counts = xcalloc(HASH_COUNT(log->businesses), sizeof(*counts));
+    for (business = log->businesses; business != NULL; business = business->hh.next) {
+        if (business->rows > 0) {
+            counts[count].business = business;
+            counts[count].business_id = business->id;
+            counts[count++].rows = business->rows;
+        }
     }
     qsort(counts, count, sizeof(*counts), by_business);
+    *ret_count = count;
     return counts;
 }
 
@@ -147,7 +147,7 @@ struct store_events *rowlog_pack(struct store_rowlog *log, const struct rowlog_c
     char *bytes = (char *)events + head;
 
     for (size_t i = 0; i < count; i++) {
-        find(log, counts[i].business_id)->next = counts[i].first;
+        counts[i].business->next = counts[i].first;
     }
     memcpy(bytes, log->bytes.data, log->bytes.len);
     events->count = log->count;
@@ -156,8 +156,8 @@ struct store_events *rowlog_pack(struct store_rowlog *log, const struct rowlog_c
         const struct rowlog_row *row = &log->rows[i];
         struct store_event *event = &events->rows[i];
 
-        event->business_id = row->business_id;
-        event->position = find(log, row->business_id)->next++;
+        event->business_id = row->business->id;
+        event->position = row->business->next++;
         event->at_ms = row->at_ms;
         event->room = cut(&bytes, row->room);
         event->event = cut(&bytes, row->event);

@@ -35,6 +35,7 @@ void rowlog_undo(struct store_rowlog *log, struct rowlog_mark mark);
 
 /* How many rows each business has, by ascending id. The caller fills in `first`. */
 struct rowlog_count {
+    struct rowlog_business *business;
     int64_t business_id;
     int64_t rows;
     int64_t first; /* position of its first row */

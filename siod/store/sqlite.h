@@ -38,6 +38,10 @@ enum sqlite_statement {
     ST_JOB_BEGIN,
     ST_JOB_KEEP,
     ST_JOB_UNDO,
+    ST_EPOCH_READ,
+    ST_EPOCH_RENEW,
+    ST_EPOCH_MARK,
+    ST_EPOCH_UNMARK,
     ST_SEQUENCE_LOAD,
     ST_SEQUENCE_SAVE,
     ST_POSITION_ADVANCE,
@@ -147,6 +151,15 @@ NODISCARD
 enum err sqlite_probe(struct sqlite_conn *conn);
 /* Size of the database file and its WAL. */
 int64_t sqlite_bytes(struct sqlite_conn *conn);
+
+/* ------------------------------------------------------------------ sqlite_epoch.c */
+
+/* *ret_epoch is 17 bytes. Call it while the connection syncs every commit. */
+NODISCARD
+enum err sqlite_epoch_load(struct sqlite_conn *conn, bool synchronous_full, char *ret_epoch);
+/* Everything is about to be synced: no commit can be lost any more. */
+NODISCARD
+enum err sqlite_epoch_unmark(struct sqlite_conn *conn);
 
 /* ------------------------------------------------------------------ sqlite_query.c */
 

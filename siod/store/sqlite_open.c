@@ -133,7 +133,7 @@ static enum err migrate_to(struct sqlite_conn *conn, unsigned version)
 static enum err identify(struct sqlite_conn *conn, const char *path, unsigned *ret_version,
                          struct errmsg *msg)
 {
-    int64_t application, version, tables;
+    int64_t application = 0, version = 0, tables = 0;
     enum err err = read_int(conn, "PRAGMA application_id", &application);
 
     if (err == OK) {

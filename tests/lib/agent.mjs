@@ -60,12 +60,14 @@ function transport() {
 socket.on("connect", () => {
     joined.clear();
     say("connect", { id: socket.id, transport: transport(), recovered: socket.recovered });
-    socket.io.engine.once("upgrade", () => say("upgrade", { transport: transport() }));
 });
 socket.on("connect_error", (error) => {
     say("connect_error", { message: error.message, data: error.data });
 });
 socket.on("disconnect", (reason) => say("disconnect", { reason }));
+socket.io.on("open", () => {
+    socket.io.engine.once("upgrade", () => say("upgrade", { transport: transport() }));
+});
 socket.io.on("reconnect_attempt", (attempt) => say("reconnecting", { attempt }));
 socket.onAny((event, ...args) => {
     say("event", { event, args });

@@ -58,12 +58,19 @@ wait_until() {
     end=$((${EPOCHREALTIME/./} + deadline * 1000000))
     until "$@"; do
         ((${EPOCHREALTIME/./} < end)) || fail "not true within ${deadline}s: $*" || return 1
-        pause 0.02
+        pause 0.05
     done
 }
 
 assert_equal() {
     [[ $1 == "$2" ]] || fail "expected: $2" "but got: $1"
+}
+
+# refute COMMAND…: `!` alone does not fail a test.
+refute() {
+    if "$@"; then
+        fail "should not be true: $*"
+    fi
 }
 
 assert_contains() {
@@ -80,13 +87,29 @@ start_siod() {
     wait_until siod_is_ready
 }
 
-# launch_siod ARGUMENT…: without waiting. SIOD_PRELOAD is loaded into it (and, before that, the sanitizer's runtime).
+# launch_siod ARGUMENT…: without waiting. SIOD_PRELOAD is loaded into it, before a sanitizer's runtime.
 launch_siod() {
     SIOD_STARTS=$((SIOD_STARTS + 1))
     SIOD_LOG=$BATS_TEST_TMPDIR/siod.$SIOD_STARTS.log
-    setpriv --pdeathsig KILL env ${SIOD_PRELOAD:+LD_PRELOAD="$SIOD_PRELOAD"} "$SIOD_BIN/siod" "$@" \
-        >"$SIOD_LOG" 2>&1 3>&- &
+    local preload=()
+    if [[ -n ${SIOD_PRELOAD:-} ]]; then
+        preload=(env LD_PRELOAD="$SIOD_PRELOAD" ASAN_OPTIONS=verify_asan_link_order=0)
+    fi
+    in_background "${preload[@]}" "$SIOD_BIN/siod" "$@" >"$SIOD_LOG" 2>&1
     SIOD_PID=$!
+}
+
+# Without bats' own descriptor, and without the agents' inputs: an agent ends when the last of them is closed.
+in_background() {
+    (
+        local name fd
+        for name in "${AGENTS[@]}"; do
+            fd=agent_fd_$name
+            fd=${!fd:-}
+            [[ -z $fd ]] || exec {fd}>&-
+        done
+        exec setpriv --pdeathsig KILL "$@" 3>&-
+    ) <&0 &
 }
 
 siod_is_ready() {
@@ -203,15 +226,19 @@ signature() {
     echo "sha256=$(hmac_sha256 "${2:-$SIOD_DIR/app.secret}" <"$1")"
 }
 
-# post_file FILE [CURL_ARGUMENT…]: prints the HTTP status. Signed, unless a signature header is among the arguments.
+# post_file FILE [CURL_ARGUMENT…]: prints the HTTP status. Signed and declared as JSON, unless the arguments have
+# headers of their own for that.
 post_file() {
     local file=$1
     shift
     if [[ $* != *X-Hub-Signature* ]]; then
         set -- -H "X-Hub-Signature-256: $(signature "$file")" "$@"
     fi
+    if [[ $* != *Content-Type* ]]; then
+        set -- -H 'Content-Type: application/json' "$@"
+    fi
     curl -sS --max-time "$DEADLINE" -o "$BATS_TEST_TMPDIR/answer" -w '%{http_code}\n' \
-        -H 'Content-Type: application/json' "$@" --data-binary "@$file" "$SIOD_URL$WEBHOOK_PATH"
+        "$@" --data-binary "@$file" "$SIOD_URL$WEBHOOK_PATH"
 }
 
 # post_webhook BODY: signed and sent; prints the HTTP status.
@@ -229,12 +256,12 @@ agent_start() {
     local name=$1 in=$BATS_TEST_TMPDIR/$1.in fd
     shift
     [[ -p $in ]] || mkfifo "$in"
-    setpriv --pdeathsig KILL node "$ROOT/tests/lib/agent.mjs" --url "$SIOD_URL" "$@" \
-        <"$in" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" 3>&- &
+    exec {fd}<>"$in" # does not wait for the other end
     AGENTS+=("$name")
-    printf -v "agent_pid_$name" %s $!
-    exec {fd}>"$in"
     printf -v "agent_fd_$name" %s "$fd"
+    in_background node "$ROOT/tests/lib/agent.mjs" --url "$SIOD_URL" "$@" \
+        <"$in" >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err"
+    printf -v "agent_pid_$name" %s $!
 }
 
 # agent_connected NAME ARGUMENT…: started and connected.
@@ -279,5 +306,5 @@ agent_stop() {
     fd=${!fd}
     exec {fd}>&-
     wait "${!pid}" 2>/dev/null || :
-    unset "agent_pid_$1"
+    unset "agent_pid_$1" "agent_fd_$1"
 }

@@ -1,2 +1,3 @@
 unit_test(command ctl)
 unit_test(ctl_frame ctl)
+unit_test(output sioctl_output)

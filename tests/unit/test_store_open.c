@@ -87,6 +87,37 @@ static void test_ids_of_deleted_rows_are_not_used_again(void **state)
     assert_int_equal(first.chat_id, 2);
 }
 
+/* The epoch after a run in which the power went away or not, as `sql` pretends. */
+static bool epoch_changes(struct fixture *f, bool full, const char *sql)
+{
+    char before[17];
+
+    f->config.synchronous_full = full;
+    fixture_open(f);
+    memcpy(before, store_epoch(f->store), sizeof(before));
+    fixture_close(f);
+    sql_exec(f, sql);
+    fixture_open(f);
+    bool changes = strcmp(store_epoch(f->store), before) != 0;
+    fixture_close(f);
+    return changes;
+}
+
+static void test_commits_that_a_power_cut_may_have_taken_change_the_epoch(void **state)
+{
+    static const char power_cut[] = "INSERT INTO meta VALUES ('unsynced', CAST('x' AS BLOB))";
+    struct fixture *f = *state;
+
+    assert_false(epoch_changes(f, true, ""));
+    assert_false(epoch_changes(f, false, ""));
+    assert_true(epoch_changes(f, false, power_cut));
+    assert_true(epoch_changes(f, true, power_cut));
+    assert_false(epoch_changes(f, true, ""));
+    f->config.synchronous_full = false;
+    fixture_open(f);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM meta WHERE key = 'unsynced'"), 1);
+}
+
 static void test_closing_leaves_one_file(void **state)
 {
     struct fixture *f = *state;
@@ -251,6 +282,7 @@ int main(void)
         OPEN_TEST(test_the_file_is_private_to_its_owner),
         OPEN_TEST(test_reopening_keeps_data_epoch_ids_and_positions),
         OPEN_TEST(test_ids_of_deleted_rows_are_not_used_again),
+        OPEN_TEST(test_commits_that_a_power_cut_may_have_taken_change_the_epoch),
         OPEN_TEST(test_closing_leaves_one_file),
         OPEN_TEST(test_a_newer_schema_is_refused_and_untouched),
         OPEN_TEST(test_a_foreign_sqlite_file_is_refused_and_untouched),

@@ -287,7 +287,6 @@ static void a_slow_consumer_is_cut_and_others_get_everything(void **state)
     struct frame *frame = frame_raw((struct str) { bytes, SIZE });
     struct transport_stats stats;
     unsigned sent = 0;
-    bool congested = false;
 
     (void)state;
     while (sent < ROUNDS) {
@@ -297,16 +296,13 @@ static void a_slow_consumer_is_cut_and_others_get_everything(void **state)
         conn_send(fast_conn, frame);
         sent++;
         loop_once(f->loop);
-        congested |= transport_congested(f->transport);
         client_read(&fast);
     }
-    assert_true(congested);
     assert_int_equal(f->closed, 1);
     assert_int_equal(f->end, CONN_END_SLOW);
     transport_stats(f->transport, &stats);
     assert_int_equal(stats.slow_consumers, 1);
     WAIT_FOR(f->loop, &fast, fast.in.len == (size_t)SIZE * ROUNDS);
-    assert_false(transport_congested(f->transport));
     assert_int_equal(frame->refs, 1); /* every queue has let go of it */
     frame_unref(frame);
     client_finish(&slow);

@@ -1,7 +1,8 @@
 -- What siod keeps. Bytes that strangers chose (bodies, texts, names, ids of the platform) are BLOB:
 -- they may hold any byte. Times are milliseconds since 1970 (…_ms) or WhatsApp's seconds (…_s).
 
--- 'epoch' names this history; 'probe' is written to find out whether the disk takes writes again.
+-- 'epoch' names this history; 'probe' is written to find out whether the disk takes writes again;
+-- 'unsynced' is the boot id of the machine while commits are not synced one by one.
 CREATE TABLE meta (
     key   TEXT PRIMARY KEY,
     value ANY NOT NULL

@@ -1,0 +1,183 @@
+#!/usr/bin/env bats
+# The control protocol itself, as siod-control(7) has it.
+
+load ../lib/siod
+
+setup() {
+    setup_siod
+}
+
+teardown() {
+    talk_end
+    teardown_siod
+}
+
+# talk [PREFIX…]: one connection, kept open: say a line, hear the next one.
+talk() {
+    coproc TALK { exec "$@" socat -t 5 - "UNIX-CONNECT:$SIOD_SOCKET" 3>&-; }
+    # Subshells do not get a coprocess's own descriptors.
+    exec {TALK_IN}<&"${TALK[0]}" {TALK_OUT}>&"${TALK[1]}"
+}
+
+talk_end() {
+    if [[ -n ${TALK_IN:-} ]]; then
+        exec {TALK_IN}<&- {TALK_OUT}>&-
+        kill "$TALK_PID" 2>/dev/null || :
+        wait "$TALK_PID" 2>/dev/null || :
+        TALK_IN=
+    fi
+}
+
+say() {
+    printf '%s\n' "$1" >&"$TALK_OUT"
+}
+
+hear() {
+    local line
+    read -rt "$DEADLINE" line <&"$TALK_IN" || fail 'no answer'
+    printf '%s\n' "$line"
+}
+
+# ask LINE: the answer to it.
+ask() {
+    say "$1"
+    hear
+}
+
+# status_is PATH VALUE
+status_is() {
+    [[ $(sioctl status -o json | jq "$1") == "$2" ]]
+}
+
+@test "the daemon greets, and answers every request under its id" {
+    start_siod
+    talk
+    assert_equal "$(hear | jq -c '[(.siod | type), .protocol]')" '["string",1]'
+    assert_equal "$(ask '{"id":1,"cmd":"wait","args":{"condition":"ready"}}' | jq -c '[.id, .ok, .result.met]')" '[1,true,true]'
+    assert_equal "$(ask '{"id":"x","cmd":"business list"}' | jq -c '[.id, .ok, .result[0].businessId]')" '["x",true,1]'
+}
+
+@test "what is no request is refused by name and the connection lives on" {
+    start_siod
+    talk
+    hear >/dev/null
+    local line expected
+    while IFS='|' read -r line expected; do
+        assert_equal "$line $(ask "$line" | jq -c '[.id, .ok, .error.code]')" "$line $expected"
+    done <<'LINES'
+nonsense|[null,false,"syntax"]
+[]|[null,false,"syntax"]
+{"cmd":"status"}|[null,false,"invalid_argument"]
+{"id":1}|[1,false,"invalid_argument"]
+{"id":2,"cmd":"frobnicate"}|[2,false,"unknown_command"]
+{"id":3,"cmd":"webhook replay","args":{"path":"/etc/passwd"}}|[3,false,"unknown_command"]
+{"id":4,"cmd":"chat show"}|[4,false,"invalid_argument"]
+{"id":5,"cmd":"chat show","args":{"chat":"x"}}|[5,false,"invalid_argument"]
+{"id":6,"cmd":"chat show","args":{"chat":1,"more":2}}|[6,false,"invalid_argument"]
+{"id":7,"cmd":"chat show","args":{"chat":1}}|[7,false,"not_found"]
+{"id":8,"cmd":"token mint","args":{"user":1,"business":1,"keyFile":"/etc/shadow"}}|[8,false,"invalid_argument"]
+{"id":9,"cmd":"webhook deliver","args":{}}|[9,false,"invalid_argument"]
+{"id":10,"cmd":"webhook deliver","args":{"bodyB64":"*"}}|[10,false,"invalid_argument"]
+LINES
+    assert_equal "$(ask '{"id":11,"cmd":"business list"}' | jq .ok)" true
+}
+
+@test "many requests may be under way on one connection" {
+    start_siod
+    talk
+    hear >/dev/null
+    local i
+    for i in {1..100}; do
+        say "{\"id\":$i,\"cmd\":\"chat list\"}"
+    done
+    for i in {1..100}; do
+        hear
+    done | jq -s 'map(.id) | sort == [range(1; 101)]' >"$BATS_TEST_TMPDIR/all"
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/all")" true
+}
+
+@test "a line beyond the limit ends the connection before it is held in memory" {
+    start_siod
+    local answer
+    answer=$(head -c 9000000 /dev/zero | tr '\0' x | socat -t 5 - "UNIX-CONNECT:$SIOD_SOCKET" 2>/dev/null | tail -n 1)
+    assert_equal "$(jq -r .error.code <<<"$answer")" too_large
+    sioctl status >/dev/null
+}
+
+@test "a request of several megabytes is taken in one piece" {
+    start_siod
+    head -c 2000000 /dev/zero | tr '\0' 'x' |
+        jq -Rc '{id: 1, cmd: "webhook deliver", args: {body: "{\"object\":\"other\",\"text\":\"\(.)\"}"}}' >"$BATS_TEST_TMPDIR/line"
+    talk
+    hear >/dev/null
+    cat "$BATS_TEST_TMPDIR/line" >&"$TALK_OUT"
+    assert_equal "$(hear | jq -c '[.id, .result.status]')" '[1,200]'
+}
+
+# talk_as_nobody: another user's connection, after the greeting.
+talk_as_nobody() {
+    chmod 711 "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR/test" "$BATS_TEST_TMPDIR" "$SIOD_DIR"
+    chmod 666 "$SIOD_SOCKET"
+    talk setpriv --reuid 65534 --regid 65534 --clear-groups
+    hear >/dev/null
+}
+
+@test "whoever is neither root nor siod's user may only read" {
+    [[ $EUID == 0 ]] || skip 'needs root to be somebody else'
+    start_siod
+    talk_as_nobody
+    assert_equal "$(ask '{"id":1,"cmd":"chat list"}' | jq .ok)" true
+    assert_equal "$(ask '{"id":1,"cmd":"token mint","args":{"user":1,"business":1}}' | jq -r .error.code)" forbidden
+    assert_equal "$(ask '{"id":1,"cmd":"webhook deliver","args":{"body":"{}"}}' | jq -r .error.code)" forbidden
+    assert_equal "$(ask '{"id":1,"cmd":"business add","args":{"business":9}}' | jq -r .error.code)" forbidden
+    assert_equal "$(sql 'SELECT count(*) FROM audit')" 0
+}
+
+@test "a user of control.operators may operate, not more" {
+    [[ $EUID == 0 ]] || skip 'needs root to be somebody else'
+    start_siod -o control.operators=nobody
+    talk_as_nobody
+    assert_equal "$(ask '{"id":1,"cmd":"webhook deliver","args":{"bodyB64":"*"}}' | jq -r .error.code)" invalid_argument
+    assert_equal "$(ask '{"id":1,"cmd":"token mint","args":{"user":1,"business":1}}' | jq -r .error.code)" forbidden
+}
+
+@test "a reader that hangs up in the middle leaves nothing behind" {
+    start_siod
+    local i
+    for i in {1..10}; do
+        talk
+        hear >/dev/null
+        say '{"id":1,"cmd":"tail"}'
+        say '{"id":2,"cmd":"status"}'
+        talk_end
+    done
+    wait_until status_is .control.connections 1
+    status_is .control.tails 0
+}
+
+@test "a slow reader of a stream gets a gap, the daemon goes on, and no record is lost without a word" {
+    start_siod
+    in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail -o ndjson --idle 3s >"$BATS_TEST_TMPDIR/slow.tail"
+    local pid=$! i
+    wait_until status_is .control.tails 1
+    kill -STOP "$pid"
+    # Far more than the socket, the queue's mark and sioctl hold.
+    for i in {1..20}; do
+        jq -cn --arg i "$i" --arg text "$(printf 'x%.0s' {1..1000})" '
+            {object: "whatsapp_business_account", entry: [{id: "1", changes: [{field: "messages", value: {
+                messaging_product: "whatsapp", metadata: {display_phone_number: "1", phone_number_id: "1"},
+                contacts: [{profile: {name: "C"}, wa_id: "15550001"}],
+                messages: [range(200) | {from: "15550001", id: "w\($i).\(.)", timestamp: "1749416383", type: "text", text: {body: $text}}]}}]}]}' \
+            >"$BATS_TEST_TMPDIR/batch.$i.json"
+    done
+    sioctl webhook replay "$BATS_TEST_TMPDIR" >/dev/null
+    wait_until status_is .events.waiting 0
+    kill -CONT "$pid"
+    wait "$pid"
+    assert_equal "$(jq -s 'any(.[]; .type == "gap")' "$BATS_TEST_TMPDIR/slow.tail")" true
+    # Records and gaps together cover all numbers without a hole.
+    assert_equal "$(jq -s 'reduce .[] as $r ({next: 1, good: true};
+            if $r.type == "gap" then {next: ($r.to + 1), good: (.good and $r.from == .next)}
+            else {next: ($r.seq + 1), good: (.good and $r.seq == .next)} end) | [.good, .next] | @csv' \
+        "$BATS_TEST_TMPDIR/slow.tail" | tr -d '"')" "true,$(($(sioctl status -o json | jq .events.emitted) + 1))"
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# What one peer may use, and what siod does when there is too much: it says so, and goes on for the others.
+
+load ../lib/siod
+
+setup() {
+    setup_siod
+}
+
+teardown() {
+    [[ -z ${UPLOAD:-} ]] || kill "$UPLOAD" 2>/dev/null || :
+    teardown_siod
+}
+
+flood() {
+    node "$ROOT/tests/lib/flood.mjs" --url "$SIOD_URL" --secret-file "$SIOD_DIR/app.secret" "$@"
+}
+
+status_of() {
+    curl -sS -o /dev/null -w '%{http_code}' "$@"
+}
+
+# answers STATUS PATH
+answers() {
+    [[ $(status_of "$SIOD_URL$2") == "$1" ]]
+}
+
+@test "a client that does not read is cut, and the others miss nothing" {
+    start_siod -o limits.queue_bytes=1000000
+    agent_connected slow --token "$(token 7 1)" --transports websocket --no-reconnect
+    agent_connected quick --token "$(token 8 1)" --transports websocket
+    agent_tell slow '{"pause":true}'
+    flood --count 600 --concurrency 4 --text-bytes 60000 >"$BATS_TEST_TMPDIR/flood"
+    assert_equal "$(grep -c '^200 ' "$BATS_TEST_TMPDIR/flood")" 600
+    cut_off() { [[ $(metric siod_slow_consumers_total) == 1 ]]; }
+    wait_until cut_off
+    all_received() { (($(grep -c whatsapp_message_received "$BATS_TEST_TMPDIR/quick.out") == 600)); }
+    wait_until all_received
+    refute agent_saw quick '.type == "disconnect"'
+    log_has 'slow consumer'
+}
+
+@test "a client that reads is not cut by one webhook of 4 MiB" {
+    local size=$((4 * 1024 * 1024 - 1000))
+    start_siod
+    agent_connected a --token "$(token 7 1)" --transports websocket --no-reconnect
+    post_webhook "$(text_webhook wamid.1 16505551234 hello)"
+    wait_until agent_saw a '.event == "whatsapp_message_received"'
+    agent_asks a join_chat 1
+    flood --count 1 --text-bytes $size --prefix big >"$BATS_TEST_TMPDIR/flood"
+    assert_equal "$(cut -d ' ' -f 1 "$BATS_TEST_TMPDIR/flood")" 200
+    wait_until agent_saw a '.args[0].message.wamid == "wamid.big.0"'
+    assert_equal "$(agent_lines a '.args[0].message.wamid == "wamid.big.0"' | jq '.args[0].message.text | length')" $size
+    refute agent_saw a '.type == "disconnect"'
+}
+
+@test "while too many bytes of bodies are in flight, new webhooks get 503 before their body is read" {
+    local fd
+    start_siod -o limits.body_bytes_in_flight=1000
+    mkfifo "$BATS_TEST_TMPDIR/upload"
+    socat -u "PIPE:$BATS_TEST_TMPDIR/upload" "TCP:127.0.0.1:${SIOD_URL##*:}" 3>&- &
+    UPLOAD=$!
+    exec {fd}>"$BATS_TEST_TMPDIR/upload"
+    printf 'POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s\r\n%s\r\n\r\n%1200s' \
+        'Content-Length: 2000' "X-Hub-Signature-256: sha256=$(printf '0%.0s' {1..64})" '{' >&"$fd"
+    wait_until answers 503 /readyz
+
+    text_webhook wamid.1 16505551234 hello >"$BATS_TEST_TMPDIR/body.json"
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/body.json" -D "$BATS_TEST_TMPDIR/headers")" 503
+    grep -qi '^Retry-After: [1-9]' "$BATS_TEST_TMPDIR/headers"
+    assert_equal "$(sql "SELECT count(*) FROM message")" 0
+
+    kill "$UPLOAD"
+    exec {fd}>&-
+    wait_until answers 200 /readyz
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/body.json")" 200
+}
+
+@test "when the store's queue is full, webhooks get 503 and every 200 is stored" {
+    start_siod -o limits.store_queue=1
+    flood --count 400 --concurrency 32 >"$BATS_TEST_TMPDIR/flood"
+    assert_equal "$(cut -d ' ' -f 1 "$BATS_TEST_TMPDIR/flood" | sort -u | xargs)" "200 503"
+    assert_equal "$(sql "SELECT count(*) FROM message")" "$(grep -c '^200 ' "$BATS_TEST_TMPDIR/flood")"
+}
+
+@test "headers above the limit are 431" {
+    start_siod -o limits.header_bytes=2000
+    assert_equal "$(status_of -H "X-Long: $(head -c 3000 /dev/zero | tr '\0' x)" "$SIOD_URL/healthz")" 431
+    assert_equal "$(status_of "$SIOD_URL/healthz")" 200
+}
+
+@test "a body above the limit is 413 without being read" {
+    start_siod -o limits.body_bytes=1000
+    head -c 100000000 /dev/zero >"$BATS_TEST_TMPDIR/zeroes"
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/zeroes" -H 'X-Hub-Signature-256: x' -H Expect:)" 413
+}
+
+@test "connections above the limit are refused, and the control socket still answers" {
+    start_siod -o limits.connections=2
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    agent_connected b --token "$(token 8 1)" --transports websocket
+    assert_equal "$(status_of "$SIOD_URL/healthz" || :)" 503
+    sioctl status >/dev/null
+    agent_stop b
+    wait_until answers 200 /healthz
+}
+
+@test "JSON nested deeper than the limit is refused and the daemon goes on" {
+    start_siod
+    printf '[%.0s' {1..5000} >"$BATS_TEST_TMPDIR/deep"
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/deep")" 400
+    assert_equal "$(post_webhook "$(text_webhook wamid.1 16505551234 hello)")" 200
+}

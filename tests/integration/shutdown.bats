@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# How siod ends: what is in flight is finished, clients notice and come back.
+
+load ../lib/siod
+
+setup() {
+    setup_siod
+}
+
+teardown() {
+    [[ -z ${UPLOAD:-} ]] || kill "$UPLOAD" 2>/dev/null || :
+    teardown_siod
+}
+
+# A webhook whose body does not end: its request is in flight until then.
+open_upload() {
+    local port=${SIOD_URL##*:} fd
+    mkfifo "$BATS_TEST_TMPDIR/upload"
+    socat -u "PIPE:$BATS_TEST_TMPDIR/upload" "TCP:127.0.0.1:$port" 3>&- &
+    UPLOAD=$!
+    exec {fd}>"$BATS_TEST_TMPDIR/upload"
+    printf 'POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n%s\r\n%s\r\n\r\n{"a":' \
+        'Content-Length: 1000' "X-Hub-Signature-256: sha256=$(printf '0%.0s' {1..64})" >&"$fd"
+}
+
+in_flight() {
+    (($(metric siod_webhook_body_bytes_in_flight) > 0))
+}
+
+@test "SIGTERM ends it with status 0, and clients come back to the next daemon without having been told to go" {
+    local port transports
+    start_siod
+    port=${SIOD_URL##*:}
+    agent_connected websocket --token "$(token 7 1)" --transports websocket
+    agent_connected polling --token "$(token 8 1)" --transports polling
+    stop_siod
+    for transports in websocket polling; do
+        wait_until agent_saw $transports '.type == "disconnect"'
+        refute agent_saw $transports '.reason == "io server disconnect"'
+    done
+
+    launch_siod --dev "$SIOD_DIR" -o "http.listen=127.0.0.1:$port"
+    wait_until siod_is_ready
+    for transports in websocket polling; do
+        back() { (($(agent_lines "$transports" '.type == "connect"' | wc -l) == 2)); }
+        wait_until back
+    done
+    post_webhook "$(text_webhook wamid.1 16505551234 hello)"
+    wait_until agent_saw websocket '.event == "whatsapp_message_received"'
+    wait_until agent_saw polling '.event == "whatsapp_message_received"'
+}
+
+@test "webhooks that are in flight at SIGTERM are answered or not accepted, never half done" {
+    start_siod
+    node "$ROOT/tests/lib/flood.mjs" --url "$SIOD_URL" --secret-file "$SIOD_DIR/app.secret" --count 100000 \
+        >"$BATS_TEST_TMPDIR/flood" 3>&- &
+    local flood=$!
+    some() { (($(grep -c '^200 ' "$BATS_TEST_TMPDIR/flood") > 20)); }
+    wait_until some
+    stop_siod
+    wait $flood
+    assert_equal "$(sed -n 's/^200 //p' "$BATS_TEST_TMPDIR/flood" | sort |
+        comm -23 - <(sql "SELECT CAST(wamid AS TEXT) FROM message" | sort))" ""
+}
+
+@test "an upload that never ends holds SIGTERM up for at most 10 s" {
+    start_siod
+    open_upload
+    wait_until in_flight
+    stop_siod
+}
+
+@test "a second SIGTERM ends it at once" {
+    start_siod
+    open_upload
+    wait_until in_flight
+    kill -TERM "$SIOD_PID"
+    wait_until refused
+    kill -TERM "$SIOD_PID"
+    wait_until -t 2 has_ended "$SIOD_PID"
+    wait "$SIOD_PID" || :
+    SIOD_PID=
+}
+
+# Nobody is let in any more.
+refused() {
+    ! curl -sS "$SIOD_URL/healthz" 2>/dev/null
+}
+
+@test "after an orderly end nothing is left to recover, and the control socket is gone" {
+    start_siod
+    post_webhook "$(text_webhook wamid.1 16505551234 hello)"
+    stop_siod
+    [[ ! -e $SIOD_SOCKET ]]
+    [[ ! -s $SIOD_DIR/siod.db-wal ]]
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# A store that cannot write: webhooks get 503, nobody is told anything, and when the disk works again so does siod.
+
+load ../lib/siod
+
+setup() {
+    setup_siod
+    MODE=$BATS_TEST_TMPDIR/mode
+    export FAULTIO_MATCH=siod.db FAULTIO_CONTROL=$MODE
+    SIOD_PRELOAD=${SIOD_TESTS:-$SIOD_BIN/../tests}/faultio.so start_siod
+    agent_connected a --token "$(token 7 1)" --transports websocket
+}
+
+teardown() {
+    rm -f "$MODE"
+    teardown_siod
+}
+
+readyz() {
+    [[ $(curl -sS -o "$BATS_TEST_TMPDIR/why" -w '%{http_code}' "$SIOD_URL/readyz") == "$1" ]]
+}
+
+received() {
+    agent_events a whatsapp_message_received | jq -r '.args[0].message.wamid' | xargs
+}
+
+# fails_and_heals MODE: before, during and after the failure, with what Meta would do.
+fails_and_heals() {
+    local pid=$SIOD_PID
+    assert_equal "$(post_webhook "$(text_webhook wamid.before 16505551234 one)")" 200
+
+    echo "$1" >"$MODE"
+    assert_equal "$(post_webhook "$(text_webhook wamid.during 16505551234 two)")" 503
+    wait_until readyz 503
+    [[ -s $BATS_TEST_TMPDIR/why ]]
+    assert_equal "$(post_webhook "$(text_webhook wamid.during 16505551234 two)")" 503
+    assert_equal "$(metric siod_store_up)" 0
+    log_has 'store failed'
+
+    echo ok >"$MODE"
+    wait_until readyz 200
+    assert_equal "$(post_webhook "$(text_webhook wamid.during 16505551234 two)")" 200
+    assert_equal "$(post_webhook "$(text_webhook wamid.after 16505551234 three)")" 200
+    wait_until agent_saw a '.args[0].message.wamid == "wamid.after"'
+
+    assert_equal "$(received)" "wamid.before wamid.during wamid.after"
+    assert_equal "$SIOD_PID" "$pid"
+    assert_equal "$(sql "SELECT group_concat(CAST(wamid AS TEXT), ' ') FROM (SELECT wamid FROM message ORDER BY id)")" \
+        "wamid.before wamid.during wamid.after"
+    assert_equal "$(sql "SELECT group_concat(position) FROM (SELECT position FROM log ORDER BY position)")" 1,2,3,4,5,6
+    refute agent_saw a '.type == "disconnect"'
+}
+
+@test "a full disk: 503 and no event, and it recovers without a restart" {
+    fails_and_heals enospc
+}
+
+@test "a disk that became read-only: 503 and no event, and it recovers without a restart" {
+    fails_and_heals erofs
+}
+
+@test "a failing fsync: 503 and no event, and it recovers without a restart" {
+    fails_and_heals eio-fsync
+}
+
+@test "what is read still works while nothing can be written" {
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    echo enospc >"$MODE"
+    assert_equal "$(post_webhook "$(text_webhook wamid.2 16505551234 two)")" 503
+    assert_equal "$(agent_asks a join_chat 1 '{"history":5}' | jq -c '[.messages[].wamid]')" '["wamid.1"]'
+    assert_equal "$(curl -sS -o /dev/null -w '%{http_code}' "$SIOD_URL/healthz")" 200
+}
+
+@test "a daemon whose store fails all the time still ends in an orderly way" {
+    echo eio-fsync >"$MODE"
+    assert_equal "$(post_webhook "$(text_webhook wamid.1 16505551234 one)")" 503
+    agent_stop a
+    stop_siod
+}
