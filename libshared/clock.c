@@ -50,3 +50,97 @@ void clock_iso(int64_t wall_ms, char ret_text[CLOCK_ISO_SIZE])
     ret_text[21] = (char)('0' + ms / 10 % 10);
     ret_text[22] = (char)('0' + ms % 10);
 }
+
+/* ---- reading */
+
+static bool take_digits(struct str *text, size_t count, int *ret_value)
+{
+    int value = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (i == text->len || text->data[i] < '0' || text->data[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (text->data[i] - '0');
+    }
+    *text = str_skip(*text, count);
+    *ret_value = value;
+    return true;
+}
+
+static bool take_char(struct str *text, char c)
+{
+    if (text->len == 0 || text->data[0] != c) {
+        return false;
+    }
+    *text = str_skip(*text, 1);
+    return true;
+}
+
+static bool take_date(struct str *text, struct tm *tm)
+{
+    return take_digits(text, 4, &tm->tm_year) && take_char(text, '-') &&
+           take_digits(text, 2, &tm->tm_mon) && take_char(text, '-') &&
+           take_digits(text, 2, &tm->tm_mday) && take_char(text, 'T') &&
+           take_digits(text, 2, &tm->tm_hour) && take_char(text, ':') &&
+           take_digits(text, 2, &tm->tm_min);
+}
+
+/* Seconds and a fraction of any length; what is finer than a millisecond is dropped. */
+static bool take_seconds(struct str *text, struct tm *tm, int *ret_ms)
+{
+    int digit, unit = MS_PER_S;
+
+    if (!take_char(text, ':')) {
+        return true;
+    }
+    if (!take_digits(text, 2, &tm->tm_sec)) {
+        return false;
+    }
+    if (!take_char(text, '.')) {
+        return true;
+    }
+    while (take_digits(text, 1, &digit)) {
+        unit /= 10;
+        *ret_ms += digit * unit;
+    }
+    return unit < MS_PER_S;
+}
+
+static bool take_zone(struct str *text, int *ret_minutes)
+{
+    int sign, hours, minutes;
+
+    if (take_char(text, 'Z')) {
+        return true;
+    }
+    sign = take_char(text, '+') ? 1 : take_char(text, '-') ? -1 : 0;
+    if (sign == 0 || !take_digits(text, 2, &hours) || !take_char(text, ':') ||
+        !take_digits(text, 2, &minutes) || hours > 23 || minutes > 59) {
+        return false;
+    }
+    *ret_minutes = sign * (hours * 60 + minutes);
+    return true;
+}
+
+bool clock_iso_parse(struct str text, int64_t *ret_wall_ms)
+{
+    struct tm tm = { 0 }, normal;
+    int ms = 0, zone_minutes = 0;
+    time_t second;
+
+    if (!take_date(&text, &tm) || !take_seconds(&text, &tm, &ms) ||
+        !take_zone(&text, &zone_minutes) || text.len > 0 || tm.tm_year < 1970) {
+        return false;
+    }
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    normal = tm;
+    second = timegm(&normal);
+    if (normal.tm_mon != tm.tm_mon || normal.tm_mday != tm.tm_mday ||
+        normal.tm_hour != tm.tm_hour || normal.tm_min != tm.tm_min || normal.tm_sec != tm.tm_sec) {
+        return false;
+    }
+    *ret_wall_ms = ((int64_t)second - (int64_t)zone_minutes * 60) * MS_PER_S + ms;
+    return true;
+}

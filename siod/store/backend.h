@@ -142,6 +142,10 @@ struct store_backend {
     enum err (*log_since)(struct store_reader *reader, int64_t business_id, int64_t position,
                           unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
                           void *arg);
+    enum err (*log_position_at)(struct store_reader *reader, int64_t business_id, int64_t at_ms,
+                                int64_t *ret_position);
+    enum err (*message_find)(struct store_reader *reader, int64_t message_id, struct str wamid,
+                             struct store_message *ret_message, struct store_contact *ret_contact);
     enum err (*webhooks)(struct store_reader *reader, unsigned limit, bool with_body,
                          bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
     enum err (*agents)(struct store_reader *reader, const struct store_agent_filter *filter,
@@ -151,6 +155,8 @@ struct store_backend {
                               void *arg);
     enum err (*decisions)(struct store_reader *reader, int64_t chat_id, unsigned limit,
                           bool (*fn)(void *arg, const struct store_decision *decision), void *arg);
+    enum err (*audits)(struct store_reader *reader, unsigned limit,
+                       bool (*fn)(void *arg, const struct store_audit *audit), void *arg);
     enum err (*count)(struct store_reader *reader, struct store_counts *ret_counts);
 };
 

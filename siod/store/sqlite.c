@@ -64,9 +64,12 @@ const struct store_backend sqlite_backend = {
     .chat_messages = sqlite_chat_messages,
     .snapshot = sqlite_snapshot,
     .log_since = sqlite_log_since,
+    .log_position_at = sqlite_log_position_at,
+    .message_find = sqlite_message_find,
     .webhooks = sqlite_webhooks,
     .agents = sqlite_agents,
     .waiting_chats = sqlite_waiting_chats,
     .decisions = sqlite_decisions,
+    .audits = sqlite_audits,
     .count = sqlite_count,
 };

@@ -98,10 +98,13 @@ enum sqlite_statement {
     ST_CHAT_MESSAGES,
     ST_POSITION,
     ST_LOG_SINCE,
+    ST_LOG_POSITION_AT,
+    ST_MESSAGE_FIND,
     ST_WEBHOOKS,
     ST_AGENTS,
     ST_WAITING_CHATS,
     ST_DECISIONS,
+    ST_AUDITS,
     ST_COUNT,
     ST_COUNT_OF_STATEMENTS
 };
@@ -345,8 +348,14 @@ enum err sqlite_snapshot(struct store_reader *reader, int64_t business_id, int64
 enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
                           unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
                           void *arg);
+enum err sqlite_log_position_at(struct store_reader *reader, int64_t business_id, int64_t at_ms,
+                                int64_t *ret_position);
+enum err sqlite_message_find(struct store_reader *reader, int64_t message_id, struct str wamid,
+                             struct store_message *ret_message, struct store_contact *ret_contact);
 enum err sqlite_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
                          bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
+enum err sqlite_audits(struct store_reader *reader, unsigned limit,
+                       bool (*fn)(void *arg, const struct store_audit *audit), void *arg);
 enum err sqlite_count(struct store_reader *reader, struct store_counts *ret_counts);
 
 struct sqlite_reader {

@@ -171,6 +171,32 @@ enum err sqlite_chat_messages(struct store_reader *reader, int64_t chat_id, unsi
     return query_end(&q);
 }
 
+/* The index of wamids begins with the phone number: it is entered once for each number there is. */
+enum err sqlite_message_find(struct store_reader *reader, int64_t message_id, struct str wamid,
+                             struct store_message *ret_message, struct store_contact *ret_contact)
+{
+    struct query q =
+        reads(reader, ST_MESSAGE_FIND,
+              "WITH RECURSIVE phone(id) AS (SELECT min(phone_number_id) FROM message"
+              "  UNION ALL SELECT (SELECT min(phone_number_id) FROM message"
+              "   WHERE phone_number_id > phone.id) FROM phone"
+              "   WHERE phone.id IS NOT NULL AND ?1 = 0)"
+              " SELECT " MESSAGE_COLUMNS ", " CONTACT_COLUMNS " FROM message"
+              " LEFT JOIN contact ON contact.id = message.contact_id"
+              " WHERE message.id = iif(?1 <> 0, ?1, (SELECT min(m.id) FROM phone"
+              "  JOIN message AS m ON m.phone_number_id = phone.id AND m.wamid = ?2))");
+
+    put_int(&q, message_id);
+    put_str_full(&q, wamid);
+    if (query_row(&q)) {
+        get_message(&q, ret_message);
+        get_contact(&q, ret_contact);
+        return query_lend(&q);
+    }
+    enum err err = query_end(&q);
+    return err == OK ? ERR_NOT_FOUND : err;
+}
+
 /* ------------------------------------------------------------------ the log */
 
 enum err sqlite_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position)
@@ -231,7 +257,21 @@ enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int6
     return query_end(&q);
 }
 
-/* ------------------------------------------------------------------ webhooks, counts */
+/* From the newest row back: as many as will be read after it. */
+enum err sqlite_log_position_at(struct store_reader *reader, int64_t business_id, int64_t at_ms,
+                                int64_t *ret_position)
+{
+    struct query q = reads(reader, ST_LOG_POSITION_AT,
+                           "SELECT position FROM log WHERE business_id = ? AND at_ms < ?"
+                           " ORDER BY position DESC LIMIT 1");
+
+    put_int(&q, business_id);
+    put_int(&q, at_ms);
+    *ret_position = query_row(&q) ? get_int(&q) : 0;
+    return query_end(&q);
+}
+
+/* ------------------------------------------------------------------ webhooks, audit, counts */
 
 static void get_webhook(struct query *query, struct store_webhook *ret_webhook)
 {
@@ -259,6 +299,28 @@ enum err sqlite_webhooks(struct store_reader *reader, unsigned limit, bool with_
 
         get_webhook(&q, &webhook);
         if (!fn(arg, &webhook)) {
+            break;
+        }
+    }
+    return query_end(&q);
+}
+
+enum err sqlite_audits(struct store_reader *reader, unsigned limit,
+                       bool (*fn)(void *arg, const struct store_audit *audit), void *arg)
+{
+    struct query q =
+        reads(reader, ST_AUDITS,
+              "SELECT id, at_ms, who, command, args FROM audit ORDER BY id DESC LIMIT ?");
+
+    put_int(&q, limit_of(limit));
+    while (query_row(&q)) {
+        struct store_audit audit = { .id = get_int(&q) };
+
+        audit.at_ms = get_int(&q);
+        audit.who = get_str(&q);
+        audit.command = get_str(&q);
+        audit.args = get_str(&q);
+        if (!fn(arg, &audit)) {
             break;
         }
     }

@@ -371,6 +371,18 @@ enum err store_log_since(struct store_reader *reader, int64_t business_id, int64
     return CALL(reader, log_since, business_id, position, limit, fn, arg);
 }
 
+enum err store_log_position_at(struct store_reader *reader, int64_t business_id, int64_t at_ms,
+                               int64_t *ret_position)
+{
+    return CALL(reader, log_position_at, business_id, at_ms, ret_position);
+}
+
+enum err store_message_find(struct store_reader *reader, int64_t message_id, struct str wamid,
+                            struct store_message *ret_message, struct store_contact *ret_contact)
+{
+    return CALL(reader, message_find, message_id, wamid, ret_message, ret_contact);
+}
+
 enum err store_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
 {
@@ -393,6 +405,12 @@ enum err store_decisions(struct store_reader *reader, int64_t chat_id, unsigned 
                          bool (*fn)(void *arg, const struct store_decision *decision), void *arg)
 {
     return CALL(reader, decisions, chat_id, limit, fn, arg);
+}
+
+enum err store_audits(struct store_reader *reader, unsigned limit,
+                      bool (*fn)(void *arg, const struct store_audit *audit), void *arg)
+{
+    return CALL(reader, audits, limit, fn, arg);
 }
 
 enum err store_count(struct store_reader *reader, struct store_counts *ret_counts)

@@ -448,6 +448,15 @@ NODISCARD
 enum err store_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
                          unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
                          void *arg);
+/* The position behind which the log has what happened at that time or later. */
+NODISCARD
+enum err store_log_position_at(struct store_reader *reader, int64_t business_id, int64_t at_ms,
+                               int64_t *ret_position);
+/* By id, or when that is 0 by wamid; with its contact. ERR_NOT_FOUND. Two businesses that write to
+ * each other have two messages of one wamid: the first one is found. */
+NODISCARD
+enum err store_message_find(struct store_reader *reader, int64_t message_id, struct str wamid,
+                            struct store_message *ret_message, struct store_contact *ret_contact);
 /* Newest first; body only when with_body. */
 NODISCARD
 enum err store_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
@@ -469,6 +478,16 @@ enum err store_waiting_chats(struct store_reader *reader,
 NODISCARD
 enum err store_decisions(struct store_reader *reader, int64_t chat_id, unsigned limit,
                          bool (*fn)(void *arg, const struct store_decision *decision), void *arg);
+
+struct store_audit {
+    int64_t id, at_ms;
+    struct str who, command;
+    struct str args; /* JSON object text */
+};
+/* Newest first. */
+NODISCARD
+enum err store_audits(struct store_reader *reader, unsigned limit,
+                      bool (*fn)(void *arg, const struct store_audit *audit), void *arg);
 
 /* Rows in the tables, for `status`. */
 struct store_counts {

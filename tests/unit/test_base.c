@@ -211,6 +211,47 @@ static void times_are_written_as_json_writes_a_date(void **state)
     }
 }
 
+static void times_are_read_back(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t wall_ms; /* -1 = refused */
+    } vectors[] = {
+        { "1970-01-01T00:00:00.000Z", 0 },
+        { "2026-03-01T09:30:00.123Z", 1772357400123 },
+        { "2026-03-01T09:30:00.1239Z", 1772357400123 },
+        { "2026-03-01T09:30:00.5Z", 1772357400500 },
+        { "2026-03-01T09:30:00Z", 1772357400000 },
+        { "2026-03-01T09:30Z", 1772357400000 },
+        { "2026-03-01T10:30+01:00", 1772357400000 },
+        { "2026-03-01T04:00:00-05:30", 1772357400000 },
+        { "2000-02-29T00:00:00Z", 951782400000 },
+        { "9999-12-31T23:59:59.999Z", 253402300799999 },
+        { "", -1 },
+        { "2026-03-01", -1 },
+        { "2026-03-01T09:30:00", -1 },
+        { "2026-03-01T09:30:00Z ", -1 },
+        { "2026-03-01T09:30:00.Z", -1 },
+        { "2026-03-01 09:30:00Z", -1 },
+        { "2026-02-29T00:00:00Z", -1 },
+        { "2026-13-01T00:00:00Z", -1 },
+        { "2026-03-01T24:00:00Z", -1 },
+        { "2026-03-01T09:60:00Z", -1 },
+        { "2026-03-01T09:30:00+24:00", -1 },
+        { "1969-12-31T23:59:59Z", -1 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        int64_t wall_ms = -1;
+
+        if (clock_iso_parse(str_of(vectors[i].text), &wall_ms) != (vectors[i].wall_ms >= 0) ||
+            wall_ms != vectors[i].wall_ms) {
+            fail_msg("%s: %lld", vectors[i].text, (long long)wall_ms);
+        }
+    }
+}
+
 static void clocks_advance(void **state)
 {
     uint64_t ns = clock_monotonic_ns(), ms = clock_monotonic_ms();
@@ -456,6 +497,7 @@ int main(void)
         cmocka_unit_test(ids_are_digits_below_two_to_the_53rd),
         cmocka_unit_test(session_ids_are_twenty_url_safe_characters_and_differ),
         cmocka_unit_test(times_are_written_as_json_writes_a_date),
+        cmocka_unit_test(times_are_read_back),
         cmocka_unit_test(clocks_advance),
         cmocka_unit_test(utf8_is_told_from_what_only_looks_like_it),
         cmocka_unit_test(every_failure_has_a_code_a_status_and_a_text),

@@ -802,6 +802,109 @@ static void test_webhooks_are_listed_newest_first_with_or_without_bodies(void **
     assert_int_equal(sql_int(f, "SELECT count(*) FROM audit"), 1);
 }
 
+static bool audit_row(void *arg, const struct store_audit *audit)
+{
+    buf_printf(arg, "%lld:%.*s:%.*s:%.*s ", (long long)audit->id, STR_ARG(audit->who),
+               STR_ARG(audit->command), STR_ARG(audit->args));
+    MUST(audit->at_ms > 0);
+    return true;
+}
+
+static enum err audits_write_body(struct store_tx *tx, void *arg)
+{
+    (void)arg;
+    TRY(store_audit_append(tx, STR("root"), STR("first"), STR("{}")));
+    TRY(store_audit_append(tx, STR("root"), STR("second"), STR("{\"a\":1}")));
+    return store_audit_append(tx, STR("nobody"), STR("third"), STR("{}"));
+}
+
+static enum err audits_read_body(struct store_reader *reader, void *arg)
+{
+    return store_audits(reader, 2, audit_row, arg);
+}
+
+static void test_the_audit_is_listed_newest_first(void **state)
+{
+    struct fixture *f = *state;
+    autobuf struct buf text = BUF_INIT;
+
+    WRITE(f, audits_write_body, NULL);
+    READ(f, audits_read_body, &text);
+    assert_string_equal(text.data, "3:nobody:third:{} 2:root:second:{\"a\":1} ");
+}
+
+struct find {
+    int64_t message_id;
+    const char *wamid;
+    struct buf text;
+};
+
+static enum err find_body(struct store_reader *reader, void *arg)
+{
+    struct find *find = arg;
+    struct store_message message;
+    struct store_contact contact;
+    enum err err =
+        store_message_find(reader, find->message_id, str_of(find->wamid), &message, &contact);
+
+    buf_clear(&find->text);
+    if (err == OK) {
+        buf_printf(&find->text, "%lld %.*s %.*s", (long long)message.id, STR_ARG(message.wamid),
+                   STR_ARG(contact.wa_id));
+    }
+    return err;
+}
+
+static enum err other_phone_body(struct store_tx *tx, void *arg)
+{
+    struct store_message message = { .business_id = 1,
+                                     .chat_id = 1,
+                                     .contact_id = 1,
+                                     .phone_number_id = STR("999"),
+                                     .wamid = STR("z"),
+                                     .type = STR("text"),
+                                     .raw = STR("{}") };
+    int64_t id;
+    bool inserted;
+
+    (void)arg;
+    return store_message_append(tx, &message, &id, &inserted);
+}
+
+static void test_a_message_is_found_by_id_and_by_wamid(void **state)
+{
+    static const struct {
+        int64_t message_id;
+        const char *wamid, *expected;
+    } vectors[] = {
+        { 1, "", "1 a 1" }, { 0, "b", "2 b 1" }, { 0, "z", "3 z 1" },
+        { 4, "", NULL },    { 0, "c", NULL },    { 0, "", NULL },
+    };
+    struct fixture *f = *state;
+    struct delivery_job jobs[] = { { .business_id = 1, .wamid = "a", .sender = "1" },
+                                   { .business_id = 1, .wamid = "b", .sender = "1" } };
+    struct find find = { 0 };
+
+    find.wamid = "a";
+    assert_int_equal(read_now(f, find_body, &find), ERR_NOT_FOUND);
+    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+        WRITE(f, delivery_body, &jobs[i]);
+    }
+    WRITE(f, other_phone_body, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        enum err err;
+
+        find.message_id = vectors[i].message_id;
+        find.wamid = vectors[i].wamid;
+        err = read_now(f, find_body, &find);
+        assert_int_equal(err, vectors[i].expected != NULL ? OK : ERR_NOT_FOUND);
+        if (vectors[i].expected != NULL) {
+            assert_string_equal(find.text.data, vectors[i].expected);
+        }
+    }
+    buf_finish(&find.text);
+}
+
 static void test_counts_count(void **state)
 {
     struct fixture *f = *state;
@@ -885,6 +988,39 @@ static void test_the_log_is_read_from_a_position(void **state)
         assert_string_equal(since.text.len > 0 ? since.text.data : "", vectors[i].expected);
         assert_int_equal(since.snapshot, vectors[i].snapshot);
         buf_finish(&since.text);
+    }
+}
+
+struct position_at {
+    int64_t at_ms, position;
+};
+
+static enum err position_at_body(struct store_reader *reader, void *arg)
+{
+    struct position_at *at = arg;
+
+    return store_log_position_at(reader, 1, at->at_ms, &at->position);
+}
+
+static void test_a_time_leads_to_the_position_before_it(void **state)
+{
+    static const struct position_at vectors[] = {
+        { 0, 0 }, { 1000, 0 }, { 1001, 2 }, { 2000, 2 }, { 2001, 4 }, { INT64_MAX, 4 },
+    };
+    struct fixture *f = *state;
+    struct delivery_job jobs[] = { { .business_id = 1, .wamid = "a", .sender = "1" },
+                                   { .business_id = 1, .wamid = "b", .sender = "1" },
+                                   { .business_id = 2, .wamid = "c", .sender = "1" } };
+
+    for (size_t i = 0; i < ARRAY_SIZE(jobs); i++) {
+        WRITE(f, delivery_body, &jobs[i]);
+    }
+    sql_exec(f, "UPDATE log SET at_ms = iif(position <= 2, 1000, 2000)");
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        struct position_at at = { .at_ms = vectors[i].at_ms, .position = -1 };
+
+        READ(f, position_at_body, &at);
+        assert_int_equal(at.position, vectors[i].position);
     }
 }
 
@@ -1033,8 +1169,11 @@ int main(void)
         STORE_TEST(test_the_last_messages_come_oldest_first_by_second_and_id),
         STORE_TEST(test_each_distinct_status_is_kept_in_order_of_time_and_arrival),
         STORE_TEST(test_webhooks_are_listed_newest_first_with_or_without_bodies),
+        STORE_TEST(test_the_audit_is_listed_newest_first),
+        STORE_TEST(test_a_message_is_found_by_id_and_by_wamid),
         STORE_TEST(test_counts_count),
         STORE_TEST(test_the_log_is_read_from_a_position),
+        STORE_TEST(test_a_time_leads_to_the_position_before_it),
         STORE_TEST(test_a_read_job_sees_one_snapshot_while_writes_go_on),
         cmocka_unit_test_teardown(test_a_read_job_ends_when_its_time_is_up, fixture_teardown),
         STORE_TEST(test_the_transactions_clock_is_the_logs),
