@@ -69,6 +69,8 @@ struct store_backend {
                                   int64_t *ret_business_id);
     enum err (*agent_seen)(struct store_tx *tx, int64_t business_id, int64_t user_id,
                            struct str name, struct str role, struct store_agent *ret_agent);
+    enum err (*agent_current)(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                              struct store_agent *ret_agent);
     enum err (*agent_offline)(struct store_tx *tx, int64_t business_id, int64_t user_id);
     enum err (*agent_status_set)(struct store_tx *tx, int64_t business_id, int64_t user_id,
                                  enum store_agent_status status, bool *ret_changed);

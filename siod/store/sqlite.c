@@ -26,6 +26,7 @@ const struct store_backend sqlite_backend = {
     .business_retain = sqlite_business_retain,
     .business_by_phone = sqlite_business_by_phone,
     .agent_seen = sqlite_agent_seen,
+    .agent_current = sqlite_agent_current,
     .agent_offline = sqlite_agent_offline,
     .agent_status_set = sqlite_agent_status_set,
     .agent_capacity_set = sqlite_agent_capacity_set,

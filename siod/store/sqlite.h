@@ -81,6 +81,7 @@ enum sqlite_statement {
     ST_CHAT_UNASSIGN,
     ST_CHAT_CLOSE,
     ST_CHAT_REOPEN,
+    ST_CHAT_WAKE,
     ST_CHAT_TOLD,
     ST_DECISION_APPEND,
     ST_MESSAGE_APPEND,
@@ -268,6 +269,8 @@ enum err sqlite_business_by_phone(struct store_tx *tx, struct str phone_number_i
 /* sqlite_agent.c: agents and their read cursors */
 enum err sqlite_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user_id,
                            struct str name, struct str role, struct store_agent *ret_agent);
+enum err sqlite_agent_current(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                              struct store_agent *ret_agent);
 enum err sqlite_agent_offline(struct store_tx *tx, int64_t business_id, int64_t user_id);
 enum err sqlite_agent_status_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
                                  enum store_agent_status status, bool *ret_changed);
@@ -297,6 +300,9 @@ enum err sqlite_chat_current(struct store_tx *tx, int64_t chat_id, struct store_
                              struct store_message *ret_last);
 
 /* sqlite_assign.c: whose chat it is */
+/* The customer wrote: a chat that is closed, or whose agent is offline, waits again. *ret_waiting's
+ * chat_id is 0 otherwise. */
+enum err sqlite_chat_wake(struct store_tx *tx, int64_t chat_id, struct store_waiting *ret_waiting);
 enum err sqlite_chat_assign(struct store_tx *tx, const struct store_assignment *assignment);
 enum err sqlite_chat_unassign(struct store_tx *tx, int64_t chat_id, int64_t agent_id,
                               struct store_waiting *ret_waiting);

@@ -48,9 +48,12 @@ enum err sqlite_agent_seen(struct store_tx *tx, int64_t business_id, int64_t use
 {
     enum err err = agent_write(tx, business_id, user_id, name, role);
 
-    if (err != OK) {
-        return err;
-    }
+    return err != OK ? err : sqlite_agent_current(tx, business_id, user_id, ret_agent);
+}
+
+enum err sqlite_agent_current(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                              struct store_agent *ret_agent)
+{
     struct query q = query_begin(&writer_of(tx)->conn, ST_AGENT_GET,
                                  AGENT_SELECT " WHERE business_id = ? AND user_id = ?");
 
@@ -58,8 +61,10 @@ enum err sqlite_agent_seen(struct store_tx *tx, int64_t business_id, int64_t use
     put_int(&q, user_id);
     if (query_row(&q)) {
         get_agent(&q, ret_agent);
+        return query_lend(&q);
     }
-    return query_lend(&q);
+    enum err err = query_end(&q);
+    return err == OK ? ERR_NOT_FOUND : err;
 }
 
 /* After an UPDATE that changed nothing: was it so already, or is there nobody? */

@@ -107,6 +107,25 @@ enum err sqlite_chat_reopen(struct store_tx *tx, int64_t chat_id, struct store_w
     return returned(tx, &q, chat_id, ret_waiting);
 }
 
+enum err sqlite_chat_wake(struct store_tx *tx, int64_t chat_id, struct store_waiting *ret_waiting)
+{
+    struct query q = query_begin(
+        &writer_of(tx)->conn, ST_CHAT_WAKE,
+        "UPDATE chat SET state = 0, agent_id = 0, version = version + 1, waiting_since_ms = ?2,"
+        " waiting_told = 0, assigned_at_ms = 0, closed_at_ms = 0"
+        " WHERE id = ?1 AND (state = 2 OR (state = 1 AND NOT (SELECT online FROM agent"
+        "  WHERE agent.business_id = chat.business_id AND agent.user_id = chat.agent_id)))"
+        " RETURNING " WAITING_COLUMNS);
+
+    put_int(&q, chat_id);
+    put_int(&q, tx->now_ms);
+    ret_waiting->chat_id = 0;
+    if (query_row(&q)) {
+        get_waiting(&q, ret_waiting);
+    }
+    return query_run(&q);
+}
+
 enum err sqlite_chat_waiting_told(struct store_tx *tx, int64_t chat_id, int64_t version,
                                   bool *ret_first)
 {

@@ -154,8 +154,9 @@ enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
     return err;
 }
 
-/* A late message of an earlier second changes nothing but, perhaps, the window. A closed chat is
- * left alone when its customer writes: it has to be reopened first. */
+/* A late message of an earlier second changes nothing but, perhaps, the window. A chat
+ * that nobody looks after is left alone when its customer writes: sqlite_chat_wake() comes first.
+ */
 static enum err chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                            int64_t wa_timestamp_s, bool inbound, bool *ret_changed)
 {
@@ -167,7 +168,8 @@ static enum err chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message
         "                       last_message_id),"
         " last_message_at_ms = max(?2, last_message_at_ms),"
         " window_expires_at_ms = max(?3, window_expires_at_ms)"
-        " WHERE id = ?4 AND (state <> 2 OR ?3 = 0)"
+        " WHERE id = ?4 AND (state = 0 OR ?3 = 0 OR (state = 1 AND (SELECT online FROM agent"
+        "  WHERE agent.business_id = chat.business_id AND agent.user_id = chat.agent_id)))"
         " AND ((?2, ?1) > (last_message_at_ms, last_message_id) OR ?3 > window_expires_at_ms)");
 
     put_int(&q, message_id);
@@ -187,9 +189,9 @@ enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message
     if (err != OK || changed || !inbound) {
         return err;
     }
-    err = sqlite_chat_reopen(tx, chat_id, ret_reopened);
-    if (err != OK) {
-        return err == ERR_CONFLICT || err == ERR_NOT_FOUND ? OK : err;
+    err = sqlite_chat_wake(tx, chat_id, ret_reopened);
+    if (err != OK || ret_reopened->chat_id == 0) {
+        return err;
     }
     return chat_touch(tx, chat_id, message_id, wa_timestamp_s, inbound, &changed);
 }

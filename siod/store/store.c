@@ -158,6 +158,12 @@ enum err store_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user
     return CALL(tx, agent_seen, business_id, user_id, name, role, ret_agent);
 }
 
+enum err store_agent_current(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                             struct store_agent *ret_agent)
+{
+    return CALL(tx, agent_current, business_id, user_id, ret_agent);
+}
+
 enum err store_agent_offline(struct store_tx *tx, int64_t business_id, int64_t user_id)
 {
     return CALL(tx, agent_offline, business_id, user_id);

@@ -279,6 +279,9 @@ enum err store_agent_seen(struct store_tx *tx, int64_t business_id, int64_t user
                           struct str name, struct str role, struct store_agent *ret_agent);
 /* In the following ERR_NOT_FOUND means that there is no such agent. */
 NODISCARD
+enum err store_agent_current(struct store_tx *tx, int64_t business_id, int64_t user_id,
+                             struct store_agent *ret_agent);
+NODISCARD
 enum err store_agent_offline(struct store_tx *tx, int64_t business_id, int64_t user_id);
 /* *ret_changed false when it was so already. */
 NODISCARD
@@ -318,8 +321,8 @@ enum err store_contact_get(struct store_tx *tx, int64_t contact_id,
 NODISCARD
 enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, int64_t *ret_chat_id,
                            bool *ret_created);
-/* Last message, window; values only move forward. A closed chat whose customer writes waits again:
- * *ret_reopened then, otherwise its chat_id is 0. */
+/* Last message, window; values only move forward. A chat that is closed, or whose agent is offline,
+ * waits again when its customer writes: *ret_reopened then, otherwise its chat_id is 0. */
 NODISCARD
 enum err store_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                           int64_t wa_timestamp_s, bool inbound, struct store_waiting *ret_reopened);
