@@ -29,9 +29,12 @@ struct agent {
     char *name; /* NULL = none */
     struct timer grace;
     unsigned sockets;
+    enum token_role role;           /* of the socket that came last */
     unsigned capacity, load;        /* valid once `known` */
     enum store_agent_status status; /* likewise */
     bool known;                     /* the store's row was read */
+    unsigned reserved;              /* chats that were proposed for it and not yet answered */
+    uint64_t turn;                  /* when it got its last chat, as a count; 0 = none */
 };
 
 /* NULL when this agent is not online. */

@@ -1,0 +1,79 @@
+/* The live part of assignment: chats that need an agent, and proposals that are on their way to the
+ * store.
+ *
+ * Each business has its waiting chats in a line, the oldest first. While somebody is eligible the
+ * head is taken out, an agent is chosen from live presence, one chat of its load is reserved, and
+ * the store is asked to give the chat away if chat and agent are still as they seemed
+ * (compare-and-set). The answer comes later: on a refusal the reservation is released and the chat,
+ * if it still waits, goes back to its place and is proposed again with what the answer has told.
+ * Chats that find nobody are announced once.
+ *
+ * Agents are read, reserved for and counted in place (struct agent). Nothing here knows a store, a
+ * socket or a clock: they are behind struct assign_ops. Loop thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "libshared/base.h"
+#include "libshared/error.h"
+#include "libshared/str.h"
+#include "siod/chat/assign_rule.h"
+#include "siod/store/store.h"
+
+struct assign_queue;
+
+struct assign_proposal {
+    int64_t chat_id, business_id, version;
+    int64_t agent_id;
+    const char *rule;      /* a policy's name or "sticky" */
+    struct str considered; /* JSON, borrowed for the call */
+};
+
+struct assign_ops {
+    /* The online agents of a business. */
+    struct agent *(*agents)(void *arg, int64_t business_id);
+    /* Asks the store; assign_queue_settle() brings the answer later, never from inside. False: it
+     * takes nothing now. */
+    bool (*propose)(void *arg, const struct assign_proposal *proposal);
+    /* Nobody is eligible for this chat: to be announced. False: the store takes nothing now. */
+    bool (*tell)(void *arg, const struct store_waiting *chat, struct str considered);
+    /* The store took nothing: assign_queue_resume() is to be called some time later. */
+    void (*retry)(void *arg);
+    void *arg;
+};
+
+/* Returns owned. `ops` is copied. */
+NODISCARD
+struct assign_queue *assign_queue_new(const struct assign_ops *ops, enum assign_policy policy);
+void assign_queue_free(struct assign_queue *queue);
+void assign_queue_set_policy(struct assign_queue *queue, enum assign_policy policy);
+enum assign_policy assign_queue_policy(const struct assign_queue *queue);
+
+/* A chat that needs an agent; one that is there already keeps its place. */
+void assign_queue_add(struct assign_queue *queue, const struct store_waiting *chat);
+/* It needs one no longer. A proposal under way will find out. */
+void assign_queue_remove(struct assign_queue *queue, int64_t chat_id);
+/* Somebody of this business may have become eligible. */
+void assign_queue_drain(struct assign_queue *queue, int64_t business_id);
+/* Everything is tried again. */
+void assign_queue_resume(struct assign_queue *queue);
+/* The agent's struct is about to go: proposals for it are still answered. */
+void assign_queue_forget_agent(struct assign_queue *queue, const struct agent *agent);
+
+/* What came of a proposal. */
+struct assign_outcome {
+    enum err err; /* OK: it has the chat. ERR_CONFLICT: refused, as follows. Others: not tried */
+    /* Refused: the chat as it is now, if it still waits; chat_id 0 if it does not. */
+    struct store_waiting chat;
+    /* Refused: the agent's row; user_id 0 when there is none. */
+    struct store_agent agent;
+};
+void assign_queue_settle(struct assign_queue *queue, int64_t chat_id,
+                         const struct assign_outcome *outcome);
+/* The announcement of a wait failed: it is made again. */
+void assign_queue_not_told(struct assign_queue *queue, int64_t chat_id);
+
+/* Chats that wait, those with a proposal under way included. */
+size_t assign_queue_waiting(const struct assign_queue *queue);

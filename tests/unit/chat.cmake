@@ -1,0 +1,2 @@
+unit_test(assign_rule chat)
+unit_test(assign_sim chat)
