@@ -96,6 +96,7 @@ static enum err start_store(struct siod *siod, struct errmsg *msg)
         .url = siod->config->store.url,
         .synchronous_full = siod->config->store.synchronous == CONFIG_SYNCHRONOUS_FULL,
         .queue_limit = siod->config->limits.store_queue,
+        .agent_capacity = siod->config->assign.capacity,
         .on_commit = on_commit,
         .on_health = on_health,
         .arg = siod,
@@ -137,6 +138,7 @@ static void start_desk(struct siod *siod)
         .offline_grace_ms = config->presence.offline_grace_ms,
         .typing_throttle_ms = config->typing.throttle_ms,
         .typing_expire_ms = config->typing.expire_ms,
+        .assign_policy = (enum assign_policy)config->assign.policy,
         .queue_bytes = config->limits.queue_bytes,
     };
 

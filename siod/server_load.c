@@ -1,10 +1,11 @@
 /* Between an open store and listening: what the configuration says about businesses goes into the
- * store, and the desk learns where each business's log stands and who was
- * online. */
+ * store, and the desk learns where each business's log stands, who was online and which chats
+ * wait. */
 #include <string.h>
 
 #include "libshared/alloc.h"
 #include "libshared/id.h"
+#include "siod/chat/assign.h"
 #include "siod/chat/desk.h"
 #include "siod/server_state.h"
 #include "siod/store/store.h"
@@ -95,6 +96,7 @@ struct desk_query {
     size_t count;
     struct store_agent *agents; /* who was online; owns the names */
     size_t agent_count;
+    struct buf waiting; /* struct store_waiting */
 };
 
 static bool add_position(void *arg, const struct store_business *business)
@@ -110,12 +112,21 @@ static bool add_agent(void *arg, const struct store_agent *row)
 {
     struct desk_query *state = arg;
     struct store_agent *agent;
+    enum token_role role;
 
     state->agents = xrealloc(state->agents, (state->agent_count + 1) * sizeof *state->agents);
     agent = &state->agents[state->agent_count++];
     *agent = *row;
-    agent->role = STR_NONE;
+    agent->role = token_role_parse(row->role, &role) ? str_of(token_role_name(role)) : STR_NONE;
     agent->name.data = xstrndup(row->name.data, row->name.len);
+    return true;
+}
+
+static bool add_waiting(void *arg, const struct store_waiting *chat)
+{
+    struct desk_query *state = arg;
+
+    buf_add(&state->waiting, chat, sizeof *chat);
     return true;
 }
 
@@ -126,13 +137,15 @@ static enum err desk_fetch(struct store_query *query, struct store_reader *reade
     const struct store_agent_filter online = { .online_only = true };
     enum err err = store_businesses(reader, add_position, state);
 
-    return err == OK ? store_agents(reader, &online, add_agent, state) : err;
+    err = err == OK ? store_agents(reader, &online, add_agent, state) : err;
+    return err == OK ? store_waiting_chats(reader, add_waiting, state) : err;
 }
 
 static void desk_done(struct store_query *query, enum err err)
 {
     struct desk_query *state = CONTAINER_OF(query, struct desk_query, query);
     struct siod *siod = state->siod;
+    const struct store_waiting *chats = (const void *)state->waiting.data;
 
     for (size_t i = 0; i < state->count; i++) {
         desk_set_position(siod->desk, state->items[i].business_id, state->items[i].position);
@@ -141,6 +154,10 @@ static void desk_done(struct store_query *query, enum err err)
         desk_agent_was_online(siod->desk, &state->agents[i]);
         free((void *)(uintptr_t)state->agents[i].name.data);
     }
+    for (size_t i = 0; i < state->waiting.len / sizeof *chats; i++) {
+        desk_chat_waits(siod->desk, &chats[i]);
+    }
+    buf_finish(&state->waiting);
     free(state->agents);
     free(state->items);
     siod->start_err = err;

@@ -6,6 +6,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
+#include "siod/chat/assign.h"
 #include "siod/control/server.h"
 #include "siod/net/transport.h"
 #include "siod/server_state.h"
@@ -74,6 +75,8 @@ enum err siod_start_webhook(struct siod *siod, struct errmsg *msg)
             .body_bytes = config->limits.body_bytes,
             .body_bytes_in_flight = config->limits.body_bytes_in_flight,
             .json_depth = config->limits.json_depth,
+            .on_waiting = desk_chat_waits,
+            .arg = siod->desk,
         };
 
         siod->webhook = webhook_receiver_new(&webhook);

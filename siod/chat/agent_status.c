@@ -5,6 +5,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
+#include "siod/chat/assign.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 #include "siod/chat/roster.h"
@@ -44,6 +45,7 @@ static void status_done(struct store_job *job, enum err err)
 
     if (err == OK && agent != NULL) {
         agent->status = set->status;
+        assign_agent_changed(set->desk, agent);
     }
     set->done(set->arg, err, err == OK && set->changed);
     free(set);

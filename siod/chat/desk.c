@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "libshared/alloc.h"
+#include "siod/chat/assign.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/roster.h"
 
@@ -15,6 +16,7 @@ struct desk *desk_new(const struct desk_config *config)
 
     desk->config = *config;
     desk->nsp = sio_namespace_add(config->sio, "/", &desk_app, desk);
+    desk->assigner = assigner_new(desk, config->assign_policy);
     return desk;
 }
 
@@ -36,6 +38,7 @@ void desk_free(struct desk *desk)
     }
     typing_free_all(desk);
     roster_free(desk);
+    assigner_free(desk->assigner);
     desk_chats_forget(desk);
     tenants_free(desk);
     free(desk);

@@ -15,6 +15,7 @@
 #include "libshared/error.h"
 #include "libshared/str.h"
 #include "libshared/token.h"
+#include "siod/chat/assign_rule.h"
 #include "siod/socketio/socketio.h"
 #include "siod/store/store.h"
 
@@ -31,6 +32,7 @@ struct desk_config {
     uint64_t typing_throttle_ms;   /* at most one user_typing per user and chat in this time; 0 = no
                                       throttle */
     uint64_t typing_expire_ms;     /* typing ends by itself after this time; 0 = never */
+    enum assign_policy assign_policy;
     size_t queue_bytes; /* of one client's output queue (limits.queue_bytes): bulk waits for clients
                            at half of it */
 };

@@ -55,6 +55,7 @@ struct desk {
     struct sio_namespace *nsp;
     struct tenant *tenants;
     struct agent *agents; /* online, by business and user */
+    struct assigner *assigner;
     bool draining;
     struct chat_entry *chats;
     struct typing_chat *typing; /* chats in which somebody types, by id */

@@ -299,7 +299,8 @@ static enum err append(struct inbound_work *work, const struct inbound_message *
         .business_id = contact->business_id,
         .phone_number_id = in->phone_number_id,
         .group_id = in->group_id,
-        .state = STORE_CHAT_WAITING,
+        /* One that the business begins on its phone needs nobody until the customer answers. */
+        .state = in->opens_window ? STORE_CHAT_WAITING : STORE_CHAT_CLOSED,
         .created_at_ms = work->now_ms,
         .contact = *contact,
     };
@@ -312,8 +313,24 @@ static enum err append(struct inbound_work *work, const struct inbound_message *
     if (err != OK) {
         return err;
     }
+    if (created && in->opens_window) {
+        work->waiting = (struct store_waiting) { .chat_id = row->chat_id,
+                                                 .business_id = contact->business_id,
+                                                 .version = 1,
+                                                 .since_ms = work->now_ms };
+    }
     row->contact_id = contact->id;
     return store_message_append(work->tx, row, &row->id, ret_inserted);
+}
+
+static enum err record_reopening(struct inbound_work *work, const struct store_waiting *reopened)
+{
+    const struct store_decision decision = { .chat_id = reopened->chat_id,
+                                             .policy = STR_INIT("customer_wrote"),
+                                             .outcome = STR_INIT("reopened"),
+                                             .considered = STR_INIT("{}") };
+
+    return store_decision_append(work->tx, &decision);
 }
 
 /* What only a message that was not known before may change. */
@@ -324,6 +341,10 @@ static enum err follow_up(struct inbound_work *work, const struct inbound_messag
     enum err err = store_chat_touch(work->tx, row->chat_id, row->id, row->wa_timestamp_s,
                                     in->opens_window, &reopened);
 
+    if (err == OK && reopened.chat_id != 0) {
+        work->waiting = reopened;
+        err = record_reopening(work, &reopened);
+    }
     if (err == OK) {
         err = update_contact(work, &in->party, contact);
     }
@@ -341,6 +362,7 @@ enum err inbound_message_store(struct inbound_work *work, const struct inbound_m
     bool duplicate, inserted = false;
     enum err err = inbound_business(work, in->phone_number_id, &contact.business_id);
 
+    work->waiting.chat_id = 0;
     if (err == OK) {
         err = contact_for(work, in, &contact, &duplicate);
     }

@@ -52,6 +52,9 @@ struct inbound_work {
         struct str phone_number_id;
         int64_t business_id;
     } owner;
+    /* After inbound_message_store(): the chat that needs an agent because of this message; chat_id
+     * 0 = none. */
+    struct store_waiting waiting;
     struct buf raw, contact, message, args, error;
 };
 void inbound_begin(struct inbound_work *work, struct store_tx *tx, int64_t now_ms);

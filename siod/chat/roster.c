@@ -9,6 +9,7 @@
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
 #include "libshared/log.h"
+#include "siod/chat/assign.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 
@@ -125,6 +126,7 @@ static void on_grace_over(struct timer *timer)
 
     announce(agent, EVENT_user_offline);
     record(agent, false, TOKEN_ROLE_AGENT);
+    assign_agent_gone(agent->desk, agent);
     drop(agent);
 }
 
@@ -144,6 +146,7 @@ struct agent *roster_enter(struct desk *desk, const struct token_claims *claims)
         announce(agent, EVENT_user_online);
     }
     timer_clear(&agent->grace);
+    agent->role = claims->role;
     if (agent->sockets++ == 0 && !agent->known) {
         record(agent, true, claims->role);
     }
@@ -161,6 +164,9 @@ void roster_restore(struct desk *desk, const struct store_agent *row)
 {
     struct agent *agent = add(desk, row->business_id, row->user_id, row->name);
 
+    if (!token_role_parse(row->role, &agent->role)) {
+        agent->role = TOKEN_ROLE_AGENT;
+    }
     roster_learn(agent, row);
     start_grace(agent);
 }
@@ -171,6 +177,7 @@ void roster_learn(struct agent *agent, const struct store_agent *row)
     agent->capacity = (unsigned)row->capacity;
     agent->load = (unsigned)row->load;
     agent->known = true;
+    assign_agent_changed(agent->desk, agent);
 }
 
 void roster_free(struct desk *desk)

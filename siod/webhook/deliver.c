@@ -34,6 +34,7 @@ struct delivery {
     enum err answer; /* once it is committed */
     struct webhook_result result;
     struct buf reasons;
+    struct buf waiting; /* struct store_waiting: chats that need an agent */
     struct str unknown; /* the last phone number id that nobody owns */
 };
 
@@ -92,6 +93,7 @@ static void delivery_free(struct delivery *delivery)
     release_tree(delivery);
     buf_finish(&delivery->body);
     buf_finish(&delivery->reasons);
+    buf_finish(&delivery->waiting);
     receiver_unref(delivery->receiver);
     free(delivery);
 }
@@ -189,15 +191,19 @@ static void count(struct delivery *delivery, enum wa_kind kind)
 
 static enum err apply_message(struct delivery *delivery, const struct wa_message *message)
 {
+    struct inbound_work *work = &delivery->receiver->work;
     bool owned, stored;
     enum err err = find_owner(delivery, message->in.phone_number_id, &owned);
 
     if (err != OK || !owned) {
         return err;
     }
-    err = inbound_message_store(&delivery->receiver->work, &message->in, &stored);
+    err = inbound_message_store(work, &message->in, &stored);
     if (err == OK) {
         count(delivery, stored ? message->kind : WA_DUPLICATE);
+    }
+    if (err == OK && work->waiting.chat_id != 0) {
+        buf_add(&delivery->waiting, &work->waiting, sizeof work->waiting);
     }
     return err;
 }
@@ -221,6 +227,7 @@ static void reset(struct delivery *delivery)
 {
     delivery->result = (struct webhook_result) { .counts = delivery->decoded.counts };
     delivery->unknown = STR_NONE;
+    buf_clear(&delivery->waiting);
     buf_clear(&delivery->reasons);
     buf_add_str(&delivery->reasons, buf_str(&delivery->decoded.reasons));
 }
@@ -275,11 +282,26 @@ static void quarantine(struct delivery *delivery, enum err answer)
     submit(delivery, apply_quarantine, quarantine_done);
 }
 
+static void report_waiting(const struct delivery *delivery)
+{
+    const struct webhook_receiver *receiver = delivery->receiver;
+    const struct store_waiting *chats = (const void *)delivery->waiting.data;
+
+    for (size_t i = 0; i < delivery->waiting.len / sizeof *chats; i++) {
+        if (receiver->on_waiting != NULL) {
+            receiver->on_waiting(receiver->arg, &chats[i]);
+        }
+    }
+}
+
 static void applied(struct store_job *job, enum err err)
 {
     struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
 
     if (err == OK || err == ERR_STORE) {
+        if (err == OK && !delivery->receiver->closed) {
+            report_waiting(delivery);
+        }
         delivery_end(delivery, err);
         return;
     }

@@ -314,6 +314,8 @@ struct webhook_receiver *webhook_receiver_new(const struct webhook_config *confi
     receiver->body_bytes = config->body_bytes;
     receiver->body_bytes_in_flight = config->body_bytes_in_flight;
     receiver->json_depth = config->json_depth;
+    receiver->on_waiting = config->on_waiting;
+    receiver->arg = config->arg;
     receiver->app_count = config->app_count;
     receiver->apps = xcalloc(config->app_count, sizeof *receiver->apps);
     for (size_t i = 0; i < config->app_count; i++) {

@@ -22,6 +22,7 @@
 struct http_server;
 struct loop;
 struct store;
+struct store_waiting;
 struct webhook_receiver;
 
 /* One webhook path; everything is copied. */
@@ -41,6 +42,9 @@ struct webhook_config {
     size_t body_bytes;           /* of one body; 0 = no limit in this and the following */
     size_t body_bytes_in_flight; /* received and not yet answered, over all requests */
     unsigned json_depth;
+    /* After a commit, for each chat that needs an agent because of it. */
+    void (*on_waiting)(void *arg, const struct store_waiting *chat);
+    void *arg;
 };
 
 /* Returns owned. */

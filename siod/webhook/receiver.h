@@ -25,6 +25,8 @@ struct webhook_receiver {
     struct pool *pool; /* parses large bodies */
     size_t body_bytes, body_bytes_in_flight;
     unsigned json_depth;
+    void (*on_waiting)(void *arg, const struct store_waiting *chat);
+    void *arg;
     struct webhook_app *apps;
     size_t app_count;
 

@@ -81,14 +81,19 @@ tail_in_background() {
     assert_equal "$(sioctl socket list --user 7 --business 1 -o ndjson | wc -l)" 1
 }
 
+is_assigned() {
+    [[ $(sql "SELECT state FROM chat WHERE id = $1") == 1 ]]
+}
+
 @test "chat list and chat show" {
     with_a_chat
+    wait_until is_assigned 1
     assert_equal "$(sioctl chat list -o json |
         jq -c '.[0] | [.chatId, .businessId, .state, .agentId, .contact.name]')" \
-        '[1,1,"waiting",null,"Customer 15551230001"]'
+        '[1,1,"assigned",7,"Customer 15551230001"]'
     assert_equal "$(sioctl chat list --state closed -o json)" '[]'
-    assert_equal "$(sioctl chat list --state waiting -o tsv | cut -f 1-4)" $'1\t1\twaiting\t'
-    assert_contains "$(sioctl chat list)" '1     1         waiting  -      Customer 15551230001'
+    assert_equal "$(sioctl chat list --state assigned -o tsv | cut -f 1-4)" $'1\t1\tassigned\t7'
+    assert_contains "$(sioctl chat list)" '1     1         assigned  7      Customer 15551230001'
     assert_equal "$(sioctl chat show 1 -o json | jq .chatId)" 1
     exit_code 1 chat show 99
     assert_equal "$said" 'sioctl: not_found: no chat 99'

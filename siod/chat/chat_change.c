@@ -1,0 +1,153 @@
+#include "siod/chat/chat_change.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libshared/alloc.h"
+#include "siod/chat/assign.h"
+#include "siod/chat/assign_job.h"
+#include "siod/chat/desk_state.h"
+#include "siod/chat/roster.h"
+#include "siod/metrics/metrics.h"
+
+struct change_job {
+    struct store_job job;
+    struct desk *desk;
+    struct chat_change change;
+    char who[64];
+    struct store_chat before, after; /* without strings */
+    chat_change_done *done;
+    void *arg;
+};
+
+static enum err chat_numbers(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat)
+{
+    struct store_message last;
+    enum err err = store_chat_current(tx, chat_id, ret_chat, &last);
+
+    ret_chat->phone_number_id = STR_NONE;
+    ret_chat->group_id = STR_NONE;
+    ret_chat->contact = (struct store_contact) { .id = ret_chat->contact.id };
+    return err;
+}
+
+static enum err change(struct store_tx *tx, const struct chat_change *change)
+{
+    const struct store_assignment assignment = { .chat_id = change->chat_id,
+                                                 .agent_id = change->agent_id,
+                                                 .force = change->force };
+    struct store_waiting waiting;
+
+    switch (change->verb) {
+    case CHAT_ASSIGN:
+        return store_chat_assign(tx, &assignment);
+    case CHAT_UNASSIGN:
+        return store_chat_unassign(tx, change->chat_id, 0, &waiting);
+    case CHAT_CLOSE:
+        return store_chat_close(tx, change->chat_id);
+    case CHAT_REOPEN:
+        return store_chat_reopen(tx, change->chat_id, &waiting);
+    }
+    return ERR_INTERNAL;
+}
+
+static enum err record(struct store_tx *tx, const struct change_job *self)
+{
+    static const char *const outcomes[] = {
+        [CHAT_ASSIGN] = "assigned",
+        [CHAT_UNASSIGN] = "unassigned",
+        [CHAT_CLOSE] = "closed",
+        [CHAT_REOPEN] = "reopened",
+    };
+    const struct store_decision decision = { .chat_id = self->after.id,
+                                             .agent_id = self->after.agent_id,
+                                             .policy = STR_INIT("manual"),
+                                             .outcome = str_of(outcomes[self->change.verb]),
+                                             .who = str_of(self->who),
+                                             .considered = STR_INIT("{}") };
+    enum err err = store_decision_append(tx, &decision);
+
+    if (err != OK || self->change.verb != CHAT_ASSIGN) {
+        return err;
+    }
+    return assign_log(tx, self->after.business_id, self->after.id, self->after.agent_id);
+}
+
+static enum err change_apply(struct store_job *job, struct store_tx *tx)
+{
+    struct change_job *self = CONTAINER_OF(job, struct change_job, job);
+    int64_t business_id = self->change.business_id;
+    enum err err = chat_numbers(tx, self->change.chat_id, &self->before);
+
+    if (err == OK && business_id != 0 && business_id != self->before.business_id) {
+        err = ERR_NOT_FOUND;
+    }
+    if (err == OK) {
+        err = change(tx, &self->change);
+    }
+    if (err == OK) {
+        err = chat_numbers(tx, self->change.chat_id, &self->after);
+    }
+    return err != OK ? err : record(tx, self);
+}
+
+/* The agents' loads, as the commit left them. */
+static void count_loads(const struct change_job *self)
+{
+    struct agent *before = roster_find(self->desk, self->before.business_id, self->before.agent_id);
+    struct agent *after = roster_find(self->desk, self->after.business_id, self->after.agent_id);
+
+    if (after != NULL) {
+        after->load++;
+    }
+    if (before != NULL) {
+        before->load -= before->load > 0;
+        assign_agent_changed(self->desk, before);
+    }
+}
+
+static void changed(const struct change_job *self)
+{
+    const struct store_waiting waiting = { .chat_id = self->after.id,
+                                           .business_id = self->after.business_id,
+                                           .version = self->after.version,
+                                           .since_ms = self->after.waiting_since_ms,
+                                           .last_agent_id = self->after.last_agent_id };
+
+    metric_add(METRIC_CHATS_ASSIGNED, self->change.verb == CHAT_ASSIGN);
+    if (self->before.state == STORE_CHAT_WAITING) {
+        desk_chat_served(self->desk, self->after.id);
+    }
+    count_loads(self);
+    if (self->after.state == STORE_CHAT_WAITING) {
+        desk_chat_waits(self->desk, &waiting);
+    }
+}
+
+static void change_done(struct store_job *job, enum err err)
+{
+    struct change_job *self = CONTAINER_OF(job, struct change_job, job);
+
+    if (err == OK) {
+        changed(self);
+    }
+    self->done(self->arg, err, err == OK ? &self->after : NULL);
+    free(self);
+}
+
+void chat_change(struct desk *desk, const struct chat_change *change, chat_change_done *done,
+                 void *arg)
+{
+    struct change_job *self = xnew(struct change_job);
+
+    self->job.apply = change_apply;
+    self->job.done = change_done;
+    self->desk = desk;
+    self->change = *change;
+    snprintf(self->who, sizeof self->who, "%.*s", STR_ARG(change->who));
+    self->done = done;
+    self->arg = arg;
+    if (!store_submit(desk->config.store, &self->job)) {
+        change_done(&self->job, ERR_BUSY);
+    }
+}

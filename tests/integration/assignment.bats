@@ -1,0 +1,157 @@
+#!/usr/bin/env bats
+# Who gets a chat, when it waits, when it comes back.
+
+load ../lib/siod
+
+setup() {
+    setup_siod
+}
+
+teardown() {
+    teardown_siod
+}
+
+# customer_writes WAMID FROM [TEXT]
+customer_writes() {
+    assert_equal "$(post_webhook "$(text_webhook "$1" "$2" "${3:-hello}")")" 200
+}
+
+# chat_is CHAT STATE AGENT: in the store, agent 0 = none.
+chat_is() {
+    [[ $(sql "SELECT CASE state WHEN 0 THEN 'waiting' WHEN 1 THEN 'assigned' ELSE 'closed' END, agent_id
+              FROM chat WHERE id = $1") == "$2|$3" ]]
+}
+
+# decisions CHAT: outcome, rule and agent of each, the oldest first.
+decisions() {
+    sql "SELECT CAST(outcome AS TEXT), CAST(policy AS TEXT), agent_id FROM decision
+         WHERE chat_id = $1 ORDER BY id" | paste -sd' '
+}
+
+online() {
+    [[ $(sql "SELECT count(*) FROM agent WHERE online AND user_id = $1") == 1 ]]
+}
+
+offline() {
+    refute online "$1" 2>/dev/null
+}
+
+was_told() {
+    [[ $(sql 'SELECT waiting_told FROM chat') == 1 ]]
+}
+
+@test "a new chat goes to an agent, and the business is told who the customer is" {
+    start_siod
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    wait_until online 7
+    customer_writes wamid.1 16505551234 "is anybody there"
+    wait_until agent_saw ann '.event == "chat_assigned"'
+    assert_equal "$(agent_events ann chat_assigned | jq -c '.args[0] | [.chatId, .agentId,
+        .customerInfo.first_name, .customerInfo.phone, .customerInfo.lastMessage.text]')" \
+        '[1,7,"Customer","16505551234","is anybody there"]'
+    agent_events ann chat_assigned | jq -e '.args[0].timestamp | test("^[0-9-]{10}T[0-9:]{8}\\.[0-9]{3}Z$")'
+    chat_is 1 assigned 7
+    assert_equal "$(decisions 1)" 'assigned|least_loaded|7'
+    customer_writes wamid.2 16505551234 again
+    wait_until agent_saw ann '.event == "whatsapp_message_received" and .args[0].message.wamid == "wamid.2"'
+    assert_equal "$(agent_events ann chat_assigned | wc -l)" 1
+}
+
+@test "a chat that nobody can take waits, announced once, and goes out oldest first" {
+    start_siod
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    wait_until online 7
+    agent_asks ann agent_status_update '"busy"'
+    customer_writes wamid.1 16505550001
+    customer_writes wamid.2 16505550002
+    customer_writes wamid.3 16505550001 "still here"
+    wait_until agent_saw ann '.event == "whatsapp_message_received" and .args[0].message.wamid == "wamid.3"'
+    wait_until agent_saw ann '.event == "chat_waiting" and .args[0].chatId == 2'
+    assert_equal "$(agent_events ann chat_waiting | jq -c '.args[0] | [.chatId, .customerInfo.phone]' | paste -sd' ')" \
+        '[1,"16505550001"] [2,"16505550002"]'
+    assert_equal "$(sql "SELECT considered ->> '$.agents[0].reason' FROM
+        (SELECT CAST(considered AS TEXT) AS considered FROM decision WHERE chat_id = 1)")" busy
+    agent_asks ann agent_status_update '"available"'
+    wait_until chat_is 2 assigned 7
+    assert_equal "$(agent_events ann chat_assigned | jq '.args[0].chatId' | paste -sd' ')" '1 2'
+    assert_equal "$(decisions 1)" 'waiting|least_loaded|0 assigned|least_loaded|7'
+}
+
+@test "chats are shared evenly, and nobody gets more than the capacity" {
+    start_siod -o assign.capacity=3
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    agent_connected bob --token "$(token 8 1)" --transports websocket
+    agent_connected zoe --token "$(token 9 2)" --transports websocket
+    wait_until online 7
+    wait_until online 8
+    for n in 1 2 3 4 5 6 7; do
+        customer_writes "wamid.$n" "1650555000$n"
+    done
+    wait_until agent_saw ann '.event == "chat_waiting"'
+    assert_equal "$(sql 'SELECT agent_id, count(*) FROM chat GROUP BY agent_id' | paste -sd' ')" '0|1 7|3 8|3'
+    assert_equal "$(agent_lines zoe '.type == "event" and (.event | startswith("chat_"))' | wc -l)" 0
+}
+
+@test "an agent who is gone for the grace gives back what is not answered" {
+    start_siod -o presence.offline_grace_ms=300 -o assign.policy=round_robin
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    wait_until online 7
+    customer_writes wamid.1 16505550001
+    customer_writes wamid.2 16505550002
+    wait_until chat_is 2 assigned 7
+    post_webhook "$(echo_webhook wamid.3 16505550002 "we are on it")"
+    agent_stop ann
+    wait_until chat_is 1 waiting 0
+    chat_is 2 assigned 7
+    agent_connected bob --token "$(token 8 1)" --transports websocket
+    wait_until chat_is 1 assigned 8
+    assert_equal "$(decisions 1)" \
+        'assigned|round_robin|7 unassigned|agent_offline|0 waiting|round_robin|0 assigned|round_robin|8'
+    customer_writes wamid.4 16505550002 "thank you, but"
+    wait_until chat_is 2 assigned 8
+    assert_equal "$(decisions 2 | cut -d' ' -f2-)" 'reopened|customer_wrote|0 assigned|round_robin|8'
+}
+
+@test "waiting chats are examined again at start, without a second announcement" {
+    start_siod
+    customer_writes wamid.1 16505550001
+    wait_until was_told
+    kill_siod
+    start_siod
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    wait_until chat_is 1 assigned 7
+    assert_equal "$(decisions 1)" 'waiting|least_loaded|0 assigned|least_loaded|7'
+}
+
+@test "nobody gets anything by itself when the policy is manual" {
+    start_siod -o assign.policy=manual
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    customer_writes wamid.1 16505550001
+    wait_until agent_saw ann '.event == "chat_waiting"'
+    assert_equal "$(decisions 1)" 'waiting|manual|0'
+    agent_stop ann
+    stop_siod
+    start_siod
+    wait_until chat_is 1 assigned 7
+}
+
+@test "a back end that is connected as a service gets no chats" {
+    start_siod
+    agent_connected bot --token "$(token 5 1 '"role":"service"')" --transports websocket
+    wait_until online 5
+    customer_writes wamid.1 16505550001
+    wait_until agent_saw bot '.event == "chat_waiting"'
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    wait_until chat_is 1 assigned 7
+}
+
+@test "a chat that the business begins on its phone needs nobody until the customer answers" {
+    start_siod
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    wait_until online 7
+    post_webhook "$(echo_webhook wamid.1 16505550001 "your parcel is here")"
+    chat_is 1 closed 0
+    customer_writes wamid.2 16505550001 "coming"
+    wait_until chat_is 1 assigned 7
+    wait_until agent_saw ann '.event == "chat_assigned"'
+}
