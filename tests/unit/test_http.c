@@ -185,7 +185,7 @@ static const struct http_limits default_limits = { 4096, 50, 20000, 20000 };
 static struct fixture *start(const struct http_limits *limits, const char *address)
 {
     struct fixture *f = xnew(struct fixture);
-    struct transport_limits transport_limits = { 0, 0 };
+    struct transport_limits transport_limits = { 0 };
     struct listen_options options = { .address = address, .on_accept = http_server_accept };
     struct errmsg msg;
 
@@ -777,21 +777,25 @@ static void wrong_networks_are_refused(void **state)
 static void draining_answers_what_is_in_flight_and_closes_the_rest(void **state)
 {
     struct fixture *f = start_default();
-    struct client idle = visit(f), busy = visit(f);
+    struct client idle = visit(f), busy = visit(f), slow = visit(f);
 
     (void)state;
+    client_send_text(f->loop, &slow, "GET /show HTTP/1.1\r\nHo");
     client_send_text(f->loop, &idle, GET("/show"));
     WAIT_FOR(f->loop, &idle, client_has(&idle, "[GET|"));
     client_send_text(f->loop, &busy, GET("/park"));
     WAIT_FOR(f->loop, &busy, f->parked != NULL);
     http_server_drain(f->server);
     WAIT_FOR(f->loop, &idle, idle.closed);
+    WAIT_FOR(f->loop, &slow, slow.closed);
+    assert_true(client_has(&slow, "HTTP/1.1 503"));
     assert_false(busy.closed);
     http_respond(f->parked, 200, STR_NONE, STR("finished"));
     WAIT_FOR(f->loop, &busy, busy.closed);
     assert_true(client_has(&busy, "finished"));
     client_finish(&idle);
     client_finish(&busy);
+    client_finish(&slow);
     stop(f);
 }
 
