@@ -60,6 +60,7 @@ static void hand_out(struct conn *conn)
 
     conn->accepted = true;
     conn->transport->stats.accepted++;
+    timer_clear(&conn->timer);
     listener->on_accept(listener->arg, conn);
     assert(conn->ops != NULL);
 }
@@ -74,6 +75,12 @@ static void on_input(struct conn *conn, struct str bytes)
     if (conn->state == CONN_OPEN) {
         conn->ops->on_data(conn, bytes);
     }
+}
+
+/* The library has a timer for this too, which never fires on a foreign loop (4.1.6). */
+static void on_silence(struct timer *timer)
+{
+    conn_die(CONTAINER_OF(timer, struct conn, timer), CONN_END_TIMEOUT);
 }
 
 static void on_writable(struct conn *conn)
@@ -148,7 +155,7 @@ static struct lws_context *new_context(struct transport *transport)
     info.uid = (uid_t)-1;
     info.foreign_loops = loops;
     info.retry_and_idle_policy = &no_validity;
-    info.timeout_secs = TLS_HANDSHAKE_S;
+    info.timeout_secs = HANDSHAKE_MS / 1000;
     info.user = transport;
     info.options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
                    LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
@@ -164,7 +171,7 @@ static struct lws_vhost *new_vhost(struct transport *transport, uint64_t options
     info.protocols = protocols;
     info.vhost_name = name;
     info.retry_and_idle_policy = &no_validity;
-    info.timeout_secs = TLS_HANDSHAKE_S;
+    info.timeout_secs = HANDSHAKE_MS / 1000;
     info.options = options;
     return lws_create_vhost(transport->context, &info);
 }
@@ -280,7 +287,12 @@ void transport_adopt(struct listener *listener, int fd, const char *peer)
         conn_attend(conn);
         return;
     }
-    if (!conn->tls) {
+    if (conn->tls) {
+        uint64_t limit_ms = transport->limits.handshake_ms;
+
+        timer_set(transport->loop, &conn->timer, limit_ms > 0 ? limit_ms : HANDSHAKE_MS,
+                  on_silence);
+    } else {
         hand_out(conn);
     }
 }

@@ -46,10 +46,11 @@ struct conn_ops {
 };
 
 struct transport_limits {
-    unsigned connections; /* 0 = no limit; past it a connection is accepted, sent the listener's
-                             `refuse` and closed */
-    size_t queue_bytes;   /* of one connection's output queue; 0 = no limit. A single larger frame
-                             passes when nothing else is pending */
+    unsigned connections;  /* 0 = no limit; past it a connection is accepted, sent the listener's
+                              `refuse` and closed */
+    size_t queue_bytes;    /* of one connection's output queue; 0 = no limit. A single larger frame
+                              passes when nothing else is pending */
+    uint64_t handshake_ms; /* for TLS to be agreed on and the first bytes to come; 0 = 10 s */
 };
 
 /* Returns owned. */

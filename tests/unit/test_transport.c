@@ -63,7 +63,7 @@ static struct listen_options options_for(struct fixture *f, const char *address)
 static struct fixture *start(const char *address, unsigned connections, size_t queue_bytes)
 {
     struct fixture *f = xnew(struct fixture);
-    struct transport_limits limits = { connections, queue_bytes };
+    struct transport_limits limits = { .connections = connections, .queue_bytes = queue_bytes };
     struct listen_options options = options_for(f, address);
     struct errmsg msg;
 
