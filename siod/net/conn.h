@@ -88,6 +88,7 @@ struct transport {
     struct transport_limits limits;
     struct transport_stats stats;
     unsigned counted; /* open connections that count against the limit */
+    int client_fds;   /* descriptors from here on are kept for exempt listeners and files */
     struct conn *conns;
     struct listener *listeners;
     struct conn *attention, **attention_end;

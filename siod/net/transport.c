@@ -28,6 +28,7 @@
 enum {
     READ_MAX = 65536,          /* one callback brings at most so much */
     DESCRIPTORS_MAX = 1 << 20, /* the library allocates tables for RLIMIT_NOFILE descriptors */
+    DESCRIPTORS_KEPT = 16,
 };
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -139,6 +140,18 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
     output_round(CONTAINER_OF(watcher, struct transport, prepare));
 }
 
+/* Nobody who merely connects may keep the operator out, or the store from opening a file. */
+static int count_client_fds(void)
+{
+    struct rlimit files;
+    int limit = DESCRIPTORS_MAX;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS_MAX) {
+        limit = (int)files.rlim_cur;
+    }
+    return limit - MIN(limit / 4, DESCRIPTORS_KEPT);
+}
+
 static struct lws_context *new_context(struct transport *transport)
 {
     struct lws_context_creation_info info = { 0 };
@@ -198,6 +211,7 @@ struct transport *transport_new(struct loop *loop, const struct transport_limits
     lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
     transport->loop = loop;
     transport->limits = *limits;
+    transport->client_fds = count_client_fds();
     transport->attention_end = &transport->attention;
     transport->scratch = xmalloc(WRITE_MAX);
     transport->context = new_context(transport);
