@@ -74,9 +74,48 @@ static bool is_network(const char *text)
     return bits <= (family == AF_INET ? 32 : 128) && inet_pton(family, address, bytes) == 1;
 }
 
+/* What can be told without asking the system: a port that is none would be cut to 16 bits there. */
+static bool is_listen_address(const char *text)
+{
+    const char *port = strrchr(text, ':');
+    int64_t number;
+
+    if (str_starts_with(str_of(text), STR("unix:"))) {
+        return text[strlen("unix:")] != '\0';
+    }
+    if (text[0] == '/' || strcmp(text, "systemd") == 0 ||
+        str_starts_with(str_of(text), STR("fd:"))) {
+        return true;
+    }
+    return port != NULL && (strcmp(port, ":0") == 0 ||
+                            (id_parse(str_of(port + 1), &number) && number <= UINT16_MAX));
+}
+
+static enum err check_listen(const struct config_list *addresses, const char *key,
+                             const struct config_source *source)
+{
+    for (size_t i = 0; i < addresses->count; i++) {
+        if (!is_listen_address(addresses->items[i])) {
+            return config_fail(
+                source, ERR_INVALID, "http", NULL, key,
+                "%s is not ADDRESS:PORT, [ADDRESS]:PORT, :PORT, unix:PATH or systemd",
+                addresses->items[i]);
+        }
+    }
+    return OK;
+}
+
 static enum err check_http(const struct config *config, const struct config_source *source)
 {
     const struct config_http *http = &config->http;
+    enum err err = check_listen(&http->listen, "listen", source);
+
+    if (err == OK) {
+        err = check_listen(&http->admin_listen, "admin_listen", source);
+    }
+    if (err != OK) {
+        return err;
+    }
 
     for (size_t i = 0; i < http->trusted_proxies.count; i++) {
         if (!is_network(http->trusted_proxies.items[i])) {
@@ -196,7 +235,8 @@ enum err config_check(const struct config *config, const struct config_source *s
     for (size_t i = 0; err == OK && i < config->business_count; i++) {
         err = check_business(&config->business[i], &numbers, source);
     }
-    if (err == OK && strncmp(config->store.url, "sqlite:", 7) != 0) {
+    if (err == OK && (strncmp(config->store.url, "sqlite:", 7) != 0 ||
+                      config->store.url[7] == '\0' || config->store.url[7] == '?')) {
         err = config_fail(source, ERR_INVALID, "store", NULL, "url", "sqlite:PATH is expected");
     }
     forget(&paths);

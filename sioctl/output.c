@@ -1,5 +1,6 @@
 #include "sioctl/output.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -123,9 +124,9 @@ static void add_lines(struct buf *to, const json_t *value)
 static void add_value(struct buf *to, const struct output *out, const json_t *result)
 {
     const struct view_column *column = view_next(out->command, VIEW_BOTH, NULL);
-    struct str text = json_str(view_dig(result, column->path));
 
-    buf_add_str(to, text);
+    assert(column != NULL); /* views.def has a row for every command that prints a bare value */
+    buf_add_str(to, json_str(view_dig(result, column->path)));
     buf_add_char(to, '\n');
 }
 

@@ -52,7 +52,7 @@ static bool add_directory(struct payloads *payloads, const char *path)
 bool payloads_find(const json_t *paths, struct payloads *ret_payloads)
 {
     const json_t *item;
-    struct stat info;
+    struct stat info = { 0 };
     size_t i;
 
     *ret_payloads = (struct payloads) { 0 };

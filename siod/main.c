@@ -31,8 +31,12 @@ static const char usage[] =
     "      --version       print the version\n"
     "  -h, --help          print this\n";
 
-static NORETURN void fail_usage(void)
+/* `wrong` is NULL when getopt_long() has said what is wrong. */
+static NORETURN void fail_usage(const char *wrong, const char *word)
 {
+    if (wrong != NULL) {
+        fprintf(stderr, "siod: %s%s\n", wrong, word);
+    }
     fputs(usage, stderr);
     exit(EXIT_USAGE);
 }
@@ -81,14 +85,17 @@ static void parse_options(int argc, char **argv, struct options *options)
             fputs(usage, stdout);
             exit(0);
         default:
-            fail_usage();
+            fail_usage(NULL, "");
         }
     }
     if (options->dev) {
         options->dev_dir = optind < argc ? argv[optind++] : "siod-dev";
     }
-    if (optind < argc || options->dev == (options->config_path != NULL)) {
-        fail_usage();
+    if (optind < argc) {
+        fail_usage("unexpected argument ", argv[optind]);
+    }
+    if (options->dev == (options->config_path != NULL)) {
+        fail_usage(options->dev ? "--dev goes without -c" : "-c or --dev is needed", "");
     }
 }
 
@@ -161,7 +168,8 @@ int main(int argc, char **argv)
                     &msg) != OK) {
         status = fail(&msg);
     } else if (options.check) {
-        status = print_checked(config, options.verbose);
+        status =
+            siod_check(config, &msg) == OK ? print_checked(config, options.verbose) : fail(&msg);
         config_free(config);
     } else {
         status = run(config, &options);

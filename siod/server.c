@@ -61,9 +61,6 @@ static enum err start_tokens(struct siod *siod, struct errmsg *msg)
         .cache_entries = TOKENS_CACHED,
     };
 
-    if (config->jwt.key_files.count == 0) {
-        return err_set(msg, ERR_INVALID, "jwt.key_files: at least one file is needed");
-    }
     return token_verifier_new(&siod->token_config, &siod->tokens, msg);
 }
 
@@ -281,6 +278,17 @@ static enum err start_modules(struct siod *siod, struct errmsg *msg)
     return err == OK ? start_listening(siod, msg) : err;
 }
 
+enum err siod_check(const struct config *config, struct errmsg *msg)
+{
+    if (config->jwt.key_files.count == 0) {
+        return err_set(msg, ERR_INVALID, "jwt.key_files: at least one file is needed");
+    }
+    if (config->http.listen.count == 0) {
+        return err_set(msg, ERR_INVALID, "http.listen: at least one address is needed");
+    }
+    return OK;
+}
+
 enum err siod_start(struct config *config, const struct siod_options *options, struct siod **ret,
                     struct errmsg *msg)
 {
@@ -298,7 +306,8 @@ enum err siod_start(struct config *config, const struct siod_options *options, s
     metric_set(METRIC_START_TIME, (uint64_t)clock_wall_ms() / 1000);
     siod->loop = loop_new();
     siod->transport = transport_new(siod->loop, &limits);
-    err = start_modules(siod, msg);
+    err = siod_check(config, msg);
+    err = err == OK ? start_modules(siod, msg) : err;
     if (err != OK) {
         siod_free(siod);
         return err;

@@ -15,6 +15,9 @@ struct siod_options {
     const char *dev_dir; /* state directory of --dev, NULL otherwise */
 };
 
+/* What a daemon needs that the defaults cannot give. On failure msg has the one line to print. */
+NODISCARD
+enum err siod_check(const struct config *config, struct errmsg *msg);
 /* Starts everything that has to work before traffic is taken: opens the store, enters the
  * configured businesses, listens. On failure msg has the one line to print. `config` is taken,
  * `options` borrowed for the life of the daemon. */

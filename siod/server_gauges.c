@@ -1,8 +1,5 @@
 /* Readiness, and the gauges that are brought up to date when somebody reads them. */
-#include <stdio.h>
-#include <unistd.h>
-
-#include "siod/chat/assign.h"
+#include "libshared/process.h"
 #include "siod/chat/desk.h"
 #include "siod/metrics/metrics.h"
 #include "siod/net/http.h"
@@ -11,21 +8,6 @@
 #include "siod/socketio/socketio.h"
 #include "siod/store/store.h"
 #include "siod/webhook/receive.h"
-
-static uint64_t resident_bytes(void)
-{
-    unsigned long long total = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-
-    if (file == NULL) {
-        return 0;
-    }
-    if (fscanf(file, "%llu %llu", &total, &resident) != 2) {
-        resident = 0;
-    }
-    fclose(file);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
-}
 
 static void collect_transport(const struct siod *siod)
 {
@@ -99,8 +81,7 @@ void siod_collect(void *arg)
     metric_set(METRIC_TOKENS_REJECTED, tokens.failed);
     metric_set(METRIC_BODY_BYTES_IN_FLIGHT, webhook_bytes_in_flight(siod->webhook));
     metric_set(METRIC_EMIT_BACKLOG, desk_backlog(siod->desk));
-    metric_set(METRIC_CHATS_WAITING, desk_chats_waiting(siod->desk));
-    metric_set(METRIC_RESIDENT_BYTES, resident_bytes());
+    metric_set(METRIC_RESIDENT_BYTES, process_resident_bytes());
 }
 
 bool siod_is_ready(void *arg, const char **ret_why)

@@ -161,7 +161,7 @@ static enum err bind_option(struct ctl_line *line, const struct ctl_grammar *gra
                             const struct given *given, struct errmsg *msg)
 {
     const struct ctl_param *param;
-    json_t *value;
+    json_t *value = NULL;
     enum err err;
 
     if (option_index(given->name) >= 0) {
@@ -213,7 +213,7 @@ static enum err bind_globals(struct ctl_line *line, const struct sorted *sorted,
     for (unsigned i = 0; i < sorted->option_count; i++) {
         const struct given *given = &sorted->options[i];
         int index = option_index(given->name);
-        json_t *value;
+        json_t *value = NULL;
         enum err err;
 
         if (index < 0) {

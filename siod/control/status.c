@@ -1,9 +1,9 @@
 /* `status`, and `wait`, which asks for one of its facts. */
-#include <stdio.h>
 #include <unistd.h>
 
 #include "libshared/alloc.h"
 #include "libshared/json.h"
+#include "libshared/process.h"
 #include "siod/chat/desk.h"
 #include "siod/chat/message.h"
 #include "siod/control/call.h"
@@ -62,21 +62,6 @@ static void open_object(struct buf *out, const char *key)
 static void close_object(struct buf *out)
 {
     buf_add_char(out, '}');
-}
-
-static uint64_t resident_bytes(void)
-{
-    unsigned long long total = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-
-    if (file == NULL) {
-        return 0;
-    }
-    if (fscanf(file, "%llu %llu", &total, &resident) != 2) {
-        resident = 0;
-    }
-    fclose(file);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 static void add_process(struct buf *out, const struct control_call *call)
@@ -188,7 +173,7 @@ static void add_control(struct buf *out, const struct control *control)
     add_number(out, "tails", control->tails);
     close_object(out);
     open_object(out, "memory");
-    add_number(out, "residentBytes", resident_bytes());
+    add_number(out, "residentBytes", process_resident_bytes());
     close_object(out);
 }
 

@@ -18,10 +18,10 @@ struct ssl_ctx_st;
 
 enum {
     CHUNK_FRAMES = 14,
-    WRITE_MAX = 1 << 20, /* bytes handed to the library at once */
-    CLOSE_MS = 5000,     /* to write what is queued when closing */
-    LINGER_MS = 2000,    /* for the peer to close its side */
-    TLS_HANDSHAKE_S = 10, /* and for the first bytes */
+    WRITE_MAX = 1 << 20,  /* bytes handed to the library at once */
+    CLOSE_MS = 5000,      /* to write what is queued when closing */
+    LINGER_MS = 2000,     /* for the peer to close its side */
+    HANDSHAKE_MS = 10000, /* of TLS, and for the first bytes */
 };
 
 /* A piece of a connection's output queue. Spare ones are kept, an idle connection has none. */
@@ -50,7 +50,7 @@ struct conn {
     size_t queued;       /* bytes of the frames in the chunks that were not yet written */
     size_t head_written; /* of the first frame */
     size_t in_library;   /* at most so much is still buffered by the library */
-    struct timer timer;  /* of closing and lingering */
+    struct timer timer;  /* of the TLS handshake, of closing and lingering */
     uint8_t state, end;
     bool attention : 1; /* in the list for the end of the round */
     bool accepted : 1;
@@ -88,6 +88,7 @@ struct transport {
     struct transport_limits limits;
     struct transport_stats stats;
     unsigned counted; /* open connections that count against the limit */
+    int client_fds;   /* descriptors from here on are kept for exempt listeners and files */
     struct conn *conns;
     struct listener *listeners;
     struct conn *attention, **attention_end;

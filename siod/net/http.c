@@ -86,7 +86,12 @@ void http_server_drain(struct http_server *server)
 
     server->draining = true;
     DL_FOREACH (server->conns, hc) {
-        if (hc->request == NULL && hc->stash.len == 0) {
+        if (hc->request != NULL) {
+            continue;
+        }
+        if (hc->waiting == WAITING_HEAD) {
+            http_refuse(hc, 503);
+        } else {
             hc->closing = true;
             conn_close(hc->conn);
         }

@@ -302,6 +302,17 @@ static void keep_rest(struct http_conn *hc, bool borrowed)
     hc->in = buf_str(&hc->stash);
 }
 
+/* What the peer sends now would only be kept. Not reading it also leaves its half-close for later:
+ * that must not end a connection on which answers are still due. A request without a body is
+ * another matter: it may wait long, and is given up when the peer goes away. */
+static bool reading_can_wait(const struct http_conn *hc)
+{
+    const struct http_request *request = hc->request;
+
+    return request != NULL && (request->answered || (request->accepted && request->body_done) ||
+                               hc->stash.len > PIPELINE_MAX);
+}
+
 static void process(struct http_conn *hc)
 {
     bool borrowed = hc->stash.len == 0;
@@ -317,7 +328,7 @@ static void process(struct http_conn *hc)
         hc->in.len = 0;
     }
     keep_rest(hc, borrowed);
-    conn_pause(hc->conn, hc->request != NULL && hc->stash.len > PIPELINE_MAX);
+    conn_pause(hc->conn, reading_can_wait(hc));
 }
 
 static void on_data(struct conn *conn, struct str bytes)

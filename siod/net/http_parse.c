@@ -393,7 +393,9 @@ unsigned http_head_parse(struct str text, unsigned max_fields, struct http_head 
         (status = check_host(ret_head)) != 0 || (status = check_expect(ret_head)) != 0) {
         return status;
     }
-    ret_head->upgrade_websocket = head_list_has(ret_head, STR("Connection"), STR("upgrade")) &&
+    /* HTTP/1.0 has no upgrades (RFC 9110, 7.8). */
+    ret_head->upgrade_websocket = ret_head->minor >= 1 &&
+                                  head_list_has(ret_head, STR("Connection"), STR("upgrade")) &&
                                   head_list_has(ret_head, STR("Upgrade"), STR("websocket"));
     return 0;
 }

@@ -281,6 +281,31 @@ static void refuse(struct listener *listener, int fd)
     close(fd);
 }
 
+static void log_full(const struct listener *listener)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_error(LOG_NET, "no descriptors left for clients", "listener=%s open=%u suppressed=%u",
+                  listener->address, listener->transport->stats.open, suppressed);
+    }
+}
+
+static bool is_full(const struct listener *listener, int fd)
+{
+    const struct transport *transport = listener->transport;
+
+    if (listener->exempt) {
+        return false;
+    }
+    if (fd >= transport->client_fds) {
+        log_full(listener);
+        return true;
+    }
+    return transport->limits.connections > 0 && transport->counted >= transport->limits.connections;
+}
+
 static void on_pause_over(struct timer *timer)
 {
     struct listener *listener = CONTAINER_OF(timer, struct listener, pause);
@@ -305,7 +330,6 @@ static void pause_accepting(struct listener *listener, int error)
 static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents)
 {
     struct listener *listener = CONTAINER_OF(watcher, struct listener, watcher);
-    struct transport *transport = listener->transport;
 
     (void)ev;
     (void)revents;
@@ -321,8 +345,7 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents)
             }
             return;
         }
-        if (!listener->exempt && transport->limits.connections > 0 &&
-            transport->counted >= transport->limits.connections) {
+        if (is_full(listener, fd)) {
             refuse(listener, fd);
             continue;
         }

@@ -28,6 +28,7 @@
 enum {
     READ_MAX = 65536,          /* one callback brings at most so much */
     DESCRIPTORS_MAX = 1 << 20, /* the library allocates tables for RLIMIT_NOFILE descriptors */
+    DESCRIPTORS_KEPT = 16,
 };
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -60,6 +61,7 @@ static void hand_out(struct conn *conn)
 
     conn->accepted = true;
     conn->transport->stats.accepted++;
+    timer_clear(&conn->timer);
     listener->on_accept(listener->arg, conn);
     assert(conn->ops != NULL);
 }
@@ -74,6 +76,12 @@ static void on_input(struct conn *conn, struct str bytes)
     if (conn->state == CONN_OPEN) {
         conn->ops->on_data(conn, bytes);
     }
+}
+
+/* The library has a timer for this too, which never fires on a foreign loop (4.1.6). */
+static void on_silence(struct timer *timer)
+{
+    conn_die(CONTAINER_OF(timer, struct conn, timer), CONN_END_TIMEOUT);
 }
 
 static void on_writable(struct conn *conn)
@@ -132,6 +140,18 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
     output_round(CONTAINER_OF(watcher, struct transport, prepare));
 }
 
+/* Nobody who merely connects may keep the operator out, or the store from opening a file. */
+static int count_client_fds(void)
+{
+    struct rlimit files;
+    int limit = DESCRIPTORS_MAX;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS_MAX) {
+        limit = (int)files.rlim_cur;
+    }
+    return limit - MIN(limit / 4, DESCRIPTORS_KEPT);
+}
+
 static struct lws_context *new_context(struct transport *transport)
 {
     struct lws_context_creation_info info = { 0 };
@@ -148,7 +168,7 @@ static struct lws_context *new_context(struct transport *transport)
     info.uid = (uid_t)-1;
     info.foreign_loops = loops;
     info.retry_and_idle_policy = &no_validity;
-    info.timeout_secs = TLS_HANDSHAKE_S;
+    info.timeout_secs = HANDSHAKE_MS / 1000;
     info.user = transport;
     info.options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
                    LWS_SERVER_OPTION_EXPLICIT_VHOSTS;
@@ -164,7 +184,7 @@ static struct lws_vhost *new_vhost(struct transport *transport, uint64_t options
     info.protocols = protocols;
     info.vhost_name = name;
     info.retry_and_idle_policy = &no_validity;
-    info.timeout_secs = TLS_HANDSHAKE_S;
+    info.timeout_secs = HANDSHAKE_MS / 1000;
     info.options = options;
     return lws_create_vhost(transport->context, &info);
 }
@@ -191,6 +211,7 @@ struct transport *transport_new(struct loop *loop, const struct transport_limits
     lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
     transport->loop = loop;
     transport->limits = *limits;
+    transport->client_fds = count_client_fds();
     transport->attention_end = &transport->attention;
     transport->scratch = xmalloc(WRITE_MAX);
     transport->context = new_context(transport);
@@ -280,7 +301,12 @@ void transport_adopt(struct listener *listener, int fd, const char *peer)
         conn_attend(conn);
         return;
     }
-    if (!conn->tls) {
+    if (conn->tls) {
+        uint64_t limit_ms = transport->limits.handshake_ms;
+
+        timer_set(transport->loop, &conn->timer, limit_ms > 0 ? limit_ms : HANDSHAKE_MS,
+                  on_silence);
+    } else {
         hand_out(conn);
     }
 }

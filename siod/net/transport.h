@@ -46,10 +46,11 @@ struct conn_ops {
 };
 
 struct transport_limits {
-    unsigned connections; /* 0 = no limit; past it a connection is accepted, sent the listener's
-                             `refuse` and closed */
-    size_t queue_bytes;   /* of one connection's output queue; 0 = no limit. A single larger frame
-                             passes when nothing else is pending */
+    unsigned connections;  /* 0 = no limit; past it a connection is accepted, sent the listener's
+                              `refuse` and closed */
+    size_t queue_bytes;    /* of one connection's output queue; 0 = no limit. A single larger frame
+                              passes when nothing else is pending */
+    uint64_t handshake_ms; /* for TLS to be agreed on and the first bytes to come; 0 = 10 s */
 };
 
 /* Returns owned. */
@@ -71,7 +72,8 @@ struct listen_options {
     const struct tls_files *tls; /* NULL = plain */
     mode_t unix_mode;            /* permissions of a Unix socket, e.g. 0660 */
     const char *refuse; /* borrowed: sent to a plain connection past the limit, NULL = nothing */
-    bool exempt;        /* not subject to limits.connections: control and admin listeners */
+    bool exempt;        /* not subject to limits.connections, and may use the last descriptors:
+                           control and admin listeners */
     /* A connection was accepted (with TLS: and sent its first bytes): the callee calls conn_take().
      */
     void (*on_accept)(void *arg, struct conn *conn);

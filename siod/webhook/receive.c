@@ -48,6 +48,17 @@ static bool same_secret(struct str a, struct str b)
     return a.len == b.len && CRYPTO_memcmp(a.data, b.data, a.len) == 0;
 }
 
+static void refuse_verification(struct webhook_app *app, struct http_request *request)
+{
+    unsigned suppressed;
+
+    if (log_gate_pass(&app->receiver->verify_gate, &suppressed)) {
+        log_warn(LOG_WEBHOOK, "verification refused", "app=%s from=%s suppressed=%u", app->name,
+                 http_client_address(request), suppressed);
+    }
+    http_respond_error(request, ERR_FORBIDDEN, "the verify token does not match");
+}
+
 static void verify(struct webhook_app *app, struct http_request *request)
 {
     struct str mode = http_query_param(request, STR("hub.mode"));
@@ -61,9 +72,7 @@ static void verify(struct webhook_app *app, struct http_request *request)
         http_respond_error(request, ERR_INVALID, "hub.challenge is too long");
     } else if (!str_eq(mode, STR("subscribe")) || app->verify_token.len == 0 ||
                !same_secret(token, buf_str(&app->verify_token))) {
-        log_warn(LOG_WEBHOOK, "verification refused", "app=%s from=%s", app->name,
-                 http_client_address(request));
-        http_respond_error(request, ERR_FORBIDDEN, "the verify token does not match");
+        refuse_verification(app, request);
     } else {
         log_info(LOG_WEBHOOK, "verification answered", "app=%s from=%s", app->name,
                  http_client_address(request));

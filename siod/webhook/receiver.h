@@ -33,7 +33,7 @@ struct webhook_receiver {
     size_t refs; /* the owner's, one for each request and each delivery */
     bool closed; /* the owner has let go: store and pool are gone */
     size_t deliveries, bytes;
-    struct log_gate unsigned_gate, quarantine_gate, refused_gate;
+    struct log_gate unsigned_gate, verify_gate, quarantine_gate, refused_gate;
 
     struct inbound_work work; /* the writer thread's */
 };

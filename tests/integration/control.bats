@@ -181,3 +181,17 @@ talk_as_nobody() {
             else {next: ($r.seq + 1), good: (.good and $r.seq == .next)} end) | [.good, .next] | @csv' \
         "$BATS_TEST_TMPDIR/slow.tail" | tr -d '"')" "true,$(($(sioctl status -o json | jq .events.emitted) + 1))"
 }
+
+@test "when the daemon stops, whoever follows it is told and it ends well" {
+    start_siod
+    local code=0 pid
+    in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail -o json >"$BATS_TEST_TMPDIR/tail" 2>"$BATS_TEST_TMPDIR/words"
+    pid=$!
+    wait_until status_is .control.tails 1
+    stop_siod
+    wait "$pid" || code=$?
+    assert_equal $code 3
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/tail")" '[]'
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/words")" 'closed the connection'
+    [[ ! -e $SIOD_SOCKET ]]
+}

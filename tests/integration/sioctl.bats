@@ -67,7 +67,6 @@ tail_in_background() {
     start_siod
     agent_connected a --token "$(token 7 1)"
     agent_connected b --token "$(token 8 2)"
-
     assert_equal "$(sioctl room show business_2 --business 2 -o json | jq -c '[.members[].userId]')" '[8]'
     exit_code 1 room show business_2 --business 1
 }
@@ -99,19 +98,31 @@ is_assigned() {
     assert_equal "$said" 'sioctl: not_found: no chat 99'
 }
 
-@test "more chats than fit into a page come all, each once" {
-    start_siod
-    local i
-    for i in {1..30}; do
-        text_webhook "wamid.$i" "1555$i" x >"$BATS_TEST_TMPDIR/$i.json"
-    done
-    # A batch of many customers is quicker than many webhooks.
-    jq -cs '{object: .[0].object, entry: [.[].entry[]]} | .entry = [range(20) as $k | .entry[] |
-        .changes[0].value |= (.messages[0].id += "_\($k)" | .messages[0].from += "0\($k)" | .contacts[0].wa_id += "0\($k)")]' \
-        "$BATS_TEST_TMPDIR"/*.json >"$BATS_TEST_TMPDIR/all"
+# batch COUNT: one webhook with a message from so many customers.
+batch() {
+    text_webhook wamid.0 1555 x | jq -c --argjson count "$1" '.entry[0].changes[0].value |=
+        (.contacts[0] as $contact | .messages[0] as $message | .contacts = [] | .messages = [] |
+            reduce range($count) as $i (.; .messages += [$message | .id += ".\($i)" | .from += "\($i)"]))'
+}
+
+agent_is_in() {
+    (($(sioctl room list -o ndjson | grep -c chat_) == $1))
+}
+
+@test "more chats, rooms and members than fit into a piece come all, each once" {
+    start_siod -o limits.rooms_per_socket=0 -o limits.events_per_s=0
+    batch 1100 >"$BATS_TEST_TMPDIR/all"
     sioctl webhook replay "$BATS_TEST_TMPDIR/all" 2>/dev/null
-    assert_equal "$(sioctl chat list -o json | jq -c '[length, (map(.chatId) | unique | length)]')" '[600,600]'
-    assert_equal "$(sioctl chat list -o ndjson | wc -l)" 600
+    assert_equal "$(sioctl chat list -o json | jq -c '[length, (map(.chatId) | unique | length)]')" '[1100,1100]'
+    assert_equal "$(sioctl chat list -o ndjson | wc -l)" 1100
+    agent_connected a --token "$(token 7 1)"
+    local i
+    for i in {1..1100}; do
+        agent_tell a "{\"emit\":[\"join_chat\",$i]}"
+    done
+    wait_until agent_is_in 1100
+    assert_equal "$(sioctl room list -o json | jq -c '[length, (map(.room) | unique | length)]')" '[1101,1101]'
+    assert_equal "$(sioctl socket list -o json | jq '.[0].rooms | length')" 1101
 }
 
 @test "business add, list, and what it refuses" {

@@ -17,7 +17,7 @@ nowhere "host of a package registry" 'registry\.(npmjs|yarnpkg)|(deb|security|ft
 nowhere "resolved address in a lock file" '"resolved"' '*package-lock.json'
 nowhere "left for later" '\b(TODO|FIXME|XXX|HACK)\b' '*.[ch]' '*.def' '*.sh' '*.bash' '*.bats' '*.mjs' dev
 nowhere "a test that sleeps" '\bsleep ' 'tests/*.bats' 'tests/*.bash'
-nowhere "a test that sleeps" '\bu?sleep\(' 'tests/*.[ch]'
+nowhere "a test that sleeps" '\b(sleep|usleep)\(' 'tests/*.[ch]'
 nowhere "white space at the end of a line" '[[:blank:]]$' '*.[ch]' '*.def' '*.sh' '*.bash' '*.bats' '*.mjs' 'man/*'
 
 while read -r file; do

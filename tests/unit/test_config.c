@@ -187,7 +187,7 @@ static void environment_variables_are_expanded_in_strings(void **state)
 
 static void what_is_printed_parses_back_to_itself(void **state)
 {
-    struct config *config = load("http { listen = {\"a\", \"b\"} tls_cert_file = \"/c\\\\d\"\n"
+    struct config *config = load("http { listen = {\"a:1\", \"b:2\"} tls_cert_file = \"/c\\\\d\"\n"
                                  "tls_key_file = '/$x\"{y}' }\n"
                                  "app one { secret_files = {\"a b\"} }\n"
                                  "app two { path = \"/2\" secret_files = {\"#\", \"//\"} }\n"
@@ -307,7 +307,17 @@ static void a_bad_file_is_refused_with_its_line(void **state)
           ":2: http.trusted_proxies: 10.0.0.0/33 is no address or network" },
         { STR_INIT("http {\n\n tls_cert_file = a }"),
           ":3: http.tls_cert_file: tls_cert_file and tls_key_file go together" },
+        { STR_INIT("http {\n listen = {\"a:0\", \"127.0.0.1:65536\"} }"),
+          ":2: http.listen: 127.0.0.1:65536 is not ADDRESS:PORT, [ADDRESS]:PORT, :PORT, unix:PATH "
+          "or systemd" },
+        { STR_INIT("http {\n admin_listen = {\"a:http\"} }"),
+          ":2: http.admin_listen: a:http is not ADDRESS:PORT, [ADDRESS]:PORT, :PORT, unix:PATH or "
+          "systemd" },
+        { STR_INIT("http {\n listen = {\"unix:\"} }"),
+          ":2: http.listen: unix: is not ADDRESS:PORT, [ADDRESS]:PORT, :PORT, unix:PATH or "
+          "systemd" },
         { STR_INIT("store {\n url = \"mysql:x\" }"), ":2: store.url: sqlite:PATH is expected" },
+        { STR_INIT("store {\n url = \"sqlite:\" }"), ":2: store.url: sqlite:PATH is expected" },
         { STR_INIT("\napp a { }"), ":2: app.a.secret_files: must be given" },
         { STR_INIT("app a { secret_files = {x} }\napp b { secret_files = {x} }"),
           ":2: app.b.path: /webhook is the path of app a already" },

@@ -81,6 +81,29 @@ static void plain_end(struct http_request *request, bool aborted)
     note_end(aborted);
 }
 
+/* Takes a body and is answered later, by the test. */
+static void later_head(void *arg, struct http_request *request)
+{
+    struct fixture *f = arg;
+
+    f->heads++;
+    http_accept_body(request, 0);
+}
+
+static void later_body(struct http_request *request, struct str bytes)
+{
+    (void)request;
+    (void)bytes;
+}
+
+static void later_complete(struct http_request *request)
+{
+    world->parked = request;
+}
+
+static const struct http_handler later_handler = { later_head, later_body, later_complete,
+                                                   plain_end };
+
 /* Answers with what it was asked: METHOD path query param x. */
 static void show_head(void *arg, struct http_request *request)
 {
@@ -154,7 +177,7 @@ static const struct http_handler frames_handler = { frames_head, no_body, no_com
 static struct http_route routes[] = {
     { "/echo", &echo_handler, NULL },     { "/park", &park_handler, NULL },
     { "/detach", &detach_handler, NULL }, { "/frames", &frames_handler, NULL },
-    { "/show*", &show_handler, NULL },
+    { "/show*", &show_handler, NULL },    { "/later", &later_handler, NULL },
 };
 
 static const struct http_limits default_limits = { 4096, 50, 20000, 20000 };
@@ -162,7 +185,7 @@ static const struct http_limits default_limits = { 4096, 50, 20000, 20000 };
 static struct fixture *start(const struct http_limits *limits, const char *address)
 {
     struct fixture *f = xnew(struct fixture);
-    struct transport_limits transport_limits = { 0, 0 };
+    struct transport_limits transport_limits = { 0 };
     struct listen_options options = { .address = address, .on_accept = http_server_accept };
     struct errmsg msg;
 
@@ -754,21 +777,25 @@ static void wrong_networks_are_refused(void **state)
 static void draining_answers_what_is_in_flight_and_closes_the_rest(void **state)
 {
     struct fixture *f = start_default();
-    struct client idle = visit(f), busy = visit(f);
+    struct client idle = visit(f), busy = visit(f), slow = visit(f);
 
     (void)state;
+    client_send_text(f->loop, &slow, "GET /show HTTP/1.1\r\nHo");
     client_send_text(f->loop, &idle, GET("/show"));
     WAIT_FOR(f->loop, &idle, client_has(&idle, "[GET|"));
     client_send_text(f->loop, &busy, GET("/park"));
     WAIT_FOR(f->loop, &busy, f->parked != NULL);
     http_server_drain(f->server);
     WAIT_FOR(f->loop, &idle, idle.closed);
+    WAIT_FOR(f->loop, &slow, slow.closed);
+    assert_true(client_has(&slow, "HTTP/1.1 503"));
     assert_false(busy.closed);
     http_respond(f->parked, 200, STR_NONE, STR("finished"));
     WAIT_FOR(f->loop, &busy, busy.closed);
     assert_true(client_has(&busy, "finished"));
     client_finish(&idle);
     client_finish(&busy);
+    client_finish(&slow);
     stop(f);
 }
 
@@ -786,6 +813,32 @@ static void an_answer_is_not_lost_when_the_peer_is_still_sending(void **state)
     WAIT_FOR(f->loop, &c, c.closed);
     assert_true(client_has(&c, "[POST|/show"));
     assert_false(c.reset);
+    client_finish(&c);
+    stop(f);
+}
+
+static void a_half_close_behind_requests_leaves_them_to_be_answered(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(
+        f->loop, &c,
+        "POST /later HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab" GET(
+            "/show/a") "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nlast");
+    shutdown(c.fd, SHUT_WR);
+    WAIT_FOR(f->loop, &c, f->parked != NULL);
+    for (int i = 0; i < 20; i++) {
+        loop_once(f->loop);
+    }
+    assert_non_null(f->parked);
+    http_respond(f->parked, 200, STR_NONE, STR("[late]"));
+    WAIT_FOR(f->loop, &c, c.closed);
+    assert_int_equal(client_count(&c, "HTTP/1.1 200 OK"), 3);
+    assert_true(client_has(&c, "[late]"));
+    assert_true(client_has(&c, "last"));
+    assert_int_equal(f->aborted, 0);
     client_finish(&c);
     stop(f);
 }
@@ -817,6 +870,7 @@ int main(void)
         cmocka_unit_test(wrong_networks_are_refused),
         cmocka_unit_test(draining_answers_what_is_in_flight_and_closes_the_rest),
         cmocka_unit_test(an_answer_is_not_lost_when_the_peer_is_still_sending),
+        cmocka_unit_test(a_half_close_behind_requests_leaves_them_to_be_answered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -153,7 +153,7 @@ static struct listener *serve(struct transport *transport, struct http_server *s
 
 static void many_idle_connections_are_cheap_and_reachable(void **state)
 {
-    struct transport_limits limits = { 0, 1 << 20 };
+    struct transport_limits limits = { .queue_bytes = 1 << 20 };
     struct http_limits http_limits = { 8192, 50, 60000, 60000 };
     struct loop *loop;
     struct transport *transport;

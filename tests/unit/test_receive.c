@@ -85,6 +85,10 @@ struct gate {
     bool entered, open, done;
 };
 
+/* Of the test that runs; the teardown opens those that a failure left closed. */
+static struct gate gates[200];
+static size_t gate_count;
+
 static enum err gate_apply(struct store_job *job, struct store_tx *tx)
 {
     struct gate *gate = CONTAINER_OF(job, struct gate, job);
@@ -106,12 +110,16 @@ static void gate_done(struct store_job *job, enum err err)
     CONTAINER_OF(job, struct gate, job)->done = true;
 }
 
-static void gate_close(struct rig *rig, struct gate *gate)
+static struct gate *gate_close(struct rig *rig)
 {
+    struct gate *gate = &gates[gate_count++];
+
+    assert_true(gate_count < ARRAY_SIZE(gates));
     *gate = (struct gate) { .job = { .apply = gate_apply, .done = gate_done },
                             .lock = PTHREAD_MUTEX_INITIALIZER,
                             .changed = PTHREAD_COND_INITIALIZER };
     assert_true(store_submit(rig->store, &gate->job));
+    return gate;
 }
 
 /* Until the writer is in it: what is submitted later waits. */
@@ -200,6 +208,9 @@ static int teardown(void **state)
 {
     struct rig *rig = *state;
 
+    while (gate_count > 0) {
+        gate_open(&gates[--gate_count]);
+    }
     webhook_receiver_free(rig->receiver);
     transport_free(rig->transport);
     http_server_free(rig->http);
@@ -794,20 +805,16 @@ static void when_too_much_is_in_flight_new_bodies_are_not_read(void **state)
 static void a_full_store_queue_answers_503(void **state)
 {
     struct rig *rig = *state;
-    static struct gate gates[200];
-    size_t count = 0;
 
-    gate_close(rig, &gates[count++]);
-    gate_await(&gates[0]);
+    gate_await(gate_close(rig));
     while (store_accepting(rig->store)) {
-        assert_true(count < ARRAY_SIZE(gates));
-        gate_close(rig, &gates[count++]);
+        gate_close(rig);
     }
     assert_int_equal(post_vector(rig, "text.json"), 503);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < gate_count; i++) {
         gate_open(&gates[i]);
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < gate_count; i++) {
         WAIT_FOR(rig->loop, NULL, gates[i].done);
     }
     assert_int_equal(post_vector(rig, "text.json"), 200);
@@ -820,17 +827,16 @@ static void a_client_that_leaves_early_loses_nothing(void **state)
     autobuf struct buf body = BUF_INIT, request = BUF_INIT;
     struct client client = client_connect(listener_address(rig->listener));
     struct http_stats stats;
-    struct gate gate;
+    struct gate *gate = gate_close(rig);
 
-    gate_close(rig, &gate);
     text_body(&body, "w1", "hello");
     signed_post(&request, "/webhook", main_secrets[0], buf_str(&body));
     client_send(rig->loop, &client, request.data, request.len);
     WAIT_FOR(rig->loop, &client, webhook_in_flight(rig->receiver) == 1);
     client_finish(&client);
+    gate_open(gate);
+    WAIT_FOR(rig->loop, NULL, webhook_in_flight(rig->receiver) == 0 && gate->done);
     WAIT_FOR(rig->loop, NULL, (http_server_stats(rig->http, &stats), stats.open == 0));
-    gate_open(&gate);
-    WAIT_FOR(rig->loop, NULL, webhook_in_flight(rig->receiver) == 0 && gate.done);
     assert_int_equal(sql_int(rig, "SELECT count(*) FROM message"), 1);
     assert_int_equal(webhook_bytes_in_flight(rig->receiver), 0);
 }
@@ -855,16 +861,15 @@ static void stopping_with_a_delivery_under_way_still_stores_it(void **state)
     struct rig *rig = *state;
     autobuf struct buf body = BUF_INIT, request = BUF_INIT;
     struct client client = client_connect(listener_address(rig->listener));
-    struct gate gate;
+    struct gate *gate = gate_close(rig);
 
-    gate_close(rig, &gate);
     text_body(&body, "w1", "hello");
     signed_post(&request, "/webhook", main_secrets[0], buf_str(&body));
     client_send(rig->loop, &client, request.data, request.len);
     WAIT_FOR(rig->loop, &client, webhook_in_flight(rig->receiver) == 1);
     webhook_receiver_free(TAKE(rig->receiver));
-    gate_open(&gate);
-    WAIT_FOR(rig->loop, &client, gate.done && client_has(&client, "HTTP/1.1 200"));
+    gate_open(gate);
+    WAIT_FOR(rig->loop, &client, gate->done && client_has(&client, "HTTP/1.1 200"));
     client_finish(&client);
     assert_int_equal(sql_int(rig, "SELECT count(*) FROM message"), 1);
 }

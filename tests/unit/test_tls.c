@@ -71,10 +71,10 @@ static void write_pair(struct fixture *f, long serial)
     EVP_PKEY_free(key);
 }
 
-static struct fixture *start(void)
+static struct fixture *start_with(uint64_t handshake_ms)
 {
     struct fixture *f = xnew(struct fixture);
-    struct transport_limits limits = { 0, 0 };
+    struct transport_limits limits = { .handshake_ms = handshake_ms };
     struct tls_files files = { f->cert, f->key };
     struct listen_options options = {
         .address = "127.0.0.1:0", .tls = &files, .on_accept = on_accept, .arg = f
@@ -91,6 +91,11 @@ static struct fixture *start(void)
     f->transport = transport_new(f->loop, &limits);
     assert_int_equal(transport_listen(f->transport, &options, &f->listener, &msg), OK);
     return f;
+}
+
+static struct fixture *start(void)
+{
+    return start_with(0);
 }
 
 static void stop(struct fixture *f)
@@ -345,6 +350,44 @@ static void what_is_no_tls_never_reaches_a_handler(void **state)
     stop(f);
 }
 
+static void a_handshake_that_stalls_ends(void **state)
+{
+    struct fixture *f = start_with(1000);
+    struct client silent = client_connect(listener_address(f->listener));
+    struct client partial = client_connect(listener_address(f->listener));
+    struct tls_client wordless = tls_connect(f);
+    struct transport_stats stats;
+
+    (void)state;
+    client_send(f->loop, &partial, "\x16\x03\x01", 3);
+    WAIT_FOR(f->loop, &silent, silent.closed);
+    WAIT_FOR(f->loop, &partial, partial.closed);
+    TLS_WAIT(f, &wordless, wordless.ended || wordless.failed);
+    WAIT_FOR(f->loop, NULL, (transport_stats(f->transport, &stats), stats.open == 0));
+    assert_int_equal(f->accepted, 0);
+    client_finish(&silent);
+    client_finish(&partial);
+    tls_finish(&wordless);
+    stop(f);
+}
+
+static void a_connection_that_spoke_in_time_may_be_silent(void **state)
+{
+    struct fixture *f = start_with(500);
+    struct tls_client c = tls_connect(f);
+    uint64_t until_ms;
+
+    (void)state;
+    tls_send(f, &c, "a", 1);
+    TLS_WAIT(f, &c, c.in.len == 1);
+    until_ms = clock_monotonic_ms() + 700;
+    WAIT_FOR(f->loop, NULL, clock_monotonic_ms() > until_ms);
+    tls_send(f, &c, "b", 1);
+    TLS_WAIT(f, &c, c.in.len == 2);
+    tls_finish(&c);
+    stop(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -355,6 +398,8 @@ int main(void)
         cmocka_unit_test(certificates_are_reloaded_unless_they_are_broken),
         cmocka_unit_test(a_broken_pair_refuses_to_listen),
         cmocka_unit_test(what_is_no_tls_never_reaches_a_handler),
+        cmocka_unit_test(a_handshake_that_stalls_ends),
+        cmocka_unit_test(a_connection_that_spoke_in_time_may_be_silent),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ static struct listen_options options_for(struct fixture *f, const char *address)
 static struct fixture *start(const char *address, unsigned connections, size_t queue_bytes)
 {
     struct fixture *f = xnew(struct fixture);
-    struct transport_limits limits = { connections, queue_bytes };
+    struct transport_limits limits = { .connections = connections, .queue_bytes = queue_bytes };
     struct listen_options options = options_for(f, address);
     struct errmsg msg;
 
@@ -450,6 +450,49 @@ static void accepting_survives_a_full_descriptor_table(void **state)
     stop(f);
 }
 
+static void clients_leave_descriptors_for_exempt_listeners(void **state)
+{
+    enum { CLIENTS = 40 };
+    struct client clients[CLIENTS], guest;
+    struct listen_options options;
+    struct listener *exempt;
+    struct transport_stats stats;
+    struct rlimit before, few;
+    struct errmsg msg;
+    struct fixture *f;
+
+    (void)state;
+    getrlimit(RLIMIT_NOFILE, &before);
+    few = before;
+    few.rlim_cur = 80;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    f = start("127.0.0.1:0", 0, 0);
+    options = options_for(f, "127.0.0.1:0");
+    options.exempt = true;
+    assert_int_equal(transport_listen(f->transport, &options, &exempt, &msg), OK);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        clients[i] = client_connect(listener_address(f->listener));
+        WAIT_FOR(f->loop, &clients[i], clients[i].closed || f->accepted == i + 1);
+        if (clients[i].closed) {
+            assert_true(client_has(&clients[i], "sorry"));
+            client_finish(&clients[i]);
+            clients[i].fd = -1;
+        }
+    }
+    transport_stats(f->transport, &stats);
+    assert_true(stats.refused > 0);
+    assert_int_equal(stats.refused + stats.accepted, CLIENTS);
+    guest = client_connect(listener_address(exempt));
+    client_send_text(f->loop, &guest, "status");
+    WAIT_FOR(f->loop, &guest, client_has(&guest, "status"));
+    client_finish(&guest);
+    for (size_t i = 0; i < CLIENTS; i++) {
+        client_finish(&clients[i]);
+    }
+    stop(f);
+    setrlimit(RLIMIT_NOFILE, &before);
+}
+
 static void shutdown_closes_everything(void **state)
 {
     struct fixture *f = start("127.0.0.1:0", 0, 0);
@@ -490,6 +533,7 @@ int main(void)
         cmocka_unit_test(abort_drops_the_queue),
         cmocka_unit_test(a_paused_connection_is_not_read),
         cmocka_unit_test(accepting_survives_a_full_descriptor_table),
+        cmocka_unit_test(clients_leave_descriptors_for_exempt_listeners),
         cmocka_unit_test(shutdown_closes_everything),
     };
 

@@ -68,7 +68,7 @@ static struct http_route route = { "/ws", &handler, NULL };
 static struct fixture *start(void)
 {
     struct fixture *f = xnew(struct fixture);
-    struct transport_limits transport_limits = { 0, QUEUE_BYTES };
+    struct transport_limits transport_limits = { .queue_bytes = QUEUE_BYTES };
     struct http_limits limits = { 8192, 50, 20000, 20000 };
     struct listen_options options = { .address = "127.0.0.1:0", .on_accept = http_server_accept };
     struct errmsg msg;
@@ -181,6 +181,9 @@ static void invalid_upgrades_are_answered_and_refused(void **state)
           "400" },
         { "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short==\r\n\r\n",
+          "400" },
+        { "GET /ws HTTP/1.0\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
           "400" },
         { "POST /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",

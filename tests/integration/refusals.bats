@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+# What siod cannot run with is refused before it starts, by -n as well, and says why.
+
+load ../lib/siod
+
+setup() {
+    setup_siod
+    CONF=$BATS_TEST_TMPDIR/siod.conf
+    printf 'secret\n' >"$SIOD_DIR/jwt.key"
+    cat >"$CONF" <<END
+jwt { key_files = {"$SIOD_DIR/jwt.key"} }
+store { url = "sqlite:$SIOD_DIR/siod.db" }
+control { socket = "$SIOD_DIR/siod.sock" }
+END
+}
+
+teardown() {
+    teardown_siod
+}
+
+# refused_by_both TEXT ARGUMENT…: the start and -n end with 1 and the same line.
+refused_by_both() {
+    local text=$1 check
+    shift
+    for check in "" -n; do
+        run run_siod ${check:+"$check"} "$@"
+        assert_equal "status $status, ${#lines[@]} lines" "status 1, 1 lines"
+        assert_contains "$output" "$text"
+    done
+}
+
+@test "a port that is none is refused, not cut to sixteen bits" {
+    printf 'http {\n  listen = {"127.0.0.1:0", "127.0.0.1:65536"}\n}\n' >>"$CONF"
+    refused_by_both "$CONF:5: http.listen: 127.0.0.1:65536" -c "$CONF"
+    refused_by_both 127.0.0.1:http -c /dev/null -o http.listen=127.0.0.1:http
+}
+
+@test "nothing to listen on, and no key to check tokens with, are refused" {
+    refused_by_both "http.listen: at least one address" -c "$CONF" -o http.listen=
+    refused_by_both "http.listen: at least one address" --dev "$SIOD_DIR" -o http.listen=
+    refused_by_both "jwt.key_files: at least one file" -c "$CONF" -o jwt.key_files=
+}
+
+@test "wrong usage says what is wrong before it explains" {
+    run run_siod -c "$CONF" surplus
+    assert_equal "$status ${lines[0]}" "2 siod: unexpected argument surplus"
+    run run_siod --dev "$SIOD_DIR" -c "$CONF"
+    assert_equal "$status ${lines[0]}" "2 siod: --dev goes without -c"
+    run run_siod -n
+    assert_equal "$status ${lines[0]}" "2 siod: -c or --dev is needed"
+}
