@@ -1,5 +1,6 @@
 /* Readiness, and the gauges that are brought up to date when somebody reads them. */
 #include "libshared/process.h"
+#include "siod/chat/assign.h"
 #include "siod/chat/desk.h"
 #include "siod/metrics/metrics.h"
 #include "siod/net/http.h"
@@ -81,6 +82,7 @@ void siod_collect(void *arg)
     metric_set(METRIC_TOKENS_REJECTED, tokens.failed);
     metric_set(METRIC_BODY_BYTES_IN_FLIGHT, webhook_bytes_in_flight(siod->webhook));
     metric_set(METRIC_EMIT_BACKLOG, desk_backlog(siod->desk));
+    metric_set(METRIC_CHATS_WAITING, desk_chats_waiting(siod->desk));
     metric_set(METRIC_RESIDENT_BYTES, process_resident_bytes());
 }
 
