@@ -327,6 +327,60 @@ static void a_status_only_rises(void **state)
     }
 }
 
+/* ---- who needs an agent */
+
+static void a_first_message_asks_for_an_agent_and_the_next_does_not(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(store_message(f, text_of("w1", "491", "Amara")));
+    assert_int_equal(work.waiting.chat_id, 1);
+    assert_int_equal(work.waiting.business_id, 1);
+    assert_int_equal(work.waiting.version, sql_int(f, "SELECT version FROM chat"));
+    assert_int_equal(work.waiting.since_ms, sql_int(f, "SELECT waiting_since_ms FROM chat"));
+    assert_true(store_message(f, text_of("w2", "491", "Amara")));
+    assert_int_equal(work.waiting.chat_id, 0);
+    assert_false(store_message(f, text_of("w1", "491", "Amara")));
+    assert_int_equal(work.waiting.chat_id, 0);
+}
+
+static void a_chat_that_begins_with_an_echo_asks_when_the_customer_answers(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message echo = text_of("w1", "491", "Amara");
+
+    echo.direction = STORE_OUTBOUND;
+    echo.opens_window = false;
+    assert_true(store_message(f, echo));
+    assert_int_equal(work.waiting.chat_id, 0);
+    assert_int_equal(sql_int(f, "SELECT state FROM chat"), STORE_CHAT_CLOSED);
+    assert_true(store_message(f, text_of("w2", "491", "Amara")));
+    assert_int_equal(work.waiting.chat_id, 1);
+    assert_int_equal(work.waiting.version, 2);
+    assert_int_equal(sql_int(f, "SELECT state FROM chat"), STORE_CHAT_WAITING);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM decision"
+                                " WHERE outcome = CAST('reopened' AS BLOB)"),
+                     1);
+}
+
+static void an_assigned_chat_asks_only_when_its_agent_is_offline(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(store_message(f, text_of("w1", "491", "Amara")));
+    sql_exec(f, "INSERT INTO agent (business_id, user_id, name, role, created_at_ms, online)"
+                " VALUES (1, 7, x'', x'', 0, 1);"
+                "UPDATE chat SET state = 1, agent_id = 7, last_agent_id = 7");
+    assert_true(store_message(f, text_of("w2", "491", "Amara")));
+    assert_int_equal(work.waiting.chat_id, 0);
+    sql_exec(f, "UPDATE agent SET online = 0");
+    assert_true(store_message(f, text_of("w3", "491", "Amara")));
+    assert_int_equal(work.waiting.chat_id, 1);
+    assert_int_equal(work.waiting.last_agent_id, 7);
+    assert_int_equal(sql_int(f, "SELECT agent_id FROM chat WHERE state = 0"), 0);
+    assert_int_equal(sql_int(f, "SELECT last_message_id FROM chat"), 3);
+}
+
 static struct inbound_message echo_of(const char *wamid)
 {
     struct inbound_message echo = text_of(wamid, "491", "Amara");
@@ -422,6 +476,9 @@ int main(void)
         TEST(a_new_number_that_somebody_has_stays_theirs),
         TEST(a_group_is_one_chat_of_many_senders),
         TEST(an_echo_is_an_outbound_message_of_the_chat),
+        TEST(a_first_message_asks_for_an_agent_and_the_next_does_not),
+        TEST(a_chat_that_begins_with_an_echo_asks_when_the_customer_answers),
+        TEST(an_assigned_chat_asks_only_when_its_agent_is_offline),
         cmocka_unit_test(a_status_only_rises),
         TEST(a_rising_status_is_told_once),
         TEST(a_failure_carries_its_error),

@@ -1,0 +1,303 @@
+/* The queue's single steps; test_assign_sim.c has the long runs. */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <utlist.h>
+
+#include "libshared/buf.h"
+#include "siod/chat/assign_queue.h"
+
+/* Business 1 with agents 1 and 2, and what the queue asked for: "1>2@1" = chat 1 to agent 2 at
+ * version 1, "!3" = chat 3 is told that it waits, "?" = try again later. */
+struct rig {
+    struct assign_queue *queue;
+    struct agent agents[2], *online;
+    struct buf asked;
+    bool refuses;
+};
+
+static struct agent *rig_agents(void *arg, int64_t business_id)
+{
+    struct rig *rig = arg;
+
+    return business_id == 1 ? rig->online : NULL;
+}
+
+static bool rig_propose(void *arg, const struct assign_proposal *proposal)
+{
+    struct rig *rig = arg;
+
+    if (!rig->refuses) {
+        buf_printf(&rig->asked, "%" PRId64 ">%" PRId64 "@%" PRId64 " ", proposal->chat_id,
+                   proposal->agent_id, proposal->version);
+    }
+    return !rig->refuses;
+}
+
+static bool rig_tell(void *arg, const struct store_waiting *chat, struct str considered)
+{
+    struct rig *rig = arg;
+
+    assert_true(considered.len > 0);
+    if (!rig->refuses) {
+        buf_printf(&rig->asked, "!%" PRId64 " ", chat->chat_id);
+    }
+    return !rig->refuses;
+}
+
+static void rig_retry(void *arg)
+{
+    struct rig *rig = arg;
+
+    buf_add_cstr(&rig->asked, "? ");
+}
+
+static int setup(void **state)
+{
+    struct rig *rig = calloc(1, sizeof *rig);
+    const struct assign_ops ops = { rig_agents, rig_propose, rig_tell, rig_retry, rig };
+
+    rig->queue = assign_queue_new(&ops, ASSIGN_LEAST_LOADED);
+    for (size_t i = 0; i < 2; i++) {
+        rig->agents[i] =
+            (struct agent) { .key = { 1, (int64_t)i + 1 }, .capacity = 2, .known = true };
+        DL_APPEND(rig->online, &rig->agents[i]);
+    }
+    *state = rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct rig *rig = *state;
+
+    assign_queue_free(rig->queue);
+    buf_finish(&rig->asked);
+    free(rig);
+    return 0;
+}
+
+static void waits(struct rig *rig, int64_t chat_id, int64_t since_ms)
+{
+    const struct store_waiting chat = {
+        .chat_id = chat_id, .business_id = 1, .version = 1, .since_ms = since_ms
+    };
+
+    assign_queue_add(rig->queue, &chat);
+}
+
+static void nobody_is_available(struct rig *rig, bool so)
+{
+    for (size_t i = 0; i < 2; i++) {
+        rig->agents[i].status = so ? STORE_AGENT_BUSY : STORE_AGENT_AVAILABLE;
+    }
+}
+
+static void settle(struct rig *rig, int64_t chat_id, enum err err)
+{
+    const struct assign_outcome outcome = { .err = err };
+
+    assign_queue_settle(rig->queue, chat_id, &outcome);
+}
+
+#define ASKED(rig_, text_)                                                                         \
+    do {                                                                                           \
+        buf_add_char(&(rig_)->asked, '\0');                                                        \
+        assert_string_equal((rig_)->asked.data, text_);                                            \
+        buf_clear(&(rig_)->asked);                                                                 \
+    } while (0)
+
+static void a_chat_is_proposed_at_once_and_counted_when_it_is_given(void **state)
+{
+    struct rig *rig = *state;
+
+    waits(rig, 1, 10);
+    waits(rig, 2, 11);
+    ASKED(rig, "1>1@1 2>2@1 ");
+    assert_int_equal(rig->agents[0].reserved, 1);
+    settle(rig, 1, OK);
+    assert_int_equal(rig->agents[0].reserved, 0);
+    assert_int_equal(rig->agents[0].load, 1);
+    assert_int_equal(assign_queue_waiting(rig->queue), 1);
+    settle(rig, 2, OK);
+    ASKED(rig, "");
+}
+
+static void who_came_back_first_is_served_first(void **state)
+{
+    struct rig *rig = *state;
+
+    nobody_is_available(rig, true);
+    waits(rig, 3, 30);
+    waits(rig, 1, 10);
+    waits(rig, 2, 20);
+    waits(rig, 5, 20);
+    ASKED(rig, "!3 !1 !2 !5 ");
+    nobody_is_available(rig, false);
+    assign_queue_drain(rig->queue, 1);
+    ASKED(rig, "1>1@1 2>2@1 5>1@1 3>2@1 ");
+}
+
+static void a_full_agent_is_found_out_and_another_is_asked(void **state)
+{
+    struct rig *rig = *state;
+    struct assign_outcome full = { .err = ERR_CONFLICT,
+                                   .chat = { .chat_id = 1, .business_id = 1, .version = 1 },
+                                   .agent = { .user_id = 1, .load = 7, .capacity = 7 } };
+
+    waits(rig, 1, 10);
+    ASKED(rig, "1>1@1 ");
+    assign_queue_settle(rig->queue, 1, &full);
+    ASKED(rig, "1>2@1 ");
+    assert_int_equal(rig->agents[0].load, 7);
+    full.agent = (struct store_agent) { .user_id = 0 };
+    assign_queue_settle(rig->queue, 1, &full);
+    ASKED(rig, "!1 ");
+    assert_false(rig->agents[1].known);
+}
+
+static void a_chat_that_changed_meanwhile_is_proposed_as_it_is_now(void **state)
+{
+    struct rig *rig = *state;
+    const struct assign_outcome changed = {
+        .err = ERR_CONFLICT,
+        .chat = { .chat_id = 1,
+                  .business_id = 1,
+                  .version = 5,
+                  .since_ms = 50,
+                  .last_agent_id = 2 },
+        .agent = { .user_id = 1, .load = 0, .capacity = 2 },
+    };
+
+    waits(rig, 1, 10);
+    assign_queue_settle(rig->queue, 1, &changed);
+    ASKED(rig, "1>1@1 1>2@5 ");
+    settle(rig, 1, ERR_CONFLICT); /* it does not wait any more */
+    assert_int_equal(assign_queue_waiting(rig->queue), 0);
+    ASKED(rig, "");
+}
+
+static void another_wait_is_told_again(void **state)
+{
+    struct rig *rig = *state;
+    const struct assign_outcome changed = {
+        .err = ERR_CONFLICT, .chat = { .chat_id = 1, .business_id = 1, .version = 5 }
+    };
+
+    nobody_is_available(rig, true);
+    waits(rig, 1, 10);
+    nobody_is_available(rig, false);
+    assign_queue_drain(rig->queue, 1);
+    ASKED(rig, "!1 1>1@1 ");
+    nobody_is_available(rig, true);
+    assign_queue_settle(rig->queue, 1, &changed);
+    ASKED(rig, "!1 ");
+    assign_queue_drain(rig->queue, 1);
+    ASKED(rig, "");
+}
+
+static void a_store_that_takes_nothing_is_asked_again_later(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->refuses = true;
+    waits(rig, 1, 10);
+    ASKED(rig, "? ");
+    assert_int_equal(rig->agents[0].reserved, 0);
+    rig->refuses = false;
+    assign_queue_resume(rig->queue);
+    ASKED(rig, "1>1@1 ");
+    settle(rig, 1, ERR_STORE);
+    ASKED(rig, "? ");
+    nobody_is_available(rig, true);
+    rig->refuses = true;
+    assign_queue_resume(rig->queue);
+    ASKED(rig, "? ");
+    rig->refuses = false;
+    assign_queue_resume(rig->queue);
+    ASKED(rig, "!1 ");
+    assign_queue_not_told(rig->queue, 1);
+    assign_queue_not_told(rig->queue, 99);
+    ASKED(rig, "? ");
+    assign_queue_resume(rig->queue);
+    ASKED(rig, "!1 ");
+}
+
+static void an_agent_may_leave_while_a_chat_is_on_its_way_to_it(void **state)
+{
+    struct rig *rig = *state;
+
+    waits(rig, 1, 10);
+    ASKED(rig, "1>1@1 ");
+    assign_queue_forget_agent(rig->queue, &rig->agents[0]);
+    DL_DELETE(rig->online, &rig->agents[0]);
+    rig->agents[0].reserved = 77;
+    settle(rig, 1, ERR_STORE);
+    assert_int_equal(rig->agents[0].reserved, 77);
+    assign_queue_resume(rig->queue);
+    ASKED(rig, "? 1>2@1 ");
+}
+
+static void a_chat_that_is_there_keeps_its_place_and_one_that_is_removed_is_gone(void **state)
+{
+    struct rig *rig = *state;
+
+    nobody_is_available(rig, true);
+    waits(rig, 1, 10);
+    waits(rig, 2, 20);
+    waits(rig, 1, 30);
+    assign_queue_remove(rig->queue, 2);
+    assign_queue_remove(rig->queue, 2);
+    waits(rig, 3, 25);
+    ASKED(rig, "!1 !2 !3 ");
+    nobody_is_available(rig, false);
+    assign_queue_drain(rig->queue, 1);
+    assign_queue_remove(rig->queue, 1); /* on its way: the answer decides */
+    ASKED(rig, "1>1@1 3>2@1 ");
+    assert_int_equal(assign_queue_waiting(rig->queue), 2);
+}
+
+static void no_more_than_so_many_proposals_are_under_way(void **state)
+{
+    enum { MANY = 1000, MOST = 256 };
+    struct rig *rig = *state;
+    unsigned proposed = 0;
+
+    rig->agents[0].capacity = rig->agents[1].capacity = MANY;
+    for (int64_t id = 1; id <= MANY; id++) {
+        waits(rig, id, id);
+    }
+    assert_int_equal(rig->agents[0].reserved + rig->agents[1].reserved, MOST);
+    for (int64_t id = 1; id <= MANY; id++) {
+        settle(rig, id, OK);
+        proposed = MAX(proposed, rig->agents[0].reserved + rig->agents[1].reserved);
+    }
+    assert_int_equal(proposed, MOST);
+    assert_int_equal(rig->agents[0].load, MANY / 2);
+    assert_int_equal(rig->agents[1].load, MANY / 2);
+    assert_int_equal(assign_queue_waiting(rig->queue), 0);
+}
+
+#define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_chat_is_proposed_at_once_and_counted_when_it_is_given),
+        TEST(who_came_back_first_is_served_first),
+        TEST(a_full_agent_is_found_out_and_another_is_asked),
+        TEST(a_chat_that_changed_meanwhile_is_proposed_as_it_is_now),
+        TEST(another_wait_is_told_again),
+        TEST(a_store_that_takes_nothing_is_asked_again_later),
+        TEST(an_agent_may_leave_while_a_chat_is_on_its_way_to_it),
+        TEST(a_chat_that_is_there_keeps_its_place_and_one_that_is_removed_is_gone),
+        TEST(no_more_than_so_many_proposals_are_under_way),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
