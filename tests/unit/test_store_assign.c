@@ -47,7 +47,7 @@ static struct desk desk_setup(struct fixture *f, size_t chats)
 
     assert_int_equal(write_now(f, agents_body, NULL), OK);
     for (size_t i = 0; i < chats; i++) {
-        char name[16];
+        char name[32];
 
         snprintf(name, sizeof(name), "49%zu", i);
         desk.chats[i] = deliver(f, name, name);
