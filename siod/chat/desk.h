@@ -69,6 +69,12 @@ int64_t desk_position(struct desk *desk, int64_t business_id);
 /* The business of a chat, if it is remembered: 0 = ask the store. */
 int64_t desk_chat_business(struct desk *desk, int64_t chat_id);
 
+/* An ephemeral event: to the room's members and the taps, kept nowhere. Returns the number of
+ * receivers. */
+unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broadcast *broadcast);
+/* By somebody else's word the socket leaves a room: what its user was typing there ends. */
+void desk_leave_room(struct sio_socket *socket, struct str room);
+
 /* Everything that is emitted, as it is emitted, whether anybody receives it or not: for `sioctl
  * tail`. */
 struct desk_emission {

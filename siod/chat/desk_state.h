@@ -88,7 +88,4 @@ void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, s
 void typing_free_all(struct desk *desk);
 
 /* emit.c */
-/* An ephemeral event: to the room's members and the taps, kept nowhere. Returns the number of
- * receivers. */
-unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broadcast *broadcast);
 void tenant_drop_queue(struct tenant *tenant);

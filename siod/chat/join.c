@@ -12,6 +12,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
+#include "libshared/id.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 #include "siod/chat/message.h"
@@ -213,4 +214,15 @@ void on_leave_chat(const struct event_ctx *ctx, const struct chat_ref *chat)
     sio_socket_leave(ctx->from->socket, chat_room(chat->chat_id, room));
     buf_printf(&fields, ",\"chatId\":%" PRId64, chat->chat_id);
     event_done(ctx->from->socket, ctx->ack, buf_str(&fields));
+}
+
+void desk_leave_room(struct sio_socket *socket, struct str room)
+{
+    const struct str chat = STR("chat_");
+    int64_t chat_id;
+
+    if (str_starts_with(room, chat) && id_parse(str_skip(room, chat.len), &chat_id)) {
+        typing_leave(sio_socket_user(socket), chat_id);
+    }
+    sio_socket_leave(socket, room);
 }
