@@ -72,6 +72,11 @@ void log_set_format(enum log_format format)
     atomic_store_explicit(&current_format, format, memory_order_relaxed);
 }
 
+enum log_level log_level(void)
+{
+    return atomic_load_explicit(&current_level, memory_order_relaxed);
+}
+
 bool log_enabled(enum log_level level)
 {
     return level <= atomic_load_explicit(&current_level, memory_order_relaxed);

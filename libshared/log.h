@@ -37,6 +37,7 @@ const char *log_level_name(enum log_level level);
 bool log_format_parse(const char *name, enum log_format *ret_format);
 
 void log_set_level(enum log_level level);
+enum log_level log_level(void);
 void log_set_format(enum log_format format);
 bool log_enabled(enum log_level level);
 

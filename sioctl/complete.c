@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libshared/alloc.h"
+#include "libshared/ctl/condition.h"
 #include "libshared/json.h"
 #include "sioctl/sioctl.h"
 
@@ -67,6 +68,32 @@ static void offer_from_daemon(const struct cursor *cursor, const char *detail)
     }
 }
 
+/* agent/7=available … once the subject and its id are there; before that, what begins them. */
+static void offer_conditions(const struct cursor *cursor)
+{
+    static const struct {
+        enum ctl_subject subject;
+        const char *start;
+    } subjects[] = { { CTL_SUBJECT_AGENT, "agent/" }, { CTL_SUBJECT_CHAT, "chat/" } };
+    int typed = (int)strcspn(cursor->prefix, "=");
+
+    for (size_t i = 0; i < ARRAY_SIZE(subjects); i++) {
+        const char *start = subjects[i].start;
+        struct str state;
+
+        if (strncmp(cursor->prefix, start, strlen(start)) != 0 || typed == (int)strlen(start)) {
+            offer((void *)(uintptr_t)cursor, start);
+            continue;
+        }
+        for (unsigned n = 0; (state = ctl_condition_state(subjects[i].subject, n)).data != NULL;
+             n++) {
+            autofree char *word = xasprintf("%.*s=%.*s", typed, cursor->prefix, STR_ARG(state));
+
+            offer((void *)(uintptr_t)cursor, word);
+        }
+    }
+}
+
 static void offer_values(const struct cursor *cursor, const struct ctl_argument *argument)
 {
     struct str word;
@@ -82,14 +109,18 @@ static void offer_values(const struct cursor *cursor, const struct ctl_argument 
 
         offer((void *)(uintptr_t)cursor, text);
     }
-    if (argument->type != CTL_WORDS && argument->detail[0] != '\0') {
+    if (argument->type == CTL_CONDITION) {
+        offer_conditions(cursor);
+    } else if (argument->type != CTL_WORDS && argument->detail[0] != '\0') {
         offer_from_daemon(cursor, argument->detail);
     }
 }
 
 static const struct ctl_argument *option_argument(const struct cursor *cursor, const char *word)
 {
-    const struct ctl_param *param = ctl_option_find(&cursor->grammar, str_of(word + 2));
+    bool is_letter = word[1] != '-' && word[2] == '\0';
+    struct str name = is_letter ? ctl_option_by_letter(word[1]) : str_of(word + 2);
+    const struct ctl_param *param = ctl_option_find(&cursor->grammar, name);
 
     for (unsigned i = 0; i < CTL_OPTION_COUNT; i++) {
         const struct ctl_option *option = &ctl_options[i];

@@ -19,12 +19,21 @@ enum exit_code exit_code_of(enum ctl_outcome outcome)
     return codes[outcome];
 }
 
+/* What the daemon finds wrong with the arguments is as wrong as what is found here. */
+enum exit_code refusal_code(const struct session *session)
+{
+    return strcmp(ctl_client_code(session->client), err_code(ERR_INVALID)) == 0 ? EXIT_USAGE
+                                                                                : EXIT_REFUSED;
+}
+
 static enum exit_code explain(const struct session *session, enum ctl_outcome outcome,
                               const struct errmsg *msg)
 {
     if (outcome == CTL_REFUSED) {
         say("%s: %s", ctl_client_code(session->client), msg->text);
-    } else if (outcome != CTL_INTERRUPTED) {
+        return refusal_code(session);
+    }
+    if (outcome != CTL_INTERRUPTED) {
         say("%s", msg->text);
     }
     return exit_code_of(outcome);
@@ -53,16 +62,6 @@ json_t *session_arg(const struct session *session, const char *key)
 const char *session_arg_text(const struct session *session, const char *key)
 {
     return json_string_value(session_arg(session, key));
-}
-
-/* The full name of a command, from its grammar. */
-static void command_name(const struct ctl_command *command, char *ret_name, size_t size)
-{
-    struct ctl_grammar grammar;
-
-    ctl_grammar_of(command, &grammar);
-    snprintf(ret_name, size, "%s%s%s", grammar.words[0], grammar.word_count > 1 ? " " : "",
-             grammar.word_count > 1 ? grammar.words[1] : "");
 }
 
 /* A gap is data for programs, and words for people. */
@@ -96,7 +95,7 @@ enum exit_code run_by_daemon(struct session *session)
     autojson json_t *result = NULL;
     enum exit_code code;
 
-    command_name(command, name, sizeof(name));
+    ctl_command_name(command, name, sizeof(name));
     code = session_call(session, &call, &result);
     if (code == EXIT_DONE && !stream && result != NULL) {
         output_result(&session->out, result);

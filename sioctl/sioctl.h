@@ -38,6 +38,8 @@ NODISCARD
 enum exit_code session_call(struct session *session, const struct ctl_call *call,
                             json_t **ret_result);
 enum exit_code exit_code_of(enum ctl_outcome outcome);
+/* After CTL_REFUSED. */
+enum exit_code refusal_code(const struct session *session);
 
 /* The arguments of the command line; NULL when not given. */
 json_t *session_arg(const struct session *session, const char *key);

@@ -7,7 +7,12 @@
 #include "libshared/json.h"
 #include "sioctl/sioctl.h"
 
-enum { PAUSE_MIN_MS = 20, PAUSE_MAX_MS = 250, TIMEOUT_MS = 30000 };
+enum {
+    PAUSE_MIN_MS = 20,
+    PAUSE_MAX_MS = 250,
+    LOOK_MS = 500, /* a daemon that is there may answer, however short the timeout */
+    TIMEOUT_MS = 30000,
+};
 
 /* One look: *ret_result when the daemon answered, else msg says why not. */
 static enum ctl_outcome look(struct session *session, json_t **ret_result, struct errmsg *msg)
@@ -57,7 +62,8 @@ enum exit_code run_wait(struct session *session)
         uint64_t now_ms = clock_monotonic_ms();
         enum ctl_outcome outcome;
 
-        session->config.timeout_ms = now_ms < end_ms ? (int64_t)(end_ms - now_ms) : 0;
+        session->config.timeout_ms =
+            now_ms + LOOK_MS < end_ms ? (int64_t)(end_ms - now_ms) : LOOK_MS;
         outcome = look(session, &result, &msg);
         if (outcome == CTL_DONE && is_met(result, &msg)) {
             output_result(&session->out, result);
@@ -65,7 +71,7 @@ enum exit_code run_wait(struct session *session)
         }
         if (outcome == CTL_REFUSED) {
             say("%s: %s", ctl_client_code(session->client), msg.text);
-            return EXIT_REFUSED;
+            return refusal_code(session);
         }
         if (outcome == CTL_INTERRUPTED || interrupted) {
             return EXIT_INTERRUPTED;

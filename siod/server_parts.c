@@ -129,6 +129,7 @@ enum err siod_start_control(struct siod *siod, struct errmsg *msg)
         .operators = operators,
         .operator_count = names->count,
         .queue_bytes = siod->config->limits.queue_bytes,
+        .config = siod->config,
         .loop = siod->loop,
         .transport = siod->transport,
         .store = siod->store,

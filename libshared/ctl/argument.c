@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "libshared/clock.h"
+#include "libshared/ctl/condition.h"
 #include "libshared/id.h"
 #include "libshared/json.h"
 
@@ -30,7 +32,7 @@ struct str ctl_argument_word(const struct ctl_argument *argument, unsigned n)
 {
     const char *at = argument->detail;
 
-    while (argument->type == CTL_WORDS && *at != '\0') {
+    while ((argument->type == CTL_WORDS || argument->type == CTL_CONDITION) && *at != '\0') {
         size_t len = strcspn(at, "|");
 
         if (n-- == 0) {
@@ -151,6 +153,47 @@ static json_t *parse_claim(struct str text)
     return claim;
 }
 
+static json_t *parse_condition(struct str text)
+{
+    struct ctl_condition condition;
+
+    return ctl_condition_parse(text, &condition) ? json_stringn(text.data, text.len) : NULL;
+}
+
+static json_t *parse_since(struct str text)
+{
+    struct str rest = text;
+    int64_t value;
+
+    if (digits_parse(&rest, ID_MAX - 1, &value) && rest.len == 0) {
+        return json_integer(value);
+    }
+    if (clock_iso_parse(text, &value) || ctl_duration_parse(text, &value)) {
+        return json_stringn(text.data, text.len);
+    }
+    return NULL;
+}
+
+/* Compact, since a line of the protocol has no newline inside. */
+static json_t *compact(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    json_t *string = json_string(text);
+
+    free(text);
+    return string;
+}
+
+static json_t *parse_json(struct str text)
+{
+    static const struct json_limits limits = { .depth = 128, .keys = 65536 };
+    json_t *value = json_read(text, &limits, NULL);
+    json_t *string = value != NULL ? compact(value) : NULL;
+
+    json_decref(value);
+    return string;
+}
+
 static json_t *parse_any(const struct ctl_argument *argument, struct str text)
 {
     switch (argument->type) {
@@ -170,6 +213,12 @@ static json_t *parse_any(const struct ctl_argument *argument, struct str text)
         return parse_claim(text);
     case CTL_WORDS:
         return parse_words(argument, text);
+    case CTL_CONDITION:
+        return parse_condition(text);
+    case CTL_SINCE:
+        return parse_since(text);
+    case CTL_JSON:
+        return parse_json(text);
     }
     return NULL;
 }
@@ -180,7 +229,8 @@ static void explain(const struct ctl_argument *argument, struct str text, struct
     char choice[128] = "";
     struct str word;
 
-    for (unsigned i = 0; (word = ctl_argument_word(argument, i)).data != NULL; i++) {
+    for (unsigned i = 0;
+         argument->type == CTL_WORDS && (word = ctl_argument_word(argument, i)).data != NULL; i++) {
         size_t used = strlen(choice);
 
         snprintf(choice + used, sizeof(choice) - used, "%s%.*s", used > 0 ? ", " : ": ",
@@ -209,11 +259,15 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
         return value >= 1 && value <= INT_MAX;
     case CTL_DURATION:
         return value >= 0 && value <= duration_max_ms;
+    case CTL_SINCE:
+        return value >= 0 && value < ID_MAX;
     case CTL_TEXT:
     case CTL_PATH:
     case CTL_URL:
     case CTL_CLAIM:
     case CTL_WORDS:
+    case CTL_CONDITION:
+    case CTL_JSON:
         break;
     }
     return false;
@@ -230,6 +284,9 @@ json_t *ctl_argument_accept(const struct ctl_argument *argument, const json_t *v
     }
     if (argument->type == CTL_CLAIM && json_is_object(value) && json_object_size(value) == 1) {
         return json_deep_copy(value);
+    }
+    if (argument->type == CTL_JSON) {
+        return compact(value);
     }
     (void)err_set(msg, ERR_INVALID, "not %s", argument->what);
     return NULL;

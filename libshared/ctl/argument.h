@@ -21,6 +21,10 @@ enum ctl_type {
     CTL_CLAIM, /* object with one member: name=value, value being JSON if it parses, else a string
                 */
     CTL_WORDS, /* one of the words in `detail` */
+    CTL_CONDITION, /* string, condition.h */
+    CTL_SINCE, /* integer, 0 … 2^53-1: a position in the log; or a string: an ISO 8601 time, or a
+                  duration, so long ago */
+    CTL_JSON,  /* string: JSON text, compact */
 };
 
 struct ctl_argument {

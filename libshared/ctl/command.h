@@ -55,8 +55,12 @@ NODISCARD
 bool ctl_grammar_read(const char *grammar, struct ctl_grammar *ret_grammar);
 /* Of a row, which is known to be good. */
 void ctl_grammar_of(const struct ctl_command *command, struct ctl_grammar *ret_grammar);
+/* "room show" */
+void ctl_command_name(const struct ctl_command *command, char *ret_name, size_t size);
 /* NULL when the command has no such option. */
 const struct ctl_param *ctl_option_find(const struct ctl_grammar *grammar, struct str name);
+/* "config" for the c of a grammar's -c/--config; .data NULL when no command has it. */
+struct str ctl_option_by_letter(char letter);
 /* The n-th positional argument, the last one again if it repeats; NULL past the end. */
 const struct ctl_param *ctl_positional(const struct ctl_grammar *grammar, unsigned n);
 /* Does any command have an option of this name that takes a value? (All that have it agree.) */

@@ -2,6 +2,7 @@
  * table's, so what is wrong with one is found by the test of the table, not by a user. */
 #include <assert.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "libshared/ctl/command.h"
@@ -79,6 +80,16 @@ static bool read_option(struct reader *reader, struct ctl_param *param)
     return read_argument(reader, param);
 }
 
+/* The letter is only for command lines, and found there by ctl_option_by_letter(). */
+static void skip_letter(struct reader *reader)
+{
+    const char *at = reader->at;
+
+    if (at[0] == '-' && islower((unsigned char)at[1]) && at[2] == '/') {
+        reader->at += 3;
+    }
+}
+
 static bool read_param(struct reader *reader)
 {
     struct ctl_grammar *grammar = reader->grammar;
@@ -89,6 +100,7 @@ static bool read_param(struct reader *reader)
         return false;
     }
     param.required = !accept(reader, "[");
+    skip_letter(reader);
     good = accept(reader, "--") ? read_option(reader, &param) : read_argument(reader, &param);
     if (!good || (!param.required && !accept(reader, "]"))) {
         return false;
@@ -141,6 +153,21 @@ const struct ctl_param *ctl_option_find(const struct ctl_grammar *grammar, struc
     return NULL;
 }
 
+struct str ctl_option_by_letter(char letter)
+{
+    const char start[] = { '-', letter, '/', '-', '-', '\0' };
+
+    for (unsigned i = 0; i < CTL_COMMAND_COUNT; i++) {
+        const char *at = strstr(ctl_commands[i].grammar, start);
+
+        if (at != NULL) {
+            at += strlen(start);
+            return (struct str) { at, strcspn(at, " ]") };
+        }
+    }
+    return STR_NONE;
+}
+
 const struct ctl_param *ctl_positional(const struct ctl_grammar *grammar, unsigned n)
 {
     const struct ctl_param *last = NULL;
@@ -154,4 +181,13 @@ const struct ctl_param *ctl_positional(const struct ctl_grammar *grammar, unsign
         }
     }
     return last != NULL && last->repeats ? last : NULL;
+}
+
+void ctl_command_name(const struct ctl_command *command, char *ret_name, size_t size)
+{
+    struct ctl_grammar grammar;
+
+    ctl_grammar_of(command, &grammar);
+    snprintf(ret_name, size, "%s%s%s", grammar.words[0], grammar.word_count > 1 ? " " : "",
+             grammar.word_count > 1 ? grammar.words[1] : "");
 }

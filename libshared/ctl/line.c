@@ -24,14 +24,14 @@ struct sorted {
     unsigned argument_count, option_count;
 };
 
-static const struct ctl_option *option_by_letter(char letter)
+static struct str name_by_letter(char letter)
 {
     for (unsigned i = 0; i < CTL_OPTION_COUNT; i++) {
         if (ctl_options[i].letter == letter) {
-            return &ctl_options[i];
+            return str_of(ctl_options[i].name);
         }
     }
-    return NULL;
+    return ctl_option_by_letter(letter);
 }
 
 static int option_index(struct str name)
@@ -77,14 +77,13 @@ static enum err sort_short(const char *const *words, unsigned count, unsigned *a
                            struct sorted *sorted, struct errmsg *msg)
 {
     for (const char *letter = words[*at] + 1; *letter != '\0'; letter++) {
-        const struct ctl_option *option = option_by_letter(*letter);
         struct given *given = &sorted->options[sorted->option_count++];
 
-        if (option == NULL) {
+        given->name = name_by_letter(*letter);
+        if (given->name.data == NULL) {
             return err_set(msg, ERR_INVALID, "unknown option -%c", *letter);
         }
-        given->name = str_of(option->name);
-        if (option->argument[0] == '\0') {
+        if (!takes_value(given->name)) {
             continue;
         }
         if (letter[1] == '\0' && *at + 1 == count) {

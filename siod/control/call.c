@@ -183,21 +183,46 @@ bool control_behind(const struct control_call *call)
     return conn_pending(call->peer->conn) > control_behind_max(call->control);
 }
 
+static enum err check_access(const struct control_peer *peer, enum ctl_access access,
+                             const char *cmd, struct errmsg *msg)
+{
+    if (peer->access >= access) {
+        return OK;
+    }
+    log_warn(LOG_CONTROL, "command refused", "cmd=\"%s\" uid=%u pid=%d", cmd, (unsigned)peer->uid,
+             (int)peer->pid);
+    return err_set(msg, ERR_FORBIDDEN, "'%s' needs %s access; uid %u has %s", cmd,
+                   ctl_access_name(access), (unsigned)peer->uid, ctl_access_name(peer->access));
+}
+
+bool control_require(struct control_call *call, enum ctl_access access)
+{
+    const struct control_peer *peer = call->peer;
+    char name[2 * CTL_NAME_SIZE];
+    struct errmsg msg = { "" };
+
+    ctl_command_name(call->command, name, sizeof name);
+    if (check_access(peer, access, name, &msg) != OK) {
+        control_fail(call, ERR_FORBIDDEN, "%s", msg.text);
+        return false;
+    }
+    control_audit(call->control, peer->uid, peer->pid, name, call->args);
+    return true;
+}
+
 /* What has to be refused before a command runs. */
 static enum err admit(const struct control_peer *peer, const struct ctl_command *command,
                       struct ctl_request *request, struct errmsg *msg)
 {
     json_t *args;
+    enum err err;
 
     if (command == NULL || command->where == CTL_LOCAL) {
         return err_set(msg, ERR_UNKNOWN_COMMAND, "no command is called '%.60s'", request->cmd);
     }
-    if (peer->access < command->access) {
-        log_warn(LOG_CONTROL, "command refused", "cmd=\"%s\" uid=%u pid=%d", request->cmd,
-                 (unsigned)peer->uid, (int)peer->pid);
-        return err_set(msg, ERR_FORBIDDEN, "'%s' needs %s access; uid %u has %s", request->cmd,
-                       ctl_access_name(command->access), (unsigned)peer->uid,
-                       ctl_access_name(peer->access));
+    err = check_access(peer, command->access, request->cmd, msg);
+    if (err != OK) {
+        return err;
     }
     args = ctl_args_accept(command, request->args, msg);
     if (args == NULL) {

@@ -45,6 +45,11 @@ struct control_call {
 
 const struct control_config *control_config(const struct control_call *call);
 
+/* For a command that only sometimes needs more access than its row says: audits it, or ends the
+ * call and returns false. */
+NODISCARD
+bool control_require(struct control_call *call, enum ctl_access access);
+
 /* The result, JSON text; empty = none. */
 void control_reply(struct control_call *call, struct str result);
 /* A piece of the result; more follows. */

@@ -173,3 +173,54 @@ void control_room_show(struct control_call *call)
     control_piece(call, buf_str(&head));
     control_send_members(call, scope, name);
 }
+
+/* ---- join and leave: the room is of the socket's own business */
+
+static void answer_member(struct control_call *call, const struct sio_socket *socket,
+                          struct str room)
+{
+    autobuf struct buf text = BUF_INIT;
+
+    buf_add_cstr(&text, "{\"room\":");
+    json_add_string(&text, room);
+    buf_add_cstr(&text, ",\"businessId\":");
+    buf_add_u64(&text, sio_socket_scope(socket));
+    buf_add_cstr(&text, ",\"socketId\":");
+    json_add_cstr(&text, sio_socket_id(socket));
+    buf_add_cstr(&text, sio_socket_in(socket, room) ? ",\"member\":true}" : ",\"member\":false}");
+    control_reply(call, buf_str(&text));
+}
+
+void control_room_join(struct control_call *call)
+{
+    struct str room = control_arg_str(call, "room");
+    struct sio_socket *socket = control_find_socket(call);
+
+    if (socket == NULL) {
+        return;
+    }
+    if (room.len == 0 || room.len > SIO_ROOM_NAME_MAX) {
+        control_fail(call, ERR_INVALID, "a room's name has 1 to %d bytes", SIO_ROOM_NAME_MAX);
+    } else if (!sio_socket_join(socket, room)) {
+        control_fail(call, ERR_RATE_LIMITED, "the socket is in as many rooms as it may be");
+    } else {
+        answer_member(call, socket, room);
+    }
+}
+
+void control_room_leave(struct control_call *call)
+{
+    struct str room = control_arg_str(call, "room");
+    struct sio_socket *socket = control_find_socket(call);
+
+    if (socket == NULL) {
+        return;
+    }
+    if (!sio_socket_in(socket, room)) {
+        control_fail(call, ERR_NOT_FOUND, "the socket is not in '%.*s'", (int)MIN(room.len, 200),
+                     room.data);
+        return;
+    }
+    desk_leave_room(socket, room);
+    answer_member(call, socket, room);
+}

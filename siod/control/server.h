@@ -9,6 +9,7 @@
 #include "libshared/base.h"
 #include "libshared/error.h"
 
+struct config;
 struct control;
 struct desk;
 struct http_server;
@@ -29,6 +30,7 @@ struct control_config {
     size_t operator_count;
     size_t queue_bytes; /* the transport's limit for one connection; 0 = none */
 
+    const struct config *config; /* the daemon's, to be shown */
     struct loop *loop;
     struct transport *transport;
     struct store *store;

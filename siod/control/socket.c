@@ -162,3 +162,83 @@ void control_send_members(struct control_call *call, uint64_t scope, struct str 
     list->render = render_member;
     sio_room_members_each(desk_namespace(control_config(call)->desk), scope, room, copy_id, list);
 }
+
+/* ---- one socket, or one user's */
+
+struct sio_socket *control_find_socket(struct control_call *call)
+{
+    struct str id = control_arg_str(call, "socket");
+    struct sio_socket *socket = sio_socket_find(desk_namespace(control_config(call)->desk), id);
+
+    if (socket == NULL || desk_agent_of(socket) == NULL) {
+        control_fail(call, ERR_NOT_FOUND, "no socket '%.*s'", (int)MIN(id.len, 64), id.data);
+        return NULL;
+    }
+    return socket;
+}
+
+void control_socket_show(struct control_call *call)
+{
+    struct sio_socket *socket = control_find_socket(call);
+    autobuf struct buf text = BUF_INIT;
+
+    if (socket != NULL) {
+        render_socket(call, &text, socket);
+        control_reply(call, buf_str(&text));
+    }
+}
+
+struct kick {
+    struct socket_list wanted;
+    unsigned kicked;
+};
+
+static bool kick_one(void *arg, struct sio_socket *socket)
+{
+    struct kick *kick = arg;
+
+    if (wanted(&kick->wanted, desk_agent_of(socket))) {
+        sio_socket_disconnect(socket, true);
+        kick->kicked++;
+    }
+    return true;
+}
+
+static unsigned kick_user(struct control_call *call)
+{
+    struct kick kick = { .wanted = { .business_id = control_arg_int(call, "business"),
+                                     .user_id = control_arg_int(call, "user") } };
+
+    sio_sockets_each(desk_namespace(control_config(call)->desk), kick_one, &kick);
+    if (kick.kicked == 0) {
+        control_fail(call, ERR_NOT_FOUND, "no socket of user %lld", (long long)kick.wanted.user_id);
+    }
+    return kick.kicked;
+}
+
+static unsigned kick_named(struct control_call *call)
+{
+    struct sio_socket *socket = control_find_socket(call);
+
+    if (socket != NULL) {
+        sio_socket_disconnect(socket, true);
+    }
+    return socket != NULL;
+}
+
+void control_socket_kick(struct control_call *call)
+{
+    bool user = control_arg(call, "user") != NULL;
+    autobuf struct buf text = BUF_INIT;
+    unsigned kicked;
+
+    if (user == (control_arg(call, "socket") != NULL)) {
+        control_fail(call, ERR_INVALID, "give either a socket or --user");
+        return;
+    }
+    kicked = user ? kick_user(call) : kick_named(call);
+    if (kicked > 0) {
+        buf_printf(&text, "{\"kicked\":%u}", kicked);
+        control_reply(call, buf_str(&text));
+    }
+}

@@ -1,4 +1,4 @@
-/* `status`, and `wait`, which asks for one of its facts. */
+/* `status`: how the daemon is doing. */
 #include <unistd.h>
 
 #include "libshared/alloc.h"
@@ -218,19 +218,4 @@ void control_status(struct control_call *call)
     call->release = free;
     control_hold(call);
     store_ask(control_config(call)->store, &status->query);
-}
-
-/* Answers at once whether the condition holds now: it is sioctl that waits. */
-void control_wait(struct control_call *call)
-{
-    autobuf struct buf text = BUF_INIT;
-    const char *why;
-    bool met = is_ready(call, &why);
-
-    buf_add_cstr(&text, "{\"condition\":");
-    json_add_string(&text, control_arg_str(call, "condition"));
-    add_bool(&text, "met", met);
-    add_text(&text, "why", met ? NULL : why);
-    buf_add_char(&text, '}');
-    control_reply(call, buf_str(&text));
 }

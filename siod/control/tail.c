@@ -3,10 +3,16 @@
  * A reader that does not keep up never holds the daemon: while more than control_behind() waits for
  * it, records are left out, and when it has read everything, or has caught up at the next record,
  * it is told which sequence numbers it missed. Filters are applied first, so that a gap may name
- * records that the reader did not ask for, but leaves out none that it did. */
+ * records that the reader did not ask for, but leaves out none that it did.
+ *
+ * With --since the log is read first, page by page and only as fast as the reader takes it. What is
+ * emitted meanwhile is in the log too, so it is not kept: when a page ends where the emissions
+ * stand, or beyond, the stream goes on with these, less those that the page had already. */
 #include <string.h>
 
 #include "libshared/alloc.h"
+#include "libshared/clock.h"
+#include "libshared/ctl/argument.h"
 #include "libshared/json.h"
 #include "siod/chat/desk.h"
 #include "siod/chat/message.h"
@@ -14,9 +20,27 @@
 #include "siod/control/peer.h"
 #include "siod/metrics/metrics.h"
 
+enum { PAGE_ROWS = 250, PAGE_BYTES = 128 * 1024 };
+
+/* Reading the log. */
+struct tail_log {
+    struct store_query query;
+    bool reading;   /* not live yet */
+    bool from_time; /* the position is still to be found */
+    bool more;      /* the page ended before the log did */
+    bool beyond;    /* nobody has got that far */
+    int64_t since_ms;
+    int64_t position; /* of the last row that was read */
+    struct buf page;  /* records, one behind the other */
+    struct buf ends;  /* size_t: where each of them ends */
+    unsigned rows;
+};
+
 struct tail {
     struct desk_tap tap;
     struct control_call *call;
+    struct tail_log log;
+    bool over; /* to be finished when the reader of the log is back */
     struct timer end, idle;
     uint64_t gap_from, gap_to; /* 0 = no gap */
     uint64_t records;
@@ -32,6 +56,8 @@ static void tail_free(void *state)
     tail->call->control->tails--;
     timer_clear(&tail->end);
     timer_clear(&tail->idle);
+    buf_finish(&tail->log.page);
+    buf_finish(&tail->log.ends);
     free(tail);
 }
 
@@ -81,18 +107,23 @@ static struct str first_value(struct str values)
     return values;
 }
 
+static void add_number_or_null(struct buf *out, int64_t number)
+{
+    if (number > 0) {
+        buf_add_i64(out, number);
+    } else {
+        buf_add_cstr(out, "null");
+    }
+}
+
 static void render(struct buf *out, const struct desk_emission *emission)
 {
     struct str payload = first_value(emission->args);
 
     buf_add_cstr(out, "{\"seq\":");
-    buf_add_u64(out, emission->seq);
+    add_number_or_null(out, (int64_t)emission->seq);
     buf_add_cstr(out, ",\"position\":");
-    if (emission->position > 0) {
-        buf_add_i64(out, emission->position);
-    } else {
-        buf_add_cstr(out, "null");
-    }
+    add_number_or_null(out, emission->position);
     buf_add_cstr(out, ",\"timestamp\":");
     time_render(out, emission->at_ms);
     buf_add_cstr(out, ",\"event\":");
@@ -140,14 +171,23 @@ static void finish(struct tail *tail)
     control_reply(tail->call, buf_str(&text));
 }
 
+static void finish_soon(struct tail *tail)
+{
+    if (tail->call->holds > 0) {
+        tail->over = true;
+    } else {
+        finish(tail);
+    }
+}
+
 static void on_end(struct timer *timer)
 {
-    finish(CONTAINER_OF(timer, struct tail, end));
+    finish_soon(CONTAINER_OF(timer, struct tail, end));
 }
 
 static void on_idle(struct timer *timer)
 {
-    finish(CONTAINER_OF(timer, struct tail, idle));
+    finish_soon(CONTAINER_OF(timer, struct tail, idle));
 }
 
 static void rest(struct tail *tail)
@@ -162,7 +202,8 @@ static void on_emission(struct desk_tap *tap, const struct desk_emission *emissi
     struct tail *tail = CONTAINER_OF(tap, struct tail, tap);
     autobuf struct buf text = BUF_INIT;
 
-    if (!wanted(tail->call, emission)) {
+    if (tail->log.reading || !wanted(tail->call, emission) ||
+        (emission->position > 0 && emission->position <= tail->log.position)) {
         return;
     }
     rest(tail);
@@ -179,10 +220,143 @@ static void on_emission(struct desk_tap *tap, const struct desk_emission *emissi
     }
 }
 
+/* ---- the log first */
+
+static bool add_row(void *arg, const struct store_event *event)
+{
+    struct tail *tail = arg;
+    struct tail_log *log = &tail->log;
+    const struct desk_emission emission = { .position = event->position,
+                                            .business_id = event->business_id,
+                                            .at_ms = event->at_ms,
+                                            .room = event->room,
+                                            .event = event->event,
+                                            .args = event->args };
+
+    log->position = event->position;
+    log->rows++;
+    if (wanted(tail->call, &emission)) {
+        render(&log->page, &emission);
+        buf_add(&log->ends, &log->page.len, sizeof(log->page.len));
+    }
+    log->more = log->rows == PAGE_ROWS || log->page.len >= PAGE_BYTES;
+    return !log->more;
+}
+
+static enum err log_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct tail *tail = CONTAINER_OF(query, struct tail, log.query);
+    struct tail_log *log = &tail->log;
+    int64_t business_id = control_arg_int(tail->call, "business"), end = 0;
+    enum err err = store_snapshot(reader, business_id, &end);
+
+    log->rows = 0;
+    log->more = false;
+    buf_clear(&log->page);
+    buf_clear(&log->ends);
+    if (err == OK && log->from_time) {
+        err = store_log_position_at(reader, business_id, log->since_ms, &log->position);
+        log->from_time = err != OK;
+    }
+    if (err != OK) {
+        return err;
+    }
+    log->beyond = log->position > end;
+    err = store_log_since(reader, business_id, log->position, PAGE_ROWS, add_row, tail);
+    if (err == OK && !log->more && !log->beyond) {
+        log->position = end;
+    }
+    return err;
+}
+
+/* False: that was enough, and the tail is gone. */
+static bool send_page(struct tail *tail)
+{
+    const struct tail_log *log = &tail->log;
+    size_t start = 0;
+
+    for (size_t at = 0; at < log->ends.len; at += sizeof(size_t)) {
+        size_t end;
+
+        memcpy(&end, log->ends.data + at, sizeof(end));
+        control_piece(tail->call, (struct str) { log->page.data + start, end - start });
+        start = end;
+        if (++tail->records == tail->count) {
+            finish(tail);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool next_page(struct control_call *call)
+{
+    struct tail *tail = call->state;
+
+    control_produce_stop(call);
+    control_hold(call);
+    store_ask(control_config(call)->store, &tail->log.query);
+    return false;
+}
+
+static void log_done(struct store_query *query, enum err err)
+{
+    struct tail *tail = CONTAINER_OF(query, struct tail, log.query);
+    struct control_call *call = tail->call;
+    int64_t business_id = control_arg_int(call, "business");
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err != OK || tail->log.beyond) {
+        control_fail(call, err != OK ? err : ERR_INVALID,
+                     err != OK ? NULL : "--since: the log of business %lld does not go so far",
+                     (long long)business_id);
+        return;
+    }
+    if (!send_page(tail)) {
+        return;
+    }
+    if (tail->over) {
+        finish(tail);
+    } else if (tail->log.more ||
+               tail->log.position < desk_position(control_config(call)->desk, business_id)) {
+        control_produce(call, next_page);
+    } else {
+        tail->log.reading = false;
+        rest(tail);
+    }
+}
+
+static void start_log(struct tail *tail, const json_t *since)
+{
+    struct tail_log *log = &tail->log;
+    struct str text = json_str(since);
+    int64_t ago_ms;
+
+    log->query.fetch = log_fetch;
+    log->query.done = log_done;
+    log->reading = true;
+    log->position = json_integer_value(since);
+    log->from_time = text.data != NULL;
+    if (log->from_time && !clock_iso_parse(text, &log->since_ms) &&
+        ctl_duration_parse(text, &ago_ms)) {
+        log->since_ms = loop_wall_ms(control_config(tail->call)->loop) - ago_ms;
+    }
+    (void)next_page(tail->call);
+}
+
 void control_tail(struct control_call *call)
 {
-    struct tail *tail = xnew(struct tail);
+    const json_t *since = control_arg(call, "since");
     int64_t for_ms = control_arg_int(call, "for");
+    struct tail *tail;
+
+    if (since != NULL && control_arg(call, "business") == NULL) {
+        control_fail(call, ERR_INVALID, "--since needs --business: each has a log of its own");
+        return;
+    }
+    tail = xnew(struct tail);
 
     tail->call = call;
     tail->count = (uint64_t)control_arg_int(call, "count");
@@ -194,7 +368,11 @@ void control_tail(struct control_call *call)
     call->control->tails++;
     desk_tap_add(control_config(call)->desk, &tail->tap);
     control_piece(call, STR_NONE);
-    rest(tail);
+    if (since != NULL) {
+        start_log(tail, since);
+    } else {
+        rest(tail);
+    }
     if (control_arg(call, "for") != NULL) {
         timer_set(control_config(call)->loop, &tail->end, (uint64_t)for_ms, on_end);
     }

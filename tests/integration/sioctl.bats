@@ -351,7 +351,7 @@ agent_is_in() {
     done <<'LINES'
 frobnicate|unknown command 'frobnicate'
 t|'t' is ambiguous: tail, token
-room|'room' needs a verb: list, show
+room|'room' needs a verb: list, show, join, leave
 chat show|missing <chat>
 chat show abc|'abc' is not a chat id
 chat show 1 2|unexpected argument '2'

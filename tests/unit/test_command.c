@@ -9,6 +9,7 @@
 
 #include "libshared/buf.h"
 #include "libshared/ctl/command.h"
+#include "libshared/ctl/condition.h"
 #include "libshared/ctl/line.h"
 #include "libshared/ctl/mint.h"
 #include "libshared/json.h"
@@ -102,7 +103,7 @@ static void a_line_becomes_the_args_of_a_request(void **state)
         { "ch sh 12", "chat show", "{\"chat\":12}" },
         { "st", "status", "{}" },
         { "ta", "tail", "{}" },
-        { "c l --state waiting", "chat list", "{\"state\":\"waiting\"}" },
+        { "ch l --state waiting", "chat list", "{\"state\":\"waiting\"}" },
         { "--count 5 tail", "tail", "{\"count\":5}" },
         { "tail --for 1m --event a --event b --room chat_1", "tail",
           "{\"for\":60000,\"event\":[\"a\",\"b\"],\"room\":[\"chat_1\"]}" },
@@ -118,6 +119,18 @@ static void a_line_becomes_the_args_of_a_request(void **state)
         { "complete", "complete", "{}" },
         { "webhook deliver --body {}", "webhook deliver", "{\"body\":\"{}\"}" },
         { "help", "help", "{}" },
+        { "config check -c /etc/x", "config check", "{\"config\":\"/etc/x\"}" },
+        { "config check -c/etc/x", "config check", "{\"config\":\"/etc/x\"}" },
+        { "conf ch --config=/etc/x", "config check", "{\"config\":\"/etc/x\"}" },
+        { "wait agent/7=available --business 2", "wait",
+          "{\"business\":2,\"condition\":\"agent/7=available\"}" },
+        { "tail --since 0 --business 1", "tail", "{\"since\":0,\"business\":1}" },
+        { "tail --since 10m", "tail", "{\"since\":\"10m\"}" },
+        { "tail --since 2026-03-01T09:30Z", "tail", "{\"since\":\"2026-03-01T09:30Z\"}" },
+        { "emit note {\"a\":[1,\"b\"]} --room r --business 1", "emit",
+          "{\"room\":\"r\",\"business\":1,\"event\":\"note\",\"json\":\"{\\\"a\\\":[1,\\\"b\\\"]}"
+          "\"}" },
+        { "log level", "log level", "{}" },
     };
 
     (void)state;
@@ -146,7 +159,7 @@ static void a_bad_line_is_refused_with_an_exact_sentence(void **state)
         { "", "which command?" },
         { "frobnicate", "unknown command 'frobnicate'" },
         { "t", "'t' is ambiguous: tail, token" },
-        { "room", "'room' needs a verb: list, show" },
+        { "room", "'room' needs a verb: list, show, join, leave" },
         { "room eat", "unknown verb 'eat'" },
         { "socket l x", "unexpected argument 'x'" },
         { "comp", "unknown command 'comp'" },
@@ -175,7 +188,18 @@ static void a_bad_line_is_refused_with_an_exact_sentence(void **state)
         { "status -o", "-o needs a value" },
         { "status -x", "unknown option -x" },
         { "status --header=yes", "--header takes no value" },
-        { "wait never", "'never' is not a condition: ready" },
+        { "wait never",
+          "'never' is not a condition like ready, agent/7=available or chat/12=assigned" },
+        { "wait agent/7", "'agent/7' is not a condition like ready, agent/7=available or "
+                          "chat/12=assigned" },
+        { "agent status 7 asleep", "'asleep' is not a status: available, busy, away" },
+        { "agent capacity 7 0", "'0' is not a positive number" },
+        { "emit note {a:1} --room r --business 1", "'{a:1}' is not JSON" },
+        { "emit note {} --room r", "missing --business" },
+        { "config check", "missing --config" },
+        { "config check -c", "-c needs a value" },
+        { "tail --since yesterday", "--since: 'yesterday' is not a position, a time like "
+                                    "2026-03-01T09:30:00Z or a duration like 10m" },
     };
 
     (void)state;
@@ -188,6 +212,50 @@ static void a_bad_line_is_refused_with_an_exact_sentence(void **state)
         }
         assert_string_equal(msg.text, bad[i].message);
         ctl_line_finish(&line);
+    }
+}
+
+static void a_condition_names_a_subject_and_one_of_its_states(void **state)
+{
+    static const struct {
+        const char *text;
+        enum ctl_subject subject;
+        int64_t id; /* -1 = refused */
+        const char *state;
+    } vectors[] = {
+        { "ready", CTL_SUBJECT_READY, 0, "" },
+        { "agent/7=available", CTL_SUBJECT_AGENT, 7, "available" },
+        { "agent/7=online", CTL_SUBJECT_AGENT, 7, "online" },
+        { "agent/7=offline", CTL_SUBJECT_AGENT, 7, "offline" },
+        { "chat/12=assigned", CTL_SUBJECT_CHAT, 12, "assigned" },
+        { "chat/9007199254740991=closed", CTL_SUBJECT_CHAT, INT64_C(9007199254740991), "closed" },
+        { "", 0, -1, NULL },
+        { "ready=", 0, -1, NULL },
+        { "ready/1", 0, -1, NULL },
+        { "ready/=x", 0, -1, NULL },
+        { "agent", 0, -1, NULL },
+        { "agent/7", 0, -1, NULL },
+        { "agent/7=", 0, -1, NULL },
+        { "agent/7=assigned", 0, -1, NULL },
+        { "agent/0=away", 0, -1, NULL },
+        { "agent/x=away", 0, -1, NULL },
+        { "chat/12=online", 0, -1, NULL },
+        { "chat/12=assigned ", 0, -1, NULL },
+        { "room/1=open", 0, -1, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        struct ctl_condition condition = { .id = -1 };
+
+        if (ctl_condition_parse(str_of(vectors[i].text), &condition) != (vectors[i].id >= 0)) {
+            fail_msg("'%s'", vectors[i].text);
+        }
+        assert_int_equal(condition.id, vectors[i].id);
+        if (vectors[i].id >= 0) {
+            assert_int_equal(condition.subject, vectors[i].subject);
+            assert_true(str_eq(condition.state, str_of(vectors[i].state)));
+        }
     }
 }
 
@@ -234,6 +302,14 @@ static void the_args_of_a_request_are_checked_like_a_command_line(void **state)
           "{\"user\":1,\"business\":2,\"claim\":[{\"a\":1}]}" },
         { "token mint", "{\"user\":1,\"business\":2,\"claim\":{\"a\":1,\"b\":2}}", NULL },
         { "chat list", "{\"state\":\"odd\"}", NULL },
+        { "tail", "{\"since\":0}", "{\"since\":0}" },
+        { "tail", "{\"since\":-1}", NULL },
+        { "tail", "{\"since\":\"12\"}", "{\"since\":12}" },
+        { "wait", "{\"condition\":\"chat/0=waiting\"}", NULL },
+        { "emit", "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":{\"a\": 1}}",
+          "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"{\\\"a\\\":1}\"}" },
+        { "emit", "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"[1,\\n2]\"}",
+          "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"[1,2]\"}" },
     };
 
     (void)state;
@@ -276,8 +352,8 @@ static void candidates_leave_plumbing_out(void **state)
 
     (void)state;
     ctl_command_candidates(NULL, "", collect, &list);
-    assert_string_equal(list.data,
-                        "status wait room socket chat business tail webhook token help ");
+    assert_string_equal(list.data, "status wait room socket chat message agent business emit tail "
+                                   "webhook token config log audit help ");
     buf_clear(&list);
     ctl_command_candidates("webhook", "", collect, &list);
     assert_string_equal(list.data, "list replay sign ");
@@ -315,6 +391,7 @@ int main(void)
         cmocka_unit_test(an_option_takes_a_value_in_all_commands_or_in_none),
         cmocka_unit_test(a_line_becomes_the_args_of_a_request),
         cmocka_unit_test(a_bad_line_is_refused_with_an_exact_sentence),
+        cmocka_unit_test(a_condition_names_a_subject_and_one_of_its_states),
         cmocka_unit_test(the_options_of_every_command_are_understood_anywhere),
         cmocka_unit_test(the_args_of_a_request_are_checked_like_a_command_line),
         cmocka_unit_test(commands_are_found_by_their_whole_name_only),

@@ -1,0 +1,31 @@
+/* Agents by what an operator calls them: a user id, and a business where several have it. */
+#pragma once
+
+#include "libshared/buf.h"
+#include "siod/store/store.h"
+
+struct control_call;
+
+enum { AGENT_BUSINESSES_NAMED = 8 };
+
+struct control_lookup {
+    struct store_query query;
+    struct control_call *call;
+    /* On the loop, unless nobody waits for the answer any more. OK, ERR_NOT_FOUND, ERR_INVALID when
+     * several businesses have such an agent, or what the store said. */
+    void (*done)(struct control_call *call, struct control_lookup *lookup, enum err err);
+    int64_t user_id, business_id; /* business_id 0 = whichever */
+    struct store_agent agent;     /* as the store has it, and online as it is; texts borrowed */
+    struct buf texts;
+    int64_t businesses[AGENT_BUSINESSES_NAMED];
+    unsigned found;
+};
+/* call->state owns the lookup. Takes user and business from it. */
+void control_lookup_start(struct control_call *call, struct control_lookup *lookup);
+void control_lookup_finish(struct control_lookup *lookup);
+/* Ends the call with the sentence for an error of done(). */
+void control_lookup_fail(struct control_call *call, const struct control_lookup *lookup,
+                         enum err err);
+
+/* The desk knows that the agent of this row is there. */
+bool control_agent_online(const struct control_call *call, const struct store_agent *row);

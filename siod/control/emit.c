@@ -1,0 +1,43 @@
+/* `emit`: an event of the operator's own, to whoever is in a room now. */
+#include "libshared/json.h"
+#include "siod/chat/desk.h"
+#include "siod/control/call.h"
+#include "siod/socketio/socketio.h"
+
+/* Clients of Socket.IO take these for their own. */
+static bool is_reserved(struct str event)
+{
+    static const struct str names[] = {
+        STR_INIT("connect"),       STR_INIT("connect_error"), STR_INIT("disconnect"),
+        STR_INIT("disconnecting"), STR_INIT("newListener"),   STR_INIT("removeListener"),
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (str_eq(event, names[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void control_emit(struct control_call *call)
+{
+    const struct sio_broadcast broadcast = { .room = control_arg_str(call, "room"),
+                                             .event = control_arg_str(call, "event"),
+                                             .args = control_arg_str(call, "json") };
+    int64_t business_id = control_arg_int(call, "business");
+    autobuf struct buf text = BUF_INIT;
+    unsigned receivers;
+
+    if (broadcast.event.len == 0 || is_reserved(broadcast.event)) {
+        control_fail(call, ERR_INVALID, "'%.*s' is no name for an event", STR_ARG(broadcast.event));
+        return;
+    }
+    receivers = desk_emit(control_config(call)->desk, business_id, &broadcast);
+    buf_add_cstr(&text, "{\"event\":");
+    json_add_string(&text, broadcast.event);
+    buf_add_cstr(&text, ",\"room\":");
+    json_add_string(&text, broadcast.room);
+    buf_printf(&text, ",\"businessId\":%lld,\"receivers\":%u}", (long long)business_id, receivers);
+    control_reply(call, buf_str(&text));
+}
