@@ -17,6 +17,11 @@ readyz() {
     [[ $(curl -sS -o /dev/null -w '%{http_code}' "$SIOD_URL/readyz") == "$1" ]]
 }
 
+# A webhook is on its way to the disk.
+a_job_waits() {
+    (($(metric siod_webhook_body_bytes_in_flight) > 0))
+}
+
 @test "readyz says that there is no room before the limit is filled to the last byte" {
     local fd
     start_siod -o limits.body_bytes_in_flight=100000
@@ -51,4 +56,21 @@ readyz() {
     rm "$MODE"
     wait_until readyz 200
     assert_equal "$(post_file "$BATS_TEST_TMPDIR/body.json")" 200
+}
+
+@test "a disk that does not answer holds up neither the loop nor SIGTERM" {
+    local started=$EPOCHSECONDS
+    MODE=$BATS_TEST_TMPDIR/mode
+    export FAULTIO_MATCH=siod.db FAULTIO_CONTROL=$MODE
+    SIOD_PRELOAD=${SIOD_TESTS:-$SIOD_BIN/../tests}/faultio.so start_siod
+    text_webhook wamid.1 16505551234 hello >"$BATS_TEST_TMPDIR/body.json"
+    echo hang-fsync >"$MODE"
+    post_file "$BATS_TEST_TMPDIR/body.json" >"$BATS_TEST_TMPDIR/status" 3>&- &
+    POST=$!
+    wait_until a_job_waits
+    assert_equal "$(curl -sS -o /dev/null -w '%{http_code}' "$SIOD_URL/healthz")" 200
+    stop_siod
+    wait "$POST" || :
+    ((EPOCHSECONDS - started < 50))
+    refute grep -q 200 "$BATS_TEST_TMPDIR/status"
 }
