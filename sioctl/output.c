@@ -257,9 +257,14 @@ void output_flatten(const json_t *object,
 
 static void words(const char *prefix, const char *format, va_list args)
 {
-    fputs(prefix, stderr);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    autobuf struct buf text = BUF_INIT;
+    autobuf struct buf line = BUF_INIT;
+
+    buf_vprintf(&text, format, args);
+    buf_add_cstr(&line, prefix);
+    text_printable(&line, buf_str(&text));
+    buf_add_char(&line, '\n');
+    fwrite(line.data, 1, line.len, stderr);
 }
 
 void say(const char *format, ...)

@@ -54,6 +54,8 @@ bool output_record(struct output *out, const json_t *record);
 /* Ends a stream, flushes. */
 void output_close(struct output *out);
 
+/* Text in which control characters are written as \x1b, so that a terminal obeys none. */
+void text_printable(struct buf *to, struct str text);
 /* The formats, appending lines. */
 void text_list(struct buf *to, const struct output *out, const json_t *list);
 void text_object(struct buf *to, const struct output *out, const json_t *object);

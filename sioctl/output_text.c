@@ -18,7 +18,7 @@ static bool is_unprintable(wchar_t c)
 }
 
 /* The locale is C.UTF-8, whatever the environment says. */
-static void add_printable(struct buf *to, struct str text)
+void text_printable(struct buf *to, struct str text)
 {
     mbstate_t state = { 0 };
 
@@ -83,7 +83,7 @@ static void add_counts(struct buf *to, const json_t *object)
     {
         if (json_number_value(value) != 0) {
             buf_add_cstr(to, to->len > start ? " " : "");
-            add_printable(to, str_of(key));
+            text_printable(to, str_of(key));
             buf_add_char(to, '=');
             json_add_tree(to, value);
         }
@@ -111,7 +111,7 @@ static void add_cell(struct buf *to, const json_t *value)
     if (value == NULL || json_is_null(value)) {
         buf_add_char(to, '-');
     } else if (json_is_string(value)) {
-        add_printable(to, json_str(value));
+        text_printable(to, json_str(value));
         buf_add_cstr(to, json_string_length(value) > 0 ? "" : "-");
     } else if (json_is_array(value)) {
         add_items(to, value);
@@ -121,7 +121,7 @@ static void add_cell(struct buf *to, const json_t *value)
         autobuf struct buf text = BUF_INIT;
 
         json_add_tree(&text, value);
-        add_printable(to, buf_str(&text));
+        text_printable(to, buf_str(&text));
     }
 }
 
@@ -216,7 +216,7 @@ static void add_inner_table(struct buf *to, const struct output *out, const json
     json_object_foreach(first, key, value)
     {
         if (table.columns < COLUMNS_MAX) {
-            add_printable(next_cell(&table), str_of(key));
+            text_printable(next_cell(&table), str_of(key));
             table.columns++;
         }
     }
@@ -264,7 +264,7 @@ static void add_member(void *arg, const char *path, const json_t *value)
     if (is_table(value)) {
         return;
     }
-    add_printable(&name, str_of(path));
+    text_printable(&name, str_of(path));
     buf_add_cstr(lines->to, lines->out->colour ? "\033[1m" : "");
     buf_add_str(lines->to, buf_str(&name));
     buf_add_cstr(lines->to, lines->out->colour ? "\033[0m" : "");

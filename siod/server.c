@@ -113,6 +113,8 @@ static void start_desk(struct siod *siod)
             .ping_timeout_ms = config->engineio.ping_timeout_ms,
             .max_payload = config->engineio.max_payload,
             .queue_bytes = config->limits.queue_bytes,
+            .sessions_per_address = config->limits.connections_per_address,
+            .bytes_per_s = config->limits.bytes_per_s,
             .admit = admission_take,
             .admit_arg = &siod->admission,
             .cors_origins = (const char *const *)config->http.cors_origins.items,

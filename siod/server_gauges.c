@@ -45,6 +45,8 @@ static void collect_sessions(const struct siod *siod)
     metric_set(METRIC_SESSIONS_OPENED, engine.opened);
     metric_set(METRIC_UPGRADES, engine.upgrades);
     metric_set(METRIC_HANDSHAKES_REFUSED, engine.refused);
+    metric_set(METRIC_LIMITED_ADDRESSES, engine.address_full);
+    metric_set(METRIC_LIMITED_BYTES, engine.rate_exceeded);
     sio_server_stats(siod->sio, &sockets);
     metric_set(METRIC_SOCKETS, sockets.sockets);
     metric_set(METRIC_ROOMS, sockets.rooms);

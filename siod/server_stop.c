@@ -2,8 +2,9 @@
  *
  * SIGTERM or SIGINT: listeners close, sessions are told in slices, what is in flight is finished
  * and answered; then, or after the deadline, the loop ends. No session gets a `41` packet, which
- * would keep its client from reconnecting. A second signal ends the process at once: everything
- * that was acknowledged is on disk. SIGHUP: certificates and the log level are read again. */
+ * would keep its client from reconnecting. A disk that does not answer cannot hold the end up: then
+ * an alarm ends the process, and a second signal does so at once. Everything that was acknowledged
+ * is on disk. SIGHUP: certificates and the log level are read again. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -18,7 +19,12 @@
 #include "siod/store/store.h"
 #include "siod/webhook/receive.h"
 
-enum { STOP_DEADLINE_MS = 8000, STOP_CHECK_MS = 20, CLOSE_PER_ROUND = 500 };
+enum {
+    STOP_DEADLINE_MS = 8000,
+    STOP_ALARM_S = 9,
+    STOP_CHECK_MS = 20,
+    CLOSE_PER_ROUND = 500,
+};
 
 static bool is_idle(const struct siod *siod)
 {
@@ -58,10 +64,21 @@ static void deadline_passed(struct timer *timer)
     loop_stop(siod->loop);
 }
 
+/* The store's last commit is still under way, nobody has been told that it was done. */
+static void end_now(int signum)
+{
+    static const char text[] = "siod: ended without waiting for the store\n";
+
+    (void)signum;
+    _exit(write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 1 : 0);
+}
+
 static void begin_stop(struct siod *siod)
 {
     siod->stopping = true;
     siod->ready = false;
+    signal(SIGALRM, end_now);
+    alarm(STOP_ALARM_S);
     notify_manager("STOPPING=1");
     for (size_t i = 0; i < siod->listener_count; i++) {
         listener_close(siod->listeners[i]);

@@ -9,6 +9,8 @@
 #include "libshared/id.h"
 #include "libshared/json.h"
 
+enum { DIGITS_MAX = 64 };
+
 static const struct ctl_argument arguments[] = {
 #define ARG(name, type, detail, what) { name, CTL_##type, detail, what },
 #include "libshared/ctl/arguments.def"
@@ -109,6 +111,16 @@ static json_t *parse_duration(struct str text)
     return ctl_duration_parse(text, &ms) ? json_integer(ms) : NULL;
 }
 
+static json_t *parse_digits(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return NULL;
+        }
+    }
+    return text.len > 0 && text.len <= DIGITS_MAX ? json_stringn(text.data, text.len) : NULL;
+}
+
 static json_t *parse_url(struct str text)
 {
     if (!str_starts_with(text, STR("http://")) && !str_starts_with(text, STR("https://"))) {
@@ -205,6 +217,8 @@ static json_t *parse_any(const struct ctl_argument *argument, struct str text)
         return parse_count(text);
     case CTL_DURATION:
         return parse_duration(text);
+    case CTL_DIGITS:
+        return parse_digits(text);
     case CTL_PATH:
         return text.len > 0 ? json_stringn_nocheck(text.data, text.len) : NULL;
     case CTL_URL:
@@ -262,6 +276,7 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
     case CTL_SINCE:
         return value >= 0 && value < ID_MAX;
     case CTL_TEXT:
+    case CTL_DIGITS:
     case CTL_PATH:
     case CTL_URL:
     case CTL_CLAIM:

@@ -16,6 +16,7 @@ enum ctl_type {
     CTL_ID,       /* integer, 1 … 2^53-1 */
     CTL_COUNT,    /* integer, 1 … 2^31-1 */
     CTL_DURATION, /* integer, milliseconds; written 500ms, 10s, 5m, 1h, 7d */
+    CTL_DIGITS,   /* string of digits: an id of the platform, never a number */
     CTL_PATH,     /* string, any bytes; never sent to the daemon */
     CTL_URL,      /* string */
     CTL_CLAIM, /* object with one member: name=value, value being JSON if it parses, else a string

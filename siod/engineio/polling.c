@@ -105,7 +105,7 @@ void eio_polling_send(struct eio_polling *polling, struct frame *frame)
     size_t limit = session->server->config.queue_bytes;
 
     if (limit > 0 && polling->queued_bytes + frame_payload(frame).len > limit) {
-        log_warn(LOG_ENGINEIO, "slow polling client cut", "from=%s queued=%zu", session->address,
+        log_warn(LOG_ENGINEIO, "slow polling client cut", "from=%s queued=%zu", session->from->text,
                  polling->queued_bytes);
         eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
         return;
@@ -290,7 +290,7 @@ static void refuse_oversize(struct eio_session *session, struct http_request *re
 
     if (log_gate_pass(&gate, &suppressed)) {
         log_warn(LOG_ENGINEIO, "oversize polling body", "from=%s max=%zu suppressed=%u",
-                 session->address, session->server->config.max_payload, suppressed);
+                 session->from->text, session->server->config.max_payload, suppressed);
     }
     eio_reply(session->server, request, 413, NULL, STR(""));
 }

@@ -1,7 +1,6 @@
 #include "siod/engineio/session.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "libshared/alloc.h"
 #include "libshared/log.h"
@@ -47,20 +46,19 @@ static void count_transport(struct eio_session *session, int change)
 struct eio_session *eio_session_open(struct eio_server *server, struct http_request *request,
                                      enum eio_transport transport)
 {
-    const char *address = http_client_address(request);
-    size_t address_size = strlen(address) + 1;
-    struct eio_session *session = xcalloc(1, sizeof *session + address_size);
+    struct eio_session *session = xnew(struct eio_session);
 
     session->server = server;
     session->transport = (uint8_t)transport;
     session->query = application_query(http_query(request));
     session->opened_ms = loop_now_ms(server->loop);
     session->base64 = http_query_param(request, STR("b64")).data != NULL;
-    memcpy(session->address, address, address_size);
+    session->from = eio_address_enter(server, http_client_address(request));
     id_sid(session->sid);
     if (transport == EIO_TRANSPORT_WEBSOCKET) {
         session->ws = eio_websocket_accept(server, request, session);
         if (session->ws == NULL) {
+            eio_address_leave(server, session->from);
             free(session->query);
             free(session);
             return NULL;
@@ -72,7 +70,7 @@ struct eio_session *eio_session_open(struct eio_server *server, struct http_requ
     server->stats.opened++;
     count_transport(session, 1);
     eio_heartbeat_start(session);
-    log_debug(LOG_ENGINEIO, "session opened", "from=%s transport=%s", session->address,
+    log_debug(LOG_ENGINEIO, "session opened", "from=%s transport=%s", session->from->text,
               eio_transport_name(transport));
     return session;
 }
@@ -153,6 +151,7 @@ void eio_session_forget(struct eio_session *session)
     timer_clear(&session->timer);
     HASH_DELETE(hh, session->server->sessions, session);
     eio_polling_free(session->polling);
+    eio_address_leave(session->server, session->from);
     free(session->query);
     free(session);
 }
@@ -186,7 +185,7 @@ void eio_session_finish(struct eio_session *session)
     if (session->polling != NULL) {
         done = eio_polling_farewell(session->polling, session->farewell);
     }
-    log_debug(LOG_ENGINEIO, "session closed", "from=%s reason=\"%s\"", session->address,
+    log_debug(LOG_ENGINEIO, "session closed", "from=%s reason=\"%s\"", session->from->text,
               eio_reason_text(session->reason));
     server->config.ops->on_close(session, session->reason);
     if (done || session->transport == EIO_TRANSPORT_WEBSOCKET || server->freeing) {
@@ -223,6 +222,10 @@ bool eio_session_receive(struct eio_session *session, struct str text)
 {
     struct eio_packet packet;
 
+    if (!eio_session_take_bytes(session, text.len)) {
+        eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
+        return false;
+    }
     if (eio_packet_decode(text, &session->server->scratch, &packet) != OK) {
         eio_session_end(session, EIO_REASON_PARSE_ERROR, EIO_FAREWELL_CLOSE);
         return false;
@@ -235,6 +238,10 @@ void eio_session_receive_binary(struct eio_session *session, struct str data)
 {
     const struct eio_packet packet = { EIO_MESSAGE, true, data };
 
+    if (!eio_session_take_bytes(session, data.len)) {
+        eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
+        return;
+    }
     receive_packet(session, &packet);
 }
 
@@ -270,7 +277,7 @@ enum eio_transport eio_session_transport(const struct eio_session *session)
 
 const char *eio_session_address(const struct eio_session *session)
 {
-    return session->address;
+    return session->from->text;
 }
 
 struct str eio_session_query(const struct eio_session *session)

@@ -64,14 +64,23 @@ struct eio_polling {
     struct eio_polling *prev, *next;
 };
 
+/* Where sessions come from; shared by all of one address. */
+struct eio_address {
+    UT_hash_handle hh;
+    unsigned sessions;
+    char text[];
+};
+
 /* One for each of many thousands of connections: what is rare lives elsewhere. */
 struct eio_session {
     struct eio_server *server;
     void *user;
     struct ws *ws;               /* the live transport; NULL while polling, and once it is gone */
     struct eio_polling *polling; /* NULL once everything goes over WebSocket */
-    char *query;                 /* of the application; NULL when it has none */
-    struct timer timer;          /* the next ping or its deadline; how long it lingers */
+    struct eio_address *from;
+    uint64_t allowance_ms, allowance; /* of limits on bytes: when it was looked at, what was left */
+    char *query;                      /* of the application; NULL when it has none */
+    struct timer timer;               /* the next ping or its deadline; how long it lingers */
     uint64_t opened_ms;
     uint64_t ping_ms;  /* when the next ping is due, or the present one was */
     uint64_t heard_ms; /* of the latest packet */
@@ -84,13 +93,13 @@ struct eio_session {
     uint8_t farewell;  /* enum eio_farewell, once closing */
     bool awaiting_pong;
     bool base64; /* the client wants no binary frames */
-    char address[];
 };
 
 struct eio_server {
     struct loop *loop;
     struct eio_config config;
     struct eio_session *sessions; /* by sid; lingering ones too */
+    struct eio_address *addresses;
     STAILQ_HEAD(, eio_session) closing;
     struct eio_polling *dirty;
     struct loop_hook hook;
@@ -127,6 +136,14 @@ void eio_session_forget(struct eio_session *session);
  * session is ending. */
 bool eio_session_receive(struct eio_session *session, struct str text);
 void eio_session_receive_binary(struct eio_session *session, struct str data);
+
+/* peer.c */
+/* Has the address as many sessions as it may? Counted and logged then. */
+bool eio_address_is_full(struct eio_server *server, const char *text);
+struct eio_address *eio_address_enter(struct eio_server *server, const char *text);
+void eio_address_leave(struct eio_server *server, struct eio_address *address);
+/* False when the session has sent more than it may. */
+bool eio_session_take_bytes(struct eio_session *session, size_t len);
 
 /* heartbeat.c */
 void eio_heartbeat_start(struct eio_session *session);

@@ -58,7 +58,7 @@ static void complete_upgrade(struct eio_session *session)
         session->polling = NULL;
         eio_polling_free(polling);
     }
-    log_debug(LOG_ENGINEIO, "session upgraded", "from=%s", session->address);
+    log_debug(LOG_ENGINEIO, "session upgraded", "from=%s", session->from->text);
 }
 
 static void on_probe_message(struct eio_session *session, bool binary, struct str payload)
@@ -110,7 +110,7 @@ static void on_close(struct ws *ws, enum ws_end end)
     }
     if (end == WS_END_TOO_BIG || end == WS_END_SLOW) {
         log_warn(LOG_ENGINEIO, end == WS_END_SLOW ? "slow client cut" : "oversize message",
-                 "from=%s", session->address);
+                 "from=%s", session->from->text);
     } else if (end == WS_END_CLOSED) {
         reason = EIO_REASON_TRANSPORT_CLOSE;
     }

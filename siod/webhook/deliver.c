@@ -376,6 +376,10 @@ void webhook_deliver(struct webhook_receiver *receiver, const char *app, struct 
         done(arg, ERR_TOO_LARGE, &nothing);
         return;
     }
+    if (store_health(receiver->store, NULL) != STORE_OK) {
+        done(arg, ERR_STORE, &nothing);
+        return;
+    }
     if (!receiver_has_room(receiver, 0, body.len) || !store_accepting(receiver->store)) {
         done(arg, ERR_BUSY, &nothing);
         return;

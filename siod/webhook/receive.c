@@ -135,6 +135,13 @@ static void refuse_busy(struct webhook_app *app, struct http_request *request)
     respond_busy(request);
 }
 
+/* The store failed before this request came: nothing is queued that could make room. */
+static void refuse_unstored(struct http_request *request)
+{
+    metric_add(METRIC_WEBHOOKS_FAILED, 1);
+    respond_unavailable(request);
+}
+
 static struct str signature_of(const struct http_request *request)
 {
     return http_header(request, STR("x-hub-signature-256"));
@@ -169,6 +176,8 @@ static bool head_is_good(struct webhook_app *app, struct http_request *request)
         refuse_unsigned(app, request, "X-Hub-Signature-256 is missing");
     } else if (signature.len != SIGNATURE_LEN) {
         refuse_unsigned(app, request, "X-Hub-Signature-256 is malformed");
+    } else if (!receiver->closed && store_health(receiver->store, NULL) != STORE_OK) {
+        refuse_unstored(request);
     } else if (receiver->closed || !store_accepting(receiver->store) ||
                !receiver_has_room(receiver, 0, (size_t)MAX(length, 0))) {
         refuse_busy(app, request);
@@ -386,5 +395,10 @@ size_t webhook_bytes_in_flight(const struct webhook_receiver *receiver)
 
 bool webhook_is_full(const struct webhook_receiver *receiver)
 {
-    return receiver->body_bytes_in_flight > 0 && receiver->bytes >= receiver->body_bytes_in_flight;
+    size_t large = receiver->body_bytes_in_flight / 16;
+
+    if (receiver->body_bytes > 0) {
+        large = MIN(large, receiver->body_bytes);
+    }
+    return !receiver_has_room(receiver, 0, MAX(large, (size_t)1));
 }

@@ -60,7 +60,8 @@ void webhook_routes(struct webhook_receiver *receiver, struct http_server *serve
  * arriving. */
 size_t webhook_in_flight(const struct webhook_receiver *receiver);
 size_t webhook_bytes_in_flight(const struct webhook_receiver *receiver);
-/* Would a POST be turned away for body_bytes_in_flight now? */
+/* Would a large POST be turned away for body_bytes_in_flight now? Bodies that do not fit are not
+ * taken, so that the limit itself is hardly ever reached. */
 bool webhook_is_full(const struct webhook_receiver *receiver);
 
 /* What became of a delivery. */

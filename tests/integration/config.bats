@@ -12,8 +12,7 @@ setup() {
 
 teardown() {
     teardown_siod
-    [[ -z ${OTHER_PID:-} ]] || kill "$OTHER_PID"
-    [[ -z ${COPY:-} ]] || rm -r "$COPY"
+    rm -rf "${PUBLIC:-}"
 }
 
 good_config() {
@@ -146,36 +145,30 @@ wrong_line() {
     refused "$SIOD_DIR/siod.db"
 }
 
-# The superuser may write everywhere: then it is nobody who tries.
+# The superuser may write everywhere: then it is nobody who tries, with copies in a directory that is open to all.
 run_unprivileged() {
     if ((EUID == 0)); then
-        COPY=$(mktemp -d)
-        chmod 755 "$COPY"
-        cp "$SIOD_BIN/siod" "$CONF" "$COPY"
-        timeout 20 setpriv --reuid=65534 --regid=65534 --clear-groups env TMPDIR=/tmp "$COPY/siod" -c "$COPY/siod.conf" 3>&-
+        cp "$SIOD_BIN/siod" "$PUBLIC"
+        timeout 20 setpriv --reuid=65534 --regid=65534 --clear-groups "$PUBLIC/siod" -c "$PUBLIC/siod.conf" 3>&-
     else
-        run_siod -c "$CONF"
+        run_siod -c "$PUBLIC/siod.conf"
     fi
 }
 
 @test "a directory or file without the permission for it is one clear line" {
-    local public
-    public=$(mktemp -d)
-    mkdir "$public/closed"
-    cp "$SIOD_DIR"/{jwt.key,app.secret,verify.token} "$public"
-    chmod 755 "$public"
-    chmod 644 "$public"/*.*
-    chmod 555 "$public/closed"
-    sed -i -e "s|$SIOD_DIR/siod\.|$public/closed/siod.|" -e "s|$SIOD_DIR|$public|" "$CONF"
-    chmod 644 "$CONF"
+    PUBLIC=$(mktemp -d)
+    mkdir "$PUBLIC/closed"
+    cp "$SIOD_DIR"/{jwt.key,app.secret,verify.token} "$PUBLIC"
+    sed -e "s|$SIOD_DIR/siod\.|$PUBLIC/closed/siod.|" -e "s|$SIOD_DIR|$PUBLIC|" "$CONF" >"$PUBLIC/siod.conf"
+    chmod 644 "$PUBLIC"/*.*
+    chmod 755 "$PUBLIC"
+    chmod 555 "$PUBLIC/closed"
     run run_unprivileged
     assert_equal "status $status: $output" "status 1: ${lines[0]}"
-    assert_contains "$output" "$public/closed"
+    assert_contains "$output" "$PUBLIC/closed"
 
-    chmod 000 "$public/jwt.key"
-    [[ -z ${COPY:-} ]] || rm -r "$COPY"
+    chmod 000 "$PUBLIC/jwt.key"
     run run_unprivileged
     assert_equal "status $status: $output" "status 1: ${lines[0]}"
-    assert_contains "$output" "$public/jwt.key"
-    rm -rf "$public"
+    assert_contains "$output" "$PUBLIC/jwt.key"
 }

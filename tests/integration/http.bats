@@ -66,6 +66,24 @@ certificate() {
     refute curl -sS "http://${SIOD_URL#*://}/healthz"
 }
 
+served_name() {
+    openssl s_client -connect "${SIOD_URL#*://}" </dev/null 2>/dev/null | openssl x509 -noout -subject | sed 's/.*= *//'
+}
+
+@test "SIGHUP takes a new certificate, and keeps the old one when the new cannot be used" {
+    certificate first
+    start_siod -o "http.tls_cert_file=$SIOD_DIR/tls.pem" -o "http.tls_key_file=$SIOD_DIR/tls.key"
+    assert_equal "$(served_name)" first
+    certificate second
+    kill -HUP "$SIOD_PID"
+    wait_until log_has 'certificate reloaded'
+    assert_equal "$(served_name)" second
+    echo broken >"$SIOD_DIR/tls.pem"
+    kill -HUP "$SIOD_PID"
+    wait_until log_has 'certificate not reloaded'
+    assert_equal "$(served_name)" second
+}
+
 @test "two webhooks in one segment are both answered" {
     local host port body=$BATS_TEST_TMPDIR/body.json request
     start_siod

@@ -169,7 +169,7 @@ start_agent() {
 @test "a connected socket is closed when its token expires" {
     start_siod -o jwt.leeway_s=0
     agent_connected a --transports websocket --no-reconnect \
-        --token "$(jwt "{\"userId\":7,\"businessId\":1,\"exp\":$((EPOCHSECONDS + 2))}")"
+        --token "$(jwt "{\"userId\":7,\"businessId\":1,\"exp\":$((EPOCHSECONDS + 6))}")"
     wait_until agent_saw a '.type == "disconnect"'
     assert_equal "$(agent_lines a '.type == "disconnect"' | jq -r .reason)" "transport close"
 }

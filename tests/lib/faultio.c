@@ -4,12 +4,17 @@
  *     FAULTIO_MATCH=siod.db FAULTIO_CONTROL=/tmp/x/mode LD_PRELOAD=build/tests/faultio.so siod …
  *
  * Files whose path contains FAULTIO_MATCH are affected as the first word in the file
- * FAULTIO_CONTROL says, which is read anew at each call (a missing file is "ok"): ok nothing enospc
- * writes fail with ENOSPC erofs      writes, and opening for writing, fail with EROFS eio-fsync
- * fsync and fdatasync fail with EIO */
+ * FAULTIO_CONTROL says, which is read anew at each call (a missing file is "ok"):
+ *
+ *     ok          nothing
+ *     enospc      writes fail with ENOSPC
+ *     erofs       writes, and opening for writing, fail with EROFS
+ *     eio-fsync   fsync and fdatasync fail with EIO
+ *     hang-fsync  fsync and fdatasync do not return until the mode changes */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,12 +23,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum mode { MODE_OK, MODE_ENOSPC, MODE_EROFS, MODE_EIO_FSYNC };
+enum mode { MODE_OK, MODE_ENOSPC, MODE_EROFS, MODE_EIO_FSYNC, MODE_HANG_FSYNC };
 
 /* Straight to the kernel: the library's open() and read() are the ones below. */
 static enum mode mode_now(void)
 {
-    static const char *const words[] = { "ok", "enospc", "erofs", "eio-fsync" };
+    static const char *const words[] = { "ok", "enospc", "erofs", "eio-fsync", "hang-fsync" };
     const char *path = getenv("FAULTIO_CONTROL");
     char text[32] = "";
     long fd;
@@ -89,6 +94,12 @@ static bool fails(int fd, bool sync)
     case MODE_EIO_FSYNC:
         errno = sync ? EIO : before;
         return sync;
+    case MODE_HANG_FSYNC:
+        while (sync && mode_now() == MODE_HANG_FSYNC) {
+            poll(NULL, 0, 20);
+        }
+        errno = before;
+        return false;
     }
     return false;
 }

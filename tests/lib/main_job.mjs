@@ -71,7 +71,7 @@ function startSiod() {
                 resolve({ siod, url: `http://${ready[1]}` });
             }
         });
-        siod.ended.then((how) => reject(new Error(`siod did not start (${how}); its last line above says why`)));
+        siod.ended.then((how) => reject(new Error(`siod did not start (${how}): its last line says why`)));
     });
 }
 

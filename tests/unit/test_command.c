@@ -167,6 +167,8 @@ static void a_bad_line_is_refused_with_an_exact_sentence(void **state)
         { "chat show 1 2", "unexpected argument '2'" },
         { "chat show abc", "'abc' is not a chat id" },
         { "chat show 0", "'0' is not a chat id" },
+        { "business add 5 --phone-number-id 10x",
+          "--phone-number-id: '10x' is not a phone number id" },
         { "chat show 9007199254740992", "'9007199254740992' is not a chat id" },
         { "chat show -5", "unknown option -5" },
         { "chat list --state odd",

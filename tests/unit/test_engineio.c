@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -42,6 +43,44 @@ static void the_path_may_lack_its_last_slash(void **state)
     eio_fixture_run(&f);
     http_exchange(f.rig, "GET", "/socket.io?EIO=4&transport=polling", "", STR_NONE, &reply);
     assert_int_equal(reply.status, 200);
+}
+
+static void an_address_has_no_more_sessions_than_it_may(void **state)
+{
+    autoeio struct eio_fixture f = { .config = { .sessions_per_address = 2 } };
+    autoclient struct client ws = { 0 };
+    char first[21], second[21];
+
+    (void)state;
+    eio_fixture_run(&f);
+    poll_open(f.rig, first);
+    poll_open(f.rig, second);
+    {
+        autoreply struct reply reply = { 0 };
+
+        http_exchange(f.rig, "GET", "/socket.io/?EIO=4&transport=polling", "", STR_NONE, &reply);
+        assert_int_equal(reply.status, 503);
+        assert_string_equal(reply_header(&reply, "Retry-After"), "5");
+    }
+    poll_post(f.rig, first, "1");
+    ws_session_open(&ws, f.rig);
+}
+
+static void a_session_that_sends_too_much_in_a_second_ends(void **state)
+{
+    autoeio struct eio_fixture f = { .config = { .bytes_per_s = 100, .max_payload = 100 } };
+    autoclient struct client ws = { 0 };
+    autofree char *text = xcalloc(1, 91);
+
+    (void)state;
+    eio_fixture_run(&f);
+    text[0] = '4';
+    memset(text + 1, 'x', 89);
+    ws_session_open(&ws, f.rig);
+    ws_client_text(&ws, text);
+    ws_client_expect(&ws, text);
+    ws_client_text(&ws, text);
+    expect_closed(&f, EIO_REASON_TRANSPORT_ERROR);
 }
 
 static const struct refusal {
@@ -330,6 +369,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_polling_handshake_answers_the_open_packet_alone),
         cmocka_unit_test(the_path_may_lack_its_last_slash),
+        cmocka_unit_test(an_address_has_no_more_sessions_than_it_may),
+        cmocka_unit_test(a_session_that_sends_too_much_in_a_second_ends),
         cmocka_unit_test(a_request_that_cannot_be_is_refused_with_the_protocol_s_code),
         cmocka_unit_test(a_sid_of_ten_kilobytes_is_an_unknown_one),
         cmocka_unit_test(a_session_answers_only_what_fits_it),
