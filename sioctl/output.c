@@ -255,7 +255,7 @@ void output_flatten(const json_t *object,
 
 /* ---- words */
 
-static void words(const char *prefix, const char *format, va_list args)
+PRINTF(2, 0) static void words(const char *prefix, const char *format, va_list args)
 {
     autobuf struct buf text = BUF_INIT;
     autobuf struct buf line = BUF_INIT;
