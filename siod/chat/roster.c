@@ -13,6 +13,8 @@
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 
+enum { RETRY_MS = 1000 };
+
 /* ---- what the store is told, in the background */
 
 struct presence_job {
@@ -40,6 +42,8 @@ static enum err presence_apply(struct store_job *job, struct store_tx *tx)
                                         str_of(presence->role), &presence->row);
 }
 
+static void record_again(struct timer *timer);
+
 static void presence_done(struct store_job *job, enum err err)
 {
     struct presence_job *presence = CONTAINER_OF(job, struct presence_job, job);
@@ -49,6 +53,9 @@ static void presence_done(struct store_job *job, enum err err)
     if (err != OK) {
         log_warn(LOG_CHAT, "presence not recorded", "business=%" PRId64 " user=%" PRId64 " code=%s",
                  presence->key.business_id, presence->key.user_id, err_code(err));
+        if (presence->online && agent != NULL && agent->sockets > 0) {
+            timer_set(agent->desk->config.loop, &agent->grace, RETRY_MS, record_again);
+        }
     } else if (presence->online && agent != NULL) {
         roster_learn(agent, &presence->row);
     }
@@ -69,6 +76,14 @@ static void record(const struct agent *agent, bool online, enum token_role role)
     if (!store_submit(agent->desk->config.store, &presence->job)) {
         presence_done(&presence->job, ERR_BUSY);
     }
+}
+
+/* An agent whose row could not be read gets no chats, so it is tried until it can. */
+static void record_again(struct timer *timer)
+{
+    const struct agent *agent = CONTAINER_OF(timer, struct agent, grace);
+
+    record(agent, true, agent->role);
 }
 
 /* ---- entries */
@@ -145,10 +160,12 @@ struct agent *roster_enter(struct desk *desk, const struct token_claims *claims)
         agent = add(desk, claims->business_id, claims->user_id, str_of(claims->name));
         announce(agent, EVENT_user_online);
     }
-    timer_clear(&agent->grace);
     agent->role = claims->role;
-    if (agent->sockets++ == 0 && !agent->known) {
-        record(agent, true, claims->role);
+    if (agent->sockets++ == 0) {
+        timer_clear(&agent->grace);
+        if (!agent->known) {
+            record(agent, true, claims->role);
+        }
     }
     return agent;
 }

@@ -26,8 +26,9 @@ struct agent {
     struct agent *prev,
         *next; /* of the same business: tenant->agents, in the order of their appearance */
     struct desk *desk;
-    char *name; /* NULL = none */
-    struct timer grace;
+    char *name;         /* NULL = none */
+    struct timer grace; /* without sockets: until user_offline; with some: until the row is asked
+                           for again */
     unsigned sockets;
     enum token_role role;           /* of the socket that came last */
     unsigned capacity, load;        /* valid once `known` */
