@@ -6,6 +6,7 @@
  * that business's queue waits, and nobody else's. Rows leave in the order of the commits, so a
  * business sees its positions ascend without a gap. */
 #include <stdlib.h>
+#include <string.h>
 
 #include <utlist.h>
 
@@ -84,6 +85,12 @@ static void push(struct tenant *tenant, struct emit_batch *batch, const struct s
 {
     struct emit_queue *queue = &tenant->queue;
 
+    if (queue->end == queue->cap && queue->first > queue->cap / 2) { /* it need not grow */
+        memmove(queue->items, queue->items + queue->first,
+                (queue->end - queue->first) * sizeof *queue->items);
+        queue->end -= queue->first;
+        queue->first = 0;
+    }
     if (queue->end == queue->cap) {
         queue->cap = queue->cap > 0 ? queue->cap * 2 : 16;
         queue->items = xrealloc(queue->items, queue->cap * sizeof *queue->items);
