@@ -6,6 +6,7 @@
  * what growing it costs. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -74,10 +75,12 @@ static enum err create_file(const char *path, struct errmsg *msg)
     return OK;
 }
 
-/* One daemon a database: the ids that are given out are counted in memory. */
+/* One daemon a database, whatever it is called: the ids that are given out are counted in memory.
+ */
 static enum err lock_file(struct sqlite_writer *writer, struct errmsg *msg)
 {
-    autofree char *path = xasprintf("%s-lock", writer->place.path);
+    autofree char *real = realpath(writer->place.path, NULL);
+    autofree char *path = xasprintf("%s-lock", real != NULL ? real : writer->place.path);
 
     writer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (writer->lock_fd < 0) {

@@ -49,3 +49,11 @@ refused_by_both() {
     run run_siod -n
     assert_equal "$status ${lines[0]}" "2 siod: -c or --dev is needed"
 }
+
+@test "a store that another daemon has open is refused under its other name, too" {
+    start_siod
+    ln -s siod.db "$SIOD_DIR/link.db"
+    run run_siod --dev "$BATS_TEST_TMPDIR" -o http.listen=127.0.0.1:0 -o "store.url=sqlite:$SIOD_DIR/link.db"
+    assert_equal "$status" 1
+    assert_contains "$output" "in use by another siod"
+}
