@@ -232,6 +232,15 @@ static void read_change_of_id(struct decoder *decoder, const json_t *element,
     in->new_user_id = decode_id(decoder, system, "user_id");
 }
 
+/* False for a group that cannot be named: what is said there must not show up in a private chat. */
+static bool read_group(struct decoder *decoder, const json_t *element, struct str *ret_group_id)
+{
+    const json_t *group_id = json_object_get(element, "group_id");
+
+    *ret_group_id = decode_id(decoder, element, "group_id");
+    return group_id == NULL || json_is_null(group_id) || ret_group_id->len > 0;
+}
+
 static void add_message(struct decoder *decoder, const struct wa_message *message)
 {
     struct wa_delivery *out = decoder->out;
@@ -258,9 +267,11 @@ static const char *read_message(struct decoder *decoder, const json_t *element, 
     if (in->party.phone.len == 0 && in->party.user_id.len == 0) {
         return echo ? "no recipient" : "no sender";
     }
+    if (!read_group(decoder, element, &in->group_id)) {
+        return "unusable group_id";
+    }
     complete_party(decoder, &in->party);
     in->phone_number_id = decoder->phone_number_id;
-    in->group_id = decode_id(decoder, element, "group_id");
     in->direction = echo ? STORE_OUTBOUND : STORE_INBOUND;
     in->type = type_of(element);
     in->text = text_of(decoder, element, in->type);

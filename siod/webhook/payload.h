@@ -60,7 +60,9 @@ struct wa_delivery {
     struct buf reasons;      /* of quarantine, empty if there is none */
     struct wa_text *texts;
 };
-enum { WA_ID_MAX = 512 /* bytes of an id; a longer one counts as missing */ };
+enum {
+    WA_ID_MAX = 512 /* bytes of an id; longer is missing, or unusable where it names a group */
+};
 
 /* `root` is any JSON value that went through json_normalise(), and outlives the delivery.
  * received_s: Unix time of receipt. */
