@@ -168,8 +168,9 @@ int main(int argc, char **argv)
                     &msg) != OK) {
         status = fail(&msg);
     } else if (options.check) {
-        status =
-            siod_check(config, &msg) == OK ? print_checked(config, options.verbose) : fail(&msg);
+        status = siod_check(config, &msg) == OK && siod_check_files(config, &msg) == OK
+                     ? print_checked(config, options.verbose)
+                     : fail(&msg);
         config_free(config);
     } else {
         status = run(config, &options);
