@@ -61,6 +61,8 @@ struct config {
 NODISCARD
 enum err config_load(const char *path, const char *const *overrides, size_t override_count,
                      struct config **ret, struct errmsg *msg);
+/* Has it the form of an override? */
+bool config_override_valid(const char *text);
 /* Returns owned. */
 NODISCARD
 struct config *config_defaults(void);

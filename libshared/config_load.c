@@ -38,6 +38,19 @@ static bool split_override(const char *text, struct override *ret)
     return true;
 }
 
+bool config_override_valid(const char *text)
+{
+    struct override parts;
+    bool valid;
+
+    if (!split_override(text, &parts)) {
+        return false;
+    }
+    valid = parts.section[0] != '\0' && parts.key[0] != '\0';
+    free(parts.copy);
+    return valid;
+}
+
 static enum err apply_override(struct config *config, const struct override *override,
                                struct errmsg *msg)
 {
