@@ -8,6 +8,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
+#include "libshared/id.h"
 #include "libshared/log.h"
 #include "siod/chat/desk.h"
 #include "siod/control/server.h"
@@ -205,11 +206,11 @@ static enum err listen_on_passed(struct siod *siod, struct http_server *server, 
                                  struct errmsg *msg)
 {
     enum { FIRST_PASSED = 3 };
-    const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
-    int passed = pid != NULL && count != NULL && atol(pid) == (long)getpid() ? atoi(count) : 0;
+    int64_t pid = 0, passed = 0;
     enum err err = OK;
 
-    if (passed <= 0) {
+    if (!id_parse(str_of(getenv("LISTEN_PID")), &pid) || pid != (int64_t)getpid() ||
+        !id_parse(str_of(getenv("LISTEN_FDS")), &passed)) {
         return err_set(msg, ERR_INVALID, "http.listen: systemd: no sockets were passed");
     }
     for (int fd = FIRST_PASSED; err == OK && fd < FIRST_PASSED + passed; fd++) {

@@ -94,7 +94,7 @@ static enum err check_user(struct desk *desk, const struct token_claims *claims,
 static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
 {
     struct desk *desk = arg;
-    struct token_claims claims;
+    struct token_claims claims = { .user_id = 0 };
     struct errmsg msg = { "" };
     struct desk_socket *self;
     char room[BUSINESS_ROOM_SIZE];
