@@ -72,9 +72,9 @@ void config_free(struct config *config);
 void config_print(const struct config *config, struct buf *buf);
 
 enum { CONFIG_SECRET_MAX = 65536 };
-/* Append the content of a file that holds a secret, without one trailing \n or \r\n. A relative path
- * is looked up in $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=) first. An empty file,
- * one above CONFIG_SECRET_MAX and an unreadable one are errors that name it. */
+/* Append the content of a file that holds a secret, without one trailing \n or \r\n. A relative
+ * path is looked up in $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=) first. An empty
+ * file, one above CONFIG_SECRET_MAX and an unreadable one are errors that name it. */
 NODISCARD
 enum err config_read_secret_file(const char *path, struct buf *ret_secret, struct errmsg *msg);
 
