@@ -13,7 +13,7 @@ void id_random(void *ret_bytes, size_t len)
     }
 }
 
-void id_sid(char ret_sid[SID_SIZE])
+static void encode_sid(char ret_sid[SID_SIZE])
 {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -30,6 +30,14 @@ void id_sid(char ret_sid[SID_SIZE])
         ret_sid[out++] = alphabet[group & 63];
     }
     ret_sid[SID_LEN] = '\0';
+}
+
+/* One that begins with a dash would be read as an option on a command line. */
+void id_sid(char ret_sid[SID_SIZE])
+{
+    do {
+        encode_sid(ret_sid);
+    } while (ret_sid[0] == '-');
 }
 
 bool id_parse(struct str text, int64_t *ret_id)

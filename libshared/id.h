@@ -18,7 +18,8 @@ enum {
 
 /* Bytes from the CSPRNG. */
 void id_random(void *ret_bytes, size_t len);
-/* A fresh secret session id, [A-Za-z0-9_-]{20}, NUL-terminated. */
+/* A fresh secret session id, [A-Za-z0-9_-]{20} without a dash in front,
+ * NUL-terminated. */
 void id_sid(char ret_sid[SID_SIZE]);
 /* Digits only, 1 <= value < 2^53; false otherwise, *ret_id untouched. */
 bool id_parse(struct str text, int64_t *ret_id);

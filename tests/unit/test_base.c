@@ -169,6 +169,7 @@ static void session_ids_are_twenty_url_safe_characters_and_differ(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT; i++) {
         id_sid(sids[i]);
+        assert_int_not_equal(sids[i][0], '-');
         assert_int_equal(strlen(sids[i]), SID_LEN);
         assert_int_equal(strspn(sids[i], "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                          "0123456789-_"),
