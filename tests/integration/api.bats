@@ -313,10 +313,10 @@ start_away() {
 # ---- tenants
 
 @test "a foreign chat is refused in the same words as one that does not exist" {
-    local round request
+    local request method path body
     known_agent 7 2
     customers 1
-    for round in remembered "asked of the store"; do
+    for _ in remembered "asked of the store"; do
         for request in "GET /api/chats/1" "GET /api/chats/1/messages" "GET /api/chats/1/messages?after=1" \
             'POST /api/chats/1/assign {"agentId":7}' 'POST /api/chats/1/assign {"agentId":7,"force":true}' \
             "POST /api/chats/1/close" "POST /api/chats/1/reopen" 'POST /api/chats/1/read {"messageId":1}'; do
