@@ -61,6 +61,8 @@ struct config {
 NODISCARD
 enum err config_load(const char *path, const char *const *overrides, size_t override_count,
                      struct config **ret, struct errmsg *msg);
+/* Has it the form of an override? */
+bool config_override_valid(const char *text);
 /* Returns owned. */
 NODISCARD
 struct config *config_defaults(void);
@@ -70,7 +72,7 @@ void config_free(struct config *config);
 void config_print(const struct config *config, struct buf *buf);
 
 enum { CONFIG_SECRET_MAX = 65536 };
-/* Append the content of a file that holds a secret, without one trailing newline. A relative path
+/* Append the content of a file that holds a secret, without one trailing \n or \r\n. A relative path
  * is looked up in $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=) first. An empty file,
  * one above CONFIG_SECRET_MAX and an unreadable one are errors that name it. */
 NODISCARD

@@ -38,6 +38,19 @@ static bool split_override(const char *text, struct override *ret)
     return true;
 }
 
+bool config_override_valid(const char *text)
+{
+    struct override parts;
+    bool valid;
+
+    if (!split_override(text, &parts)) {
+        return false;
+    }
+    valid = parts.section[0] != '\0' && parts.key[0] != '\0';
+    free(parts.copy);
+    return valid;
+}
+
 static enum err apply_override(struct config *config, const struct override *override,
                                struct errmsg *msg)
 {
@@ -119,6 +132,16 @@ static int open_secret(const char *path)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+static void drop_line_end(struct buf *text)
+{
+    if (text->len > 0 && text->data[text->len - 1] == '\n') {
+        text->len--;
+        if (text->len > 0 && text->data[text->len - 1] == '\r') {
+            text->len--;
+        }
+    }
+}
+
 static enum err read_secret(int fd, struct buf *secret, const char *path, struct errmsg *msg)
 {
     ssize_t len;
@@ -129,10 +152,8 @@ static enum err read_secret(int fd, struct buf *secret, const char *path, struct
             return err_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
         }
         secret->len += (size_t)len;
-    } while (len > 0 && secret->len <= CONFIG_SECRET_MAX + 1);
-    if (secret->len > 0 && secret->data[secret->len - 1] == '\n') {
-        secret->len--;
-    }
+    } while (len > 0 && secret->len <= CONFIG_SECRET_MAX + 2);
+    drop_line_end(secret);
     if (secret->len > CONFIG_SECRET_MAX) {
         return err_set(msg, ERR_TOO_LARGE, "%s: larger than %d bytes", path, CONFIG_SECRET_MAX);
     }

@@ -26,12 +26,14 @@ static void on_interrupt(int signal)
     interrupted = 1;
 }
 
-/* Waiting calls return when it comes; what is printed so far is finished properly. */
+/* Waiting calls return when one comes; what is printed so far is finished properly. The second one
+ * ends everything. */
 static void catch_signals(void)
 {
-    struct sigaction action = { .sa_handler = on_interrupt };
+    struct sigaction action = { .sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND };
 
     sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
 

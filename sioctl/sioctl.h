@@ -19,7 +19,7 @@ enum exit_code {
     EXIT_USAGE = 2,
     EXIT_UNREACHABLE = 3,
     EXIT_TIMED_OUT = 4,
-    EXIT_INTERRUPTED = 130,
+    EXIT_INTERRUPTED = 130, /* by SIGTERM as well */
 };
 
 struct session {
@@ -29,7 +29,7 @@ struct session {
     struct ctl_client *client; /* NULL until something was asked */
 };
 
-/* Set by SIGINT. */
+/* Set by SIGINT and SIGTERM. */
 extern volatile sig_atomic_t interrupted;
 
 /* Ask the daemon; connects first when needed. What goes wrong is said on stderr. On EXIT_DONE

@@ -6,6 +6,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
+#include "libshared/config.h"
 #include "siod/dev.h"
 #include "siod/server.h"
 
@@ -43,6 +44,9 @@ static NORETURN void fail_usage(const char *wrong, const char *word)
 
 static void add_override(struct options *options, const char *item)
 {
+    if (!config_override_valid(item)) {
+        fail_usage("-o wants section.key=value, not ", item);
+    }
     if (options->override_count == OVERRIDES_MAX) {
         fprintf(stderr, "siod: more than %d options\n", OVERRIDES_MAX);
         exit(EXIT_USAGE);
@@ -168,8 +172,9 @@ int main(int argc, char **argv)
                     &msg) != OK) {
         status = fail(&msg);
     } else if (options.check) {
-        status =
-            siod_check(config, &msg) == OK ? print_checked(config, options.verbose) : fail(&msg);
+        status = siod_check(config, &msg) == OK && siod_check_files(config, &msg) == OK
+                     ? print_checked(config, options.verbose)
+                     : fail(&msg);
         config_free(config);
     } else {
         status = run(config, &options);

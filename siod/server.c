@@ -25,7 +25,6 @@ enum {
     HEADERS_MAX = 100,
     REQUEST_MS = 30000,
     IDLE_MS = 75000, /* above the 60 s that proxies keep their side */
-    TOKENS_CACHED = 20000,
 };
 
 static void raise_descriptor_limit(void)
@@ -46,22 +45,6 @@ static struct http_limits http_limits(const struct siod *siod)
         .request_ms = REQUEST_MS,
         .idle_ms = IDLE_MS,
     };
-}
-
-static enum err start_tokens(struct siod *siod, struct errmsg *msg)
-{
-    const struct config *config = siod->config;
-    siod->token_config = (struct token_config) {
-        .algorithm = config->jwt.algorithm,
-        .key_files = (const char *const *)config->jwt.key_files.items,
-        .issuer = config->jwt.issuer,
-        .audience = config->jwt.audience,
-        .leeway_s = config->jwt.leeway_s,
-        .require_exp = config->jwt.require_exp,
-        .cache_entries = TOKENS_CACHED,
-    };
-
-    return token_verifier_new(&siod->token_config, &siod->tokens, msg);
 }
 
 /* ---- the store; its callbacks find the desk when there is one */
@@ -275,7 +258,7 @@ static enum err start_listening(struct siod *siod, struct errmsg *msg)
 
 static enum err start_modules(struct siod *siod, struct errmsg *msg)
 {
-    enum err err = start_tokens(siod, msg);
+    enum err err = siod_read_keys(siod->config, &siod->token_config, &siod->tokens, msg);
 
     err = err == OK ? start_store(siod, msg) : err;
     if (err != OK) {

@@ -18,6 +18,9 @@ struct siod_options {
 /* What a daemon needs that the defaults cannot give. On failure msg has the one line to print. */
 NODISCARD
 enum err siod_check(const struct config *config, struct errmsg *msg);
+/* Reads the files that it names: secrets, keys, verify tokens, certificate. */
+NODISCARD
+enum err siod_check_files(const struct config *config, struct errmsg *msg);
 /* Starts everything that has to work before traffic is taken: opens the store, enters the
  * configured businesses, listens. On failure msg has the one line to print. `config` is taken,
  * `options` borrowed for the life of the daemon. */

@@ -30,6 +30,22 @@ static void app_secrets_finish(struct app_secrets *app)
     free(app->secrets);
 }
 
+/* Whose file it is that msg speaks of. */
+static enum err blame_setting(enum err err, const char *setting, struct errmsg *msg)
+{
+    const struct errmsg reason = *msg;
+
+    return err_set(msg, err, "%s: %s", setting, reason.text);
+}
+
+static enum err blame_app(enum err err, const struct config_app *app, const char *key,
+                          struct errmsg *msg)
+{
+    autofree char *setting = xasprintf("app.%s.%s", app->title, key);
+
+    return blame_setting(err, setting, msg);
+}
+
 static enum err read_app(const struct config_app *from, struct app_secrets *app,
                          struct webhook_app_config *ret, struct errmsg *msg)
 {
@@ -42,8 +58,14 @@ static enum err read_app(const struct config_app *from, struct app_secrets *app,
         err = config_read_secret_file(from->secret_files.items[i], &app->files[i], msg);
         app->secrets[i] = buf_str(&app->files[i]);
     }
-    if (err == OK && from->verify_token_file[0] != '\0') {
+    if (err != OK) {
+        return blame_app(err, from, "secret_files", msg);
+    }
+    if (from->verify_token_file[0] != '\0') {
         err = config_read_secret_file(from->verify_token_file, &app->files[app->count], msg);
+    }
+    if (err != OK) {
+        return blame_app(err, from, "verify_token_file", msg);
     }
     *ret = (struct webhook_app_config) {
         .name = from->title,
@@ -52,7 +74,7 @@ static enum err read_app(const struct config_app *from, struct app_secrets *app,
         .secret_count = app->count,
         .verify_token = buf_str(&app->files[app->count]),
     };
-    return err;
+    return OK;
 }
 
 enum err siod_start_webhook(struct siod *siod, struct errmsg *msg)
@@ -85,6 +107,69 @@ enum err siod_start_webhook(struct siod *siod, struct errmsg *msg)
         app_secrets_finish(&secrets[i]);
     }
     return err;
+}
+
+/* ---- tokens */
+
+enum err siod_read_keys(const struct config *config, struct token_config *ret_config,
+                        struct token_verifier **ret, struct errmsg *msg)
+{
+    enum { TOKENS_CACHED = 20000 };
+    enum err err;
+
+    *ret_config = (struct token_config) {
+        .algorithm = config->jwt.algorithm,
+        .key_files = (const char *const *)config->jwt.key_files.items,
+        .issuer = config->jwt.issuer,
+        .audience = config->jwt.audience,
+        .leeway_s = config->jwt.leeway_s,
+        .require_exp = config->jwt.require_exp,
+        .cache_entries = TOKENS_CACHED,
+    };
+    err = token_verifier_new(ret_config, ret, msg);
+    return err == OK ? OK : blame_setting(err, "jwt.key_files", msg);
+}
+
+/* ---- what -n can tell without starting anything */
+
+static enum err check_app(const struct config_app *from, struct errmsg *msg)
+{
+    struct app_secrets secrets = { .count = 0 };
+    struct webhook_app_config app;
+    enum err err = read_app(from, &secrets, &app, msg);
+
+    app_secrets_finish(&secrets);
+    return err;
+}
+
+static enum err check_keys(const struct config *config, struct errmsg *msg)
+{
+    struct token_config token_config;
+    struct token_verifier *tokens;
+    enum err err = siod_read_keys(config, &token_config, &tokens, msg);
+
+    if (err == OK) {
+        token_verifier_free(tokens);
+    }
+    return err;
+}
+
+static enum err check_tls(const struct config *config, struct errmsg *msg)
+{
+    const struct tls_files files = { config->http.tls_cert_file, config->http.tls_key_file };
+    enum err err = files.cert_file[0] != '\0' ? tls_files_check(&files, msg) : OK;
+
+    return err == OK ? OK : blame_setting(err, "http.tls_cert_file and tls_key_file", msg);
+}
+
+enum err siod_check_files(const struct config *config, struct errmsg *msg)
+{
+    enum err err = check_keys(config, msg);
+
+    for (size_t i = 0; err == OK && i < config->app_count; i++) {
+        err = check_app(&config->app[i], msg);
+    }
+    return err == OK ? check_tls(config, msg) : err;
 }
 
 /* ---- control: who may operate */

@@ -47,6 +47,8 @@ struct siod {
 enum err siod_load(struct siod *siod, struct errmsg *msg);
 
 /* server_parts.c: the modules whose settings need some work first. */
+enum err siod_read_keys(const struct config *config, struct token_config *ret_config,
+                        struct token_verifier **ret, struct errmsg *msg);
 enum err siod_start_webhook(struct siod *siod, struct errmsg *msg);
 enum err siod_start_control(struct siod *siod, struct errmsg *msg);
 

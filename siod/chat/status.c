@@ -36,7 +36,7 @@ static struct str render_error(struct inbound_work *work, const json_t *error)
     return buf_str(&work->error);
 }
 
-static enum err tell_room(struct inbound_work *work, const struct store_message *message,
+static enum err tell_room(struct inbound_work *work, const struct store_message_state *message,
                           enum store_status status, struct str error)
 {
     struct buf *args = &work->args;
@@ -64,14 +64,14 @@ static enum err tell_room(struct inbound_work *work, const struct store_message 
 static enum err apply_to_message(struct inbound_work *work, const struct inbound_status *status,
                                  struct str error)
 {
-    struct store_message message;
+    struct store_message_state message;
     enum store_status next;
     enum err err;
 
     if (!wanted_state(status->status, status->participant, &next)) {
         return OK;
     }
-    err = store_message_by_wamid(work->tx, status->phone_number_id, status->wamid, &message);
+    err = store_message_state_by_wamid(work->tx, status->phone_number_id, status->wamid, &message);
     if (err != OK) {
         return err == ERR_NOT_FOUND ? OK : err;
     }

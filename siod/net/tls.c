@@ -30,7 +30,7 @@ static enum err load(SSL_CTX *ctx, const char *cert_file, const char *key_file, 
     return OK;
 }
 
-enum err tls_load(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct errmsg *msg)
+enum err tls_files_check(const struct tls_files *files, struct errmsg *msg)
 {
     SSL_CTX *scratch = SSL_CTX_new(TLS_server_method());
     enum err err;
@@ -38,8 +38,15 @@ enum err tls_load(SSL_CTX *ctx, const char *cert_file, const char *key_file, str
     if (scratch == NULL) {
         return err_set(msg, ERR_INTERNAL, "TLS is not available: %s", reason());
     }
-    err = load(scratch, cert_file, key_file, msg);
+    err = load(scratch, files->cert_file, files->key_file, msg);
     SSL_CTX_free(scratch);
+    return err;
+}
+
+enum err tls_load(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct errmsg *msg)
+{
+    enum err err = tls_files_check(&(struct tls_files) { cert_file, key_file }, msg);
+
     return err != OK ? err : load(ctx, cert_file, key_file, msg);
 }
 

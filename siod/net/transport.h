@@ -66,6 +66,10 @@ struct tls_files {
     const char *key_file;  /* PEM */
 };
 
+/* Can they be read, and does the key fit? The error names the file. */
+NODISCARD
+enum err tls_files_check(const struct tls_files *files, struct errmsg *msg);
+
 struct listen_options {
     const char *address; /* "127.0.0.1:3000", "[::1]:0", ":3000" (all), "unix:/path", "/path",
                           * or "fd:3" for a listening socket that was inherited */

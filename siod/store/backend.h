@@ -109,6 +109,8 @@ struct store_backend {
                                int64_t *ret_message_id, bool *ret_inserted);
     enum err (*message_by_wamid)(struct store_tx *tx, struct str phone_number_id, struct str wamid,
                                  struct store_message *ret_message);
+    enum err (*message_state_by_wamid)(struct store_tx *tx, struct str phone_number_id,
+                                       struct str wamid, struct store_message_state *ret_state);
     enum err (*message_status_set)(struct store_tx *tx, int64_t message_id,
                                    enum store_status status, struct str error);
     enum err (*status_record)(struct store_tx *tx, const struct store_status_row *row,

@@ -48,6 +48,7 @@ const struct store_backend sqlite_backend = {
     .decision_append = sqlite_decision_append,
     .message_append = sqlite_message_append,
     .message_by_wamid = sqlite_message_by_wamid,
+    .message_state_by_wamid = sqlite_message_state_by_wamid,
     .message_status_set = sqlite_message_status_set,
     .status_record = sqlite_status_record,
     .status_each = sqlite_status_each,

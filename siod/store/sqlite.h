@@ -86,6 +86,7 @@ enum sqlite_statement {
     ST_DECISION_APPEND,
     ST_MESSAGE_APPEND,
     ST_MESSAGE_BY_WAMID,
+    ST_MESSAGE_STATE_BY_WAMID,
     ST_MESSAGE_STATUS_SET,
     ST_STATUS_RECORD,
     ST_STATUS_EACH,
@@ -330,6 +331,8 @@ enum err sqlite_message_append(struct store_tx *tx, const struct store_message *
                                int64_t *ret_message_id, bool *ret_inserted);
 enum err sqlite_message_by_wamid(struct store_tx *tx, struct str phone_number_id, struct str wamid,
                                  struct store_message *ret_message);
+enum err sqlite_message_state_by_wamid(struct store_tx *tx, struct str phone_number_id,
+                                       struct str wamid, struct store_message_state *ret_state);
 enum err sqlite_message_status_set(struct store_tx *tx, int64_t message_id,
                                    enum store_status status, struct str error);
 enum err sqlite_status_record(struct store_tx *tx, const struct store_status_row *row,

@@ -79,6 +79,28 @@ enum err sqlite_message_by_wamid(struct store_tx *tx, struct str phone_number_id
     return err == OK ? ERR_NOT_FOUND : err;
 }
 
+enum err sqlite_message_state_by_wamid(struct store_tx *tx, struct str phone_number_id,
+                                       struct str wamid, struct store_message_state *ret_state)
+{
+    struct query q = query_begin(&writer_of(tx)->conn, ST_MESSAGE_STATE_BY_WAMID,
+                                 "SELECT id, chat_id, business_id, status FROM message"
+                                 " WHERE phone_number_id = ? AND wamid = ?");
+    bool found;
+    enum err err;
+
+    put_str_full(&q, phone_number_id);
+    put_str_full(&q, wamid);
+    found = query_row(&q);
+    if (found) {
+        ret_state->id = get_int(&q);
+        ret_state->chat_id = get_int(&q);
+        ret_state->business_id = get_int(&q);
+        ret_state->status = (enum store_status)get_int(&q);
+    }
+    err = query_end(&q);
+    return err == OK && !found ? ERR_NOT_FOUND : err;
+}
+
 enum err sqlite_message_status_set(struct store_tx *tx, int64_t message_id,
                                    enum store_status status, struct str error)
 {

@@ -284,6 +284,12 @@ enum err store_message_by_wamid(struct store_tx *tx, struct str phone_number_id,
     return CALL(tx, message_by_wamid, phone_number_id, wamid, ret_message);
 }
 
+enum err store_message_state_by_wamid(struct store_tx *tx, struct str phone_number_id,
+                                      struct str wamid, struct store_message_state *ret_state)
+{
+    return CALL(tx, message_state_by_wamid, phone_number_id, wamid, ret_state);
+}
+
 enum err store_message_status_set(struct store_tx *tx, int64_t message_id, enum store_status status,
                                   struct str error)
 {

@@ -144,6 +144,12 @@ struct store_message {
     int64_t created_at_ms;
 };
 
+/* What a status needs to know of its message. */
+struct store_message_state {
+    int64_t id, chat_id, business_id;
+    enum store_status status;
+};
+
 /* One row of a business's log: a durable event. */
 struct store_event {
     int64_t business_id, position;
@@ -375,6 +381,10 @@ enum err store_message_append(struct store_tx *tx, const struct store_message *m
 NODISCARD
 enum err store_message_by_wamid(struct store_tx *tx, struct str phone_number_id, struct str wamid,
                                 struct store_message *ret_message);
+/* The same without the texts, which may be megabytes. */
+NODISCARD
+enum err store_message_state_by_wamid(struct store_tx *tx, struct str phone_number_id,
+                                      struct str wamid, struct store_message_state *ret_state);
 NODISCARD
 enum err store_message_status_set(struct store_tx *tx, int64_t message_id, enum store_status status,
                                   struct str error);

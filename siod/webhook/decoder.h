@@ -2,6 +2,7 @@
  * in the arrays. */
 #pragma once
 
+#include "libshared/map.h"
 #include "libshared/str.h"
 #include "siod/webhook/payload.h"
 
@@ -14,6 +15,7 @@ struct wa_text {
 /* One entry of contacts[]. */
 struct profile {
     struct str name, wa_id, user_id, parent_user_id;
+    UT_hash_handle by_user_id, by_wa_id;
 };
 
 struct decoder {
@@ -22,13 +24,14 @@ struct decoder {
     size_t entry, change; /* where we are, for reasons */
     struct str phone_number_id;
     struct profile *profiles; /* of this change */
-    size_t profile_count, profile_room;
-    size_t hint; /* contacts[] often has the order of messages[]: where a search starts */
+    size_t profile_room;
+    struct profile *by_user_id, *by_wa_id; /* maps of them: the sender decides how many there are */
 };
 
 /* An id in whatever JSON type it comes; .data NULL for one that is absent, empty or too long. */
 struct str decode_id(struct decoder *decoder, const json_t *object, const char *key);
 void decode_profiles(struct decoder *decoder, const json_t *contacts);
+void decode_profiles_forget(struct decoder *decoder);
 
 /* One element into the delivery. NULL, or why it cannot be used. */
 const char *decode_message(struct decoder *decoder, const json_t *element);

@@ -96,48 +96,76 @@ static void *grow(void *array, size_t count_now, size_t *room, size_t size)
     return xrealloc(array, *room * size);
 }
 
+void decode_profiles_forget(struct decoder *decoder)
+{
+    HASH_CLEAR(by_user_id, decoder->by_user_id);
+    HASH_CLEAR(by_wa_id, decoder->by_wa_id);
+}
+
+/* Of several profiles with one id the first counts. */
+static void index_profile(struct decoder *decoder, struct profile *profile)
+{
+    struct str user_id = profile->user_id, wa_id = profile->wa_id;
+    struct profile *known;
+
+    if (user_id.len > 0) {
+        HASH_FIND(by_user_id, decoder->by_user_id, user_id.data, (unsigned)user_id.len, known);
+        if (known == NULL) {
+            HASH_ADD_KEYPTR(by_user_id, decoder->by_user_id, user_id.data, (unsigned)user_id.len,
+                            profile);
+        }
+    }
+    if (wa_id.len > 0) {
+        HASH_FIND(by_wa_id, decoder->by_wa_id, wa_id.data, (unsigned)wa_id.len, known);
+        if (known == NULL) {
+            HASH_ADD_KEYPTR(by_wa_id, decoder->by_wa_id, wa_id.data, (unsigned)wa_id.len, profile);
+        }
+    }
+}
+
 void decode_profiles(struct decoder *decoder, const json_t *contacts)
 {
+    size_t room = json_array_size(contacts), used = 0, i;
     const json_t *contact;
-    size_t i;
 
-    decoder->profile_count = 0;
-    decoder->hint = 0;
+    decode_profiles_forget(decoder);
+    if (room > decoder->profile_room) {
+        decoder->profiles = xrealloc(decoder->profiles, room * sizeof *decoder->profiles);
+        decoder->profile_room = room;
+    }
     json_array_foreach(contacts, i, contact)
     {
-        decoder->profiles = grow(decoder->profiles, decoder->profile_count, &decoder->profile_room,
-                                 sizeof *decoder->profiles);
-        decoder->profiles[decoder->profile_count++] = (struct profile) {
+        const struct profile profile = {
             .name = name_of(contact),
             .wa_id = decode_id(decoder, contact, "wa_id"),
             .user_id = decode_id(decoder, contact, "user_id"),
             .parent_user_id = decode_id(decoder, contact, "parent_user_id"),
         };
-    }
-}
 
-static bool same(struct str a, struct str b)
-{
-    return a.len > 0 && str_eq(a, b);
+        if (profile.wa_id.len > 0 || profile.user_id.len > 0) {
+            decoder->profiles[used] = profile;
+            index_profile(decoder, &decoder->profiles[used++]);
+        }
+    }
 }
 
 /* Only the ids say whose profile it is; its place says nothing. */
-static const struct profile *find_profile(struct decoder *decoder,
+static const struct profile *find_profile(const struct decoder *decoder,
                                           const struct inbound_party *party)
 {
-    for (size_t n = 0; n < decoder->profile_count; n++) {
-        size_t i = (decoder->hint + n) % decoder->profile_count;
-        const struct profile *profile = &decoder->profiles[i];
+    struct str user_id = party->user_id, phone = party->phone;
+    struct profile *profile = NULL;
 
-        if (same(profile->user_id, party->user_id) || same(profile->wa_id, party->phone)) {
-            decoder->hint = i + 1;
-            return profile;
-        }
+    if (user_id.len > 0) {
+        HASH_FIND(by_user_id, decoder->by_user_id, user_id.data, (unsigned)user_id.len, profile);
     }
-    return NULL;
+    if (profile == NULL && phone.len > 0) {
+        HASH_FIND(by_wa_id, decoder->by_wa_id, phone.data, (unsigned)phone.len, profile);
+    }
+    return profile;
 }
 
-static void complete_party(struct decoder *decoder, struct inbound_party *party)
+static void complete_party(const struct decoder *decoder, struct inbound_party *party)
 {
     const struct profile *profile = find_profile(decoder, party);
 
@@ -232,6 +260,15 @@ static void read_change_of_id(struct decoder *decoder, const json_t *element,
     in->new_user_id = decode_id(decoder, system, "user_id");
 }
 
+/* False for a group that cannot be named: what is said there must not show up in a private chat. */
+static bool read_group(struct decoder *decoder, const json_t *element, struct str *ret_group_id)
+{
+    const json_t *group_id = json_object_get(element, "group_id");
+
+    *ret_group_id = decode_id(decoder, element, "group_id");
+    return group_id == NULL || json_is_null(group_id) || ret_group_id->len > 0;
+}
+
 static void add_message(struct decoder *decoder, const struct wa_message *message)
 {
     struct wa_delivery *out = decoder->out;
@@ -258,9 +295,11 @@ static const char *read_message(struct decoder *decoder, const json_t *element, 
     if (in->party.phone.len == 0 && in->party.user_id.len == 0) {
         return echo ? "no recipient" : "no sender";
     }
+    if (!read_group(decoder, element, &in->group_id)) {
+        return "unusable group_id";
+    }
     complete_party(decoder, &in->party);
     in->phone_number_id = decoder->phone_number_id;
-    in->group_id = decode_id(decoder, element, "group_id");
     in->direction = echo ? STORE_OUTBOUND : STORE_INBOUND;
     in->type = type_of(element);
     in->text = text_of(decoder, element, in->type);

@@ -245,6 +245,7 @@ void wa_decode(const json_t *root, int64_t received_s, struct wa_delivery *ret_d
     {
         decode_entry(&decoder, entry);
     }
+    decode_profiles_forget(&decoder);
     free(decoder.profiles);
 }
 

@@ -60,7 +60,8 @@ struct wa_delivery {
     struct buf reasons;      /* of quarantine, empty if there is none */
     struct wa_text *texts;
 };
-enum { WA_ID_MAX = 512 /* bytes of an id; a longer one counts as missing */ };
+/* Bytes of an id; a longer one counts as missing, and makes a group's message unusable. */
+enum { WA_ID_MAX = 512 };
 
 /* `root` is any JSON value that went through json_normalise(), and outlives the delivery.
  * received_s: Unix time of receipt. */

@@ -87,7 +87,6 @@ wrong_line() {
 @test "a wrong option names itself" {
     refused "-o colour.depth=1" -o colour.depth=1
     refused "-o log.level=loud" -o log.level=loud
-    refused "-o log.level" -o log.level
 }
 
 @test "wrong usage ends with 2" {
@@ -97,6 +96,11 @@ wrong_line() {
     assert_equal "$status" 2
     run run_siod -c "$CONF" surplus
     assert_equal "$status" 2
+    local item
+    for item in log.level level=debug .level=debug log.=debug "" =; do
+        run run_siod -n -c "$CONF" -o "$item"
+        assert_equal "$status ${lines[0]}" "2 siod: -o wants section.key=value, not $item"
+    done
 }
 
 @test "a configuration or secret file that is missing or empty is named" {

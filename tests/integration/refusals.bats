@@ -41,6 +41,22 @@ refused_by_both() {
     refused_by_both "jwt.key_files: at least one file" -c "$CONF" -o jwt.key_files=
 }
 
+@test "a file of a key, secret, verify token or certificate that cannot be used is named with its setting" {
+    local none=$SIOD_DIR/none empty=$SIOD_DIR/empty
+    printf '\r\n' >"$empty"
+    printf 'app main { secret_files = {"%s"} }\n' "$SIOD_DIR/jwt.key" >>"$CONF"
+    refused_by_both "jwt.key_files: $none: No such file" -c "$CONF" -o "jwt.key_files=$SIOD_DIR/jwt.key,$none"
+    refused_by_both "jwt.key_files: $empty: the file is empty" -c "$CONF" -o "jwt.key_files=$empty"
+    refused_by_both "app.main.secret_files: $SIOD_DIR: Is a directory" -c "$CONF" -o "app.main.secret_files=$SIOD_DIR"
+    refused_by_both "app.main.verify_token_file: $none: No such" -c "$CONF" -o "app.main.verify_token_file=$none"
+    run run_siod -n -c "$CONF" -o "http.tls_cert_file=$none" -o "http.tls_key_file=$SIOD_DIR/jwt.key"
+    assert_equal "$status ${#lines[@]}" "1 1"
+    assert_contains "$output" "http.tls_cert_file and tls_key_file: $none"
+    run run_siod -nv -c "$CONF"
+    assert_equal "$status" 0
+    [[ $output != *$'\n'secret* ]]
+}
+
 @test "wrong usage says what is wrong before it explains" {
     run run_siod -c "$CONF" surplus
     assert_equal "$status ${lines[0]}" "2 siod: unexpected argument surplus"

@@ -173,11 +173,20 @@ agent_is_in() {
     exit_code 0 tail --idle 50ms -o json
     assert_equal "$(cat "$BATS_TEST_TMPDIR/out")" '[]'
     local code=0
-    # A job in the background of a script ignores SIGINT; one under a terminal does not.
     tail_in_background t -o json
     kill -TERM "$TAIL_PID"
     wait "$TAIL_PID" || code=$?
-    assert_equal $code 143
+    assert_equal $code 130
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/t.tail")" '[]'
+    code=0
+    wait_until tails_are 0
+    tail_in_background t -o json
+    post_webhook "$(text_webhook wamid.1 15551230001 one)"
+    wait_until grep -q new_message "$BATS_TEST_TMPDIR/t.tail"
+    kill -TERM "$TAIL_PID"
+    wait "$TAIL_PID" || code=$?
+    assert_equal $code 130
+    jq -e 'map(.event) | contains(["new_message"])' "$BATS_TEST_TMPDIR/t.tail"
     code=0
     wait_until tails_are 0
     timeout --preserve-status -s INT 1 "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail -o json >"$BATS_TEST_TMPDIR/out" || code=$?

@@ -435,6 +435,10 @@ static void one_trailing_newline_of_a_secret_is_ignored(void **state)
         { STR_INIT("secret"), STR_INIT("secret") },
         { STR_INIT("secret\n"), STR_INIT("secret") },
         { STR_INIT("secret\n\n"), STR_INIT("secret\n") },
+        { STR_INIT("secret\r\n"), STR_INIT("secret") },
+        { STR_INIT("secret\r\n\r\n"), STR_INIT("secret\r\n") },
+        { STR_INIT("secret\r"), STR_INIT("secret\r") },
+        { STR_INIT("secret\n\r"), STR_INIT("secret\n\r") },
         { STR_INIT(" a\0b "), STR_INIT(" a\0b ") },
     };
     autofree char *path = xasprintf("%s/secret", directory);
@@ -459,6 +463,8 @@ static void bad_secret_files_are_named(void **state)
     struct errmsg msg;
 
     (void)state;
+    write_bytes(path, STR("\r\n"));
+    assert_int_equal(config_read_secret_file(path, &secret, &msg), ERR_INVALID);
     write_bytes(path, STR("\n"));
     assert_int_equal(config_read_secret_file(path, &secret, &msg), ERR_INVALID);
     want = xasprintf("%s: the file is empty", path);
@@ -467,6 +473,13 @@ static void bad_secret_files_are_named(void **state)
     assert_int_equal(config_read_secret_file(path, &secret, &msg), ERR_TOO_LARGE);
     write_bytes(path, (struct str) { large, CONFIG_SECRET_MAX });
     assert_int_equal(config_read_secret_file(path, &secret, &msg), OK);
+    large[CONFIG_SECRET_MAX] = '\r';
+    large[CONFIG_SECRET_MAX + 1] = '\n';
+    write_bytes(path, (struct str) { large, CONFIG_SECRET_MAX + 2 });
+    assert_int_equal(config_read_secret_file(path, &secret, &msg), OK);
+    large[CONFIG_SECRET_MAX] = 'x';
+    write_bytes(path, (struct str) { large, CONFIG_SECRET_MAX + 2 });
+    assert_int_equal(config_read_secret_file(path, &secret, &msg), ERR_TOO_LARGE);
     unlink(path);
     assert_int_equal(config_read_secret_file(path, &secret, &msg), ERR_IO);
     assert_int_equal(config_read_secret_file(directory, &secret, &msg), ERR_IO);

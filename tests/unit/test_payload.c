@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "libshared/alloc.h"
 #include "libshared/json.h"
 #include "siod/webhook/payload.h"
 #include "tests/unit/vector_file.h"
@@ -231,6 +232,68 @@ static void profiles_are_matched_by_id_and_never_by_place(void **state)
     assert_str(other.delivery.messages[0].in.party.phone, "333");
 }
 
+static void profiles_are_found_however_many_there_are_and_in_whatever_order(void **state)
+{
+    enum { COUNT = 5000 };
+    autobuf struct buf text = BUF_INIT;
+    autodecoded struct decoded decoded;
+
+    (void)state;
+    buf_add_cstr(&text, "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{"
+                        "\"field\":\"messages\",\"value\":{\"metadata\":{\"phone_number_id\":"
+                        "\"1\"},\"contacts\":[{\"profile\":{\"name\":\"no ids\"}}");
+    for (unsigned i = 0; i < COUNT; i++) {
+        buf_printf(&text, ",{\"profile\":{\"name\":\"n%u\"},\"%s\":\"%u\"}", i,
+                   i % 2 == 0 ? "wa_id" : "user_id", i);
+    }
+    buf_add_cstr(&text, ",{\"profile\":{\"name\":\"late\"},\"wa_id\":\"0\"}],\"messages\":[");
+    for (unsigned i = COUNT; i-- > 0;) {
+        buf_printf(&text, "{\"id\":\"a%u\",\"%s\":\"%u\"}%s", i,
+                   i % 2 == 0 ? "from" : "from_user_id", i, i > 0 ? "," : "]}}]}]}");
+    }
+    decode_text(&decoded, buf_str(&text));
+    assert_int_equal(decoded.delivery.message_count, COUNT);
+    for (unsigned i = 0; i < COUNT; i++) {
+        autofree char *name = xasprintf("n%u", COUNT - 1 - i);
+
+        assert_str(decoded.delivery.messages[i].in.party.name, name);
+    }
+}
+
+static void a_group_that_cannot_be_named_never_becomes_a_private_chat(void **state)
+{
+    static const struct {
+        const char *group_id;
+        bool usable;
+    } groups[] = {
+        { "null", true },     { "\"g\"", true }, { "17", true },   { "\"\"", false },
+        { "[\"g\"]", false }, { "{}", false },   { "1.5", false }, { "true", false },
+    };
+    autofree char *long_id = xcalloc(WA_ID_MAX + 4, 1);
+
+    (void)state;
+    memset(long_id, '"', WA_ID_MAX + 3);
+    memset(long_id + 1, 'g', WA_ID_MAX + 1);
+    for (size_t i = 0; i <= ARRAY_SIZE(groups); i++) {
+        const char *group_id = i < ARRAY_SIZE(groups) ? groups[i].group_id : long_id;
+        bool usable = i < ARRAY_SIZE(groups) && groups[i].usable;
+        autofree char *text =
+            xasprintf("{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{"
+                      "\"field\":\"messages\",\"value\":{\"metadata\":{\"phone_number_id\":\"1\"},"
+                      "\"messages\":[{\"from\":\"3\",\"id\":\"a\",\"group_id\":%s},"
+                      "{\"from\":\"3\",\"id\":\"b\"}]}}]}]}",
+                      group_id);
+        autodecoded struct decoded decoded;
+
+        decode_text(&decoded, str_of(text));
+        assert_int_equal(decoded.delivery.message_count, usable ? 2 : 1);
+        assert_str(decoded.delivery.messages[usable].in.wamid, "b");
+        assert_true(str_eq(
+            buf_str(&decoded.delivery.reasons),
+            usable ? STR("") : STR("entry[0].changes[0].value.messages[0]: unusable group_id")));
+    }
+}
+
 static void side_fields_never_cost_a_message(void **state)
 {
     static const struct {
@@ -415,6 +478,8 @@ int main(void)
         cmocka_unit_test(ids_keep_their_digits_whatever_their_type),
         cmocka_unit_test(a_customer_may_have_no_number),
         cmocka_unit_test(profiles_are_matched_by_id_and_never_by_place),
+        cmocka_unit_test(profiles_are_found_however_many_there_are_and_in_whatever_order),
+        cmocka_unit_test(a_group_that_cannot_be_named_never_becomes_a_private_chat),
         cmocka_unit_test(side_fields_never_cost_a_message),
         cmocka_unit_test(only_what_the_customer_wrote_opens_the_window),
         cmocka_unit_test(captions_are_the_text_of_media),

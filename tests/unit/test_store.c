@@ -613,6 +613,41 @@ static void test_messages_keep_any_byte_and_are_one_per_number_and_wamid(void **
     assert_int_equal(write_now(*state, messages_body, NULL), ERR_NOT_FOUND);
 }
 
+static enum err state_body(struct store_tx *tx, void *arg)
+{
+    enum { LARGE = 4 << 20 };
+    autofree char *large = xcalloc(LARGE, 1);
+    struct store_chat chat = { .business_id = 1, .phone_number_id = STR("p1") };
+    struct store_message message = { .business_id = 1,
+                                     .phone_number_id = STR("p1"),
+                                     .wamid = STR("wamid.A"),
+                                     .direction = STORE_OUTBOUND,
+                                     .status = STORE_STATUS_SENT,
+                                     .type = STR("text"),
+                                     .text = { large, LARGE } };
+    struct store_message_state state;
+    int64_t other, id;
+    bool created, inserted;
+
+    (void)arg;
+    TRY(two_contacts(tx, &chat.contact.id, &other));
+    TRY(store_chat_ensure(tx, &chat, &message.chat_id, &created));
+    message.contact_id = chat.contact.id;
+    TRY(store_message_append(tx, &message, &id, &inserted));
+    TRY(store_message_state_by_wamid(tx, STR("p1"), STR("wamid.A"), &state));
+    MUST(state.id == id && state.chat_id == message.chat_id && state.business_id == 1);
+    MUST(state.status == STORE_STATUS_SENT);
+    TRY(store_message_status_set(tx, id, STORE_STATUS_READ, STR_NONE));
+    TRY(store_message_state_by_wamid(tx, STR("p1"), STR("wamid.A"), &state));
+    MUST(state.status == STORE_STATUS_READ);
+    return store_message_state_by_wamid(tx, STR("p2"), STR("wamid.A"), &state);
+}
+
+static void test_the_state_of_a_large_message_is_its_row_s_without_the_text(void **state)
+{
+    assert_int_equal(write_now(*state, state_body, NULL), ERR_NOT_FOUND);
+}
+
 static enum err unnamed_body(struct store_tx *tx, void *arg)
 {
     struct store_chat chat = { .business_id = 1, .phone_number_id = STR("p1") };
@@ -1254,6 +1289,7 @@ int main(void)
         STORE_TEST(test_chats_are_listed_by_business_state_and_page),
         STORE_TEST(test_the_chats_of_an_agent_are_those_assigned_to_it),
         STORE_TEST(test_messages_keep_any_byte_and_are_one_per_number_and_wamid),
+        STORE_TEST(test_the_state_of_a_large_message_is_its_row_s_without_the_text),
         STORE_TEST(test_messages_without_a_wamid_yet_do_not_exclude_each_other),
         STORE_TEST(test_the_last_messages_come_oldest_first_by_second_and_id),
         STORE_TEST(test_pages_of_messages_begin_where_the_last_one_ended),
