@@ -159,6 +159,15 @@ static enum err start_http(struct siod *siod, struct errmsg *msg)
         http_server_route(siod->http, &engine_routes[i]);
     }
     webhook_routes(siod->webhook, siod->http);
+    siod->api = (struct api_config) {
+        .loop = siod->loop,
+        .desk = siod->desk,
+        .store = siod->store,
+        .tokens = siod->tokens,
+        .cors_origins = (const char *const *)siod->config->http.cors_origins.items,
+        .json_depth = siod->config->limits.json_depth,
+    };
+    api_routes(siod->http, &siod->api);
     siod->health =
         (struct health_config) { .ready = siod_is_ready, .collect = siod_collect, .arg = siod };
     if (has_admin) {

@@ -7,6 +7,7 @@
 
 #include "libshared/token.h"
 #include "siod/admission.h"
+#include "siod/api/api.h"
 #include "siod/api/health.h"
 #include "siod/net/loop.h"
 #include "siod/server.h"
@@ -30,6 +31,7 @@ struct siod {
     struct token_config token_config;
     struct admission admission;
     struct health_config health;
+    struct api_config api;
     struct listener *listeners[LISTENERS_MAX];
     size_t listener_count;
     bool ready;         /* started and not yet stopping */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "libshared/alloc.h"
+#include "siod/chat/access.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/assign_job.h"
 #include "siod/chat/desk_state.h"
@@ -79,7 +80,7 @@ static enum err change_apply(struct store_job *job, struct store_tx *tx)
     int64_t business_id = self->change.business_id;
     enum err err = chat_numbers(tx, self->change.chat_id, &self->before);
 
-    if (err == OK && business_id != 0 && business_id != self->before.business_id) {
+    if (err == OK && business_id != 0 && !access_allows(business_id, self->before.business_id)) {
         err = ERR_NOT_FOUND;
     }
     if (err == OK) {

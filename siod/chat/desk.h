@@ -72,6 +72,8 @@ int64_t desk_chat_business(struct desk *desk, int64_t chat_id);
 /* An ephemeral event: to the room's members and the taps, kept nowhere. Returns the number of
  * receivers. */
 unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broadcast *broadcast);
+/* Is this a name for an event of somebody else's? Clients of Socket.IO take some for their own. */
+bool desk_may_emit(struct str event);
 /* By somebody else's word the socket leaves a room: what its user was typing there ends. */
 void desk_leave_room(struct sio_socket *socket, struct str room);
 

@@ -57,6 +57,21 @@ static unsigned emit(struct desk *desk, struct desk_emission *emission,
     return emission->receivers;
 }
 
+bool desk_may_emit(struct str event)
+{
+    static const struct str reserved[] = {
+        STR_INIT("connect"),       STR_INIT("connect_error"), STR_INIT("disconnect"),
+        STR_INIT("disconnecting"), STR_INIT("newListener"),   STR_INIT("removeListener"),
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(reserved); i++) {
+        if (str_eq(event, reserved[i])) {
+            return false;
+        }
+    }
+    return event.len > 0;
+}
+
 unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broadcast *broadcast)
 {
     struct desk_emission emission = { .business_id = business_id,

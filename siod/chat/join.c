@@ -1,10 +1,10 @@
 /* join_chat and leave_chat.
  *
- * The tenancy check comes first: a chat of another business does not exist for the client. A chat
- * that is remembered is joined from memory; otherwise the store is asked first whose it is. With
- * `history` the room is entered before the snapshot is read, so that there is no hole between the
- * last message of the answer and the first event from the room: what arrives meanwhile carries
- * positions, and those above the answer's position are new. */
+ * The tenancy check (access.h) comes first: a chat of another business does not exist for the
+ * client. A chat that is remembered is joined from memory; otherwise the store is asked whose it
+ * is. With `history` the room is entered before the snapshot is read, so that there is no hole
+ * between the last message of the answer and the first event from the room: what arrives meanwhile
+ * carries positions, and those above the answer's position are new. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
 #include "libshared/id.h"
+#include "siod/chat/access.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 #include "siod/chat/message.h"
@@ -23,9 +24,9 @@ struct join_query {
     struct event_later later;
     struct chat_join wanted;
     int64_t asking_business_id;
-    bool was_member;            /* before this join */
-    int64_t owner_id, position; /* answers */
-    struct buf messages, chat;  /* JSON */
+    bool was_member;           /* before this join */
+    int64_t position;          /* answers */
+    struct buf messages, chat; /* JSON */
 };
 
 static struct join_query *join_query_new(const struct event_ctx *ctx,
@@ -127,27 +128,22 @@ static void history_done(struct store_query *query, enum err err)
     join_query_free(join);
 }
 
-/* ---- a chat whose owner is known */
+/* ---- a chat of one's own business */
 
-static void join_owned(const struct event_ctx *ctx, const struct chat_join *wanted,
-                       int64_t owner_id)
+static void join_own(const struct event_ctx *ctx, const struct chat_join *wanted)
 {
-    int64_t business_id = ctx->from->agent.business_id;
     struct sio_socket *socket = ctx->from->socket;
     char name[CHAT_ROOM_SIZE];
     struct str room = chat_room(wanted->chat_id, name);
     bool was_member = sio_socket_in(socket, room);
 
-    if (owner_id != business_id) {
-        refuse(ctx, ERR_NOT_FOUND, "no such chat");
-        return;
-    }
     if (!sio_socket_join(socket, room)) {
         refuse(ctx, ERR_RATE_LIMITED, "too many rooms (limits.rooms_per_socket)");
         return;
     }
     if (wanted->history == 0) {
-        answer(ctx, wanted->chat_id, desk_position(ctx->desk, business_id), STR(""));
+        answer(ctx, wanted->chat_id, desk_position(ctx->desk, ctx->from->agent.business_id),
+               STR(""));
         return;
     }
     struct join_query *join = join_query_new(ctx, wanted);
@@ -158,33 +154,21 @@ static void join_owned(const struct event_ctx *ctx, const struct chat_join *want
     store_ask(ctx->desk->config.store, &join->query);
 }
 
-/* ---- a chat that is not remembered */
-
-static enum err owner_fetch(struct store_query *query, struct store_reader *reader)
+static void refuse_join(const struct event_ctx *ctx, enum err err)
 {
-    struct join_query *join = CONTAINER_OF(query, struct join_query, query);
-    struct store_chat chat;
-    enum err err = store_chat_get(reader, join->wanted.chat_id, &chat);
-
-    if (err == OK) {
-        join->owner_id = chat.business_id;
-    }
-    return err;
+    refuse(ctx, err, err == ERR_NOT_FOUND ? "no such chat" : err_text(err));
 }
 
-static void owner_done(struct store_query *query, enum err err)
+static void join_checked(void *arg, enum err err)
 {
-    struct join_query *join = CONTAINER_OF(query, struct join_query, query);
+    struct join_query *join = arg;
     struct event_ctx ctx;
 
-    if (err == OK) {
-        desk_chat_learn(join->later.desk, join->wanted.chat_id, join->owner_id);
-    }
     if (event_resume(&join->later, &ctx)) {
         if (err == OK) {
-            join_owned(&ctx, &join->wanted, join->owner_id);
+            join_own(&ctx, &join->wanted);
         } else {
-            refuse(&ctx, err, err == ERR_NOT_FOUND ? "no such chat" : err_text(err));
+            refuse_join(&ctx, err);
         }
     }
     join_query_free(join);
@@ -192,17 +176,20 @@ static void owner_done(struct store_query *query, enum err err)
 
 void on_join_chat(const struct event_ctx *ctx, const struct chat_join *wanted)
 {
-    int64_t owner_id = desk_chat_business(ctx->desk, wanted->chat_id);
+    int64_t business_id = ctx->from->agent.business_id;
 
-    if (owner_id != 0) {
-        join_owned(ctx, wanted, owner_id);
+    switch (access_remembered(ctx->desk, business_id, wanted->chat_id)) {
+    case ACCESS_GRANTED:
+        join_own(ctx, wanted);
+        return;
+    case ACCESS_DENIED:
+        refuse_join(ctx, ERR_NOT_FOUND);
+        return;
+    case ACCESS_UNKNOWN:
+        access_chat(ctx->desk, business_id, wanted->chat_id, join_checked,
+                    join_query_new(ctx, wanted));
         return;
     }
-    struct join_query *join = join_query_new(ctx, wanted);
-
-    join->query.fetch = owner_fetch;
-    join->query.done = owner_done;
-    store_ask(ctx->desk->config.store, &join->query);
 }
 
 void on_leave_chat(const struct event_ctx *ctx, const struct chat_ref *chat)

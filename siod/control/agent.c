@@ -7,43 +7,13 @@
 #include <string.h>
 
 #include "libshared/alloc.h"
-#include "libshared/json.h"
 #include "siod/chat/agent_capacity.h"
+#include "siod/chat/agent_render.h"
 #include "siod/chat/agent_status.h"
-#include "siod/chat/assign_rule.h"
 #include "siod/chat/desk.h"
-#include "siod/chat/roster.h"
 #include "siod/control/call.h"
 
 enum { SLICE_ROWS = 500 };
-
-static void render_agent(struct buf *out, const struct control_call *call,
-                         const struct store_agent *agent)
-{
-    struct desk *desk = control_config(call)->desk;
-    enum assign_obstacle obstacle =
-        assign_obstacle(roster_find(desk, agent->business_id, agent->user_id));
-    bool eligible = obstacle == ASSIGN_ELIGIBLE;
-
-    buf_add_cstr(out, "{\"agentId\":");
-    buf_add_i64(out, agent->user_id);
-    buf_add_cstr(out, ",\"businessId\":");
-    buf_add_i64(out, agent->business_id);
-    buf_add_cstr(out, ",\"name\":");
-    json_add_string(out, agent->name);
-    buf_add_cstr(out, ",\"role\":");
-    json_add_string(out, agent->role);
-    buf_add_cstr(out, ",\"status\":");
-    json_add_cstr(out, store_agent_status_name(agent->status));
-    buf_add_cstr(out, agent->online ? ",\"online\":true,\"load\":" : ",\"online\":false,\"load\":");
-    buf_add_i64(out, agent->load);
-    buf_add_cstr(out, ",\"capacity\":");
-    buf_add_i64(out, agent->capacity);
-    buf_add_cstr(out,
-                 eligible ? ",\"eligible\":true,\"reason\":" : ",\"eligible\":false,\"reason\":");
-    json_add_cstr(out, eligible ? NULL : assign_obstacle_name(obstacle));
-    buf_add_char(out, '}');
-}
 
 /* ---- list */
 
@@ -109,7 +79,7 @@ static bool list_slice(struct control_call *call)
             buf_add_char(&piece, ',');
         }
         next_agent(list, &agent);
-        render_agent(&piece, call, &agent);
+        agent_render(&piece, control_config(call)->desk, &agent);
     }
     buf_add_char(&piece, ']');
     if (list->at == list->rows.len) {
@@ -183,7 +153,7 @@ static void show_found(struct control_call *call, struct control_lookup *lookup,
         control_lookup_fail(call, lookup, err);
         return;
     }
-    render_agent(&text, call, &lookup->agent);
+    agent_render(&text, control_config(call)->desk, &lookup->agent);
     control_reply(call, buf_str(&text));
 }
 
@@ -207,7 +177,7 @@ static void was_set(void *arg, enum err err, bool changed)
         control_lookup_fail(call, lookup, err);
         return;
     }
-    render_agent(&text, call, &lookup->agent);
+    agent_render(&text, control_config(call)->desk, &lookup->agent);
     text.len--;
     buf_add_cstr(&text, changed ? ",\"changed\":true}" : ",\"changed\":false}");
     control_reply(call, buf_str(&text));

@@ -4,22 +4,6 @@
 #include "siod/control/call.h"
 #include "siod/socketio/socketio.h"
 
-/* Clients of Socket.IO take these for their own. */
-static bool is_reserved(struct str event)
-{
-    static const struct str names[] = {
-        STR_INIT("connect"),       STR_INIT("connect_error"), STR_INIT("disconnect"),
-        STR_INIT("disconnecting"), STR_INIT("newListener"),   STR_INIT("removeListener"),
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (str_eq(event, names[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void control_emit(struct control_call *call)
 {
     const struct sio_broadcast broadcast = { .room = control_arg_str(call, "room"),
@@ -29,7 +13,7 @@ void control_emit(struct control_call *call)
     autobuf struct buf text = BUF_INIT;
     unsigned receivers;
 
-    if (broadcast.event.len == 0 || is_reserved(broadcast.event)) {
+    if (!desk_may_emit(broadcast.event)) {
         control_fail(call, ERR_INVALID, "'%.*s' is no name for an event", STR_ARG(broadcast.event));
         return;
     }

@@ -1,8 +1,7 @@
 /* What all answers of the Engine.IO path have in common: no caching, no buffering by proxies, CORS
  * (protocol.md 1.4, 1.10). */
-#include <string.h>
-
 #include "siod/engineio/session.h"
+#include "siod/net/cors.h"
 
 #define RETRY_AFTER_S "5"
 
@@ -15,34 +14,9 @@ static const struct {
 #undef EIO_ERROR
 };
 
-static bool cors_enabled(const struct eio_server *server)
-{
-    return server->config.cors_origins != NULL && server->config.cors_origins[0] != NULL;
-}
-
-static bool any_origin(const struct eio_server *server)
-{
-    return cors_enabled(server) && strcmp(server->config.cors_origins[0], "*") == 0;
-}
-
-static bool origin_listed(const struct eio_server *server, struct str origin)
-{
-    const char *const *at = server->config.cors_origins;
-
-    for (; *at != NULL; at++) {
-        if (str_eq(origin, str_of(*at))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 bool eio_origin_allowed(const struct eio_server *server, const struct http_request *request)
 {
-    struct str origin = http_header(request, STR("Origin"));
-
-    return !cors_enabled(server) || any_origin(server) || origin.data == NULL ||
-           origin_listed(server, origin);
+    return cors_allows(server->config.cors_origins, request);
 }
 
 static void add_header(struct buf *headers, const char *name, struct str value)
@@ -53,25 +27,6 @@ static void add_header(struct buf *headers, const char *name, struct str value)
     buf_add_cstr(headers, "\r\n");
 }
 
-static void add_cors(struct buf *headers, const struct eio_server *server,
-                     const struct http_request *request)
-{
-    struct str origin = http_header(request, STR("Origin"));
-
-    if (!cors_enabled(server)) {
-        return;
-    }
-    if (any_origin(server)) {
-        add_header(headers, "Access-Control-Allow-Origin", STR("*"));
-        return;
-    }
-    if (origin.data != NULL && origin_listed(server, origin)) {
-        add_header(headers, "Access-Control-Allow-Origin", origin);
-    }
-    add_header(headers, "Vary", STR("Origin"));
-    add_header(headers, "Access-Control-Allow-Credentials", STR("true"));
-}
-
 static void add_common(struct buf *headers, const struct eio_server *server,
                        const struct http_request *request, const char *content_type)
 {
@@ -80,7 +35,7 @@ static void add_common(struct buf *headers, const struct eio_server *server,
     }
     add_header(headers, "cache-control", STR("no-store"));
     add_header(headers, "X-Accel-Buffering", STR("no"));
-    add_cors(headers, server, request);
+    cors_add(headers, server->config.cors_origins, request);
 }
 
 void eio_reply_packets(struct eio_server *server, struct http_request *request,
@@ -130,18 +85,7 @@ void eio_reply_busy(struct eio_server *server, struct http_request *request)
 
 void eio_reply_preflight(struct eio_server *server, struct http_request *request)
 {
-    struct str wanted = http_header(request, STR("Access-Control-Request-Headers"));
-    autobuf struct buf headers = BUF_INIT;
-
-    if (!cors_enabled(server)) {
+    if (!cors_preflight(server->config.cors_origins, request)) {
         eio_reply_error(server, request, EIO_ERROR_BAD_METHOD);
-        return;
     }
-    add_cors(&headers, server, request);
-    add_header(&headers, "Access-Control-Allow-Methods", STR("GET,HEAD,PUT,PATCH,POST,DELETE"));
-    if (wanted.data != NULL) {
-        add_header(&headers, "Vary", STR("Access-Control-Request-Headers"));
-        add_header(&headers, "Access-Control-Allow-Headers", wanted);
-    }
-    http_respond(request, 204, buf_str(&headers), STR(""));
 }

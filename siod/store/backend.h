@@ -142,6 +142,11 @@ struct store_backend {
                               bool (*fn)(void *arg, const struct store_message *message,
                                          const struct store_contact *contact),
                               void *arg);
+    enum err (*chat_messages_page)(struct store_reader *reader,
+                                   const struct store_message_page *page,
+                                   bool (*fn)(void *arg, const struct store_message *message,
+                                              const struct store_contact *contact),
+                                   void *arg);
     enum err (*snapshot)(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
     enum err (*log_since)(struct store_reader *reader, int64_t business_id, int64_t position,
                           unsigned limit, bool (*fn)(void *arg, const struct store_event *event),

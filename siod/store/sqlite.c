@@ -64,6 +64,7 @@ const struct store_backend sqlite_backend = {
     .chats = sqlite_chats,
     .chat_get = sqlite_chat_get,
     .chat_messages = sqlite_chat_messages,
+    .chat_messages_page = sqlite_chat_messages_page,
     .snapshot = sqlite_snapshot,
     .log_since = sqlite_log_since,
     .log_position_at = sqlite_log_position_at,

@@ -96,8 +96,12 @@ enum sqlite_statement {
     ST_BUSINESS_PHONES,
     ST_CHATS,
     ST_CHATS_OF_BUSINESS,
+    ST_CHATS_OF_AGENT,
     ST_CHAT_GET,
     ST_CHAT_MESSAGES,
+    ST_MESSAGE_SECOND,
+    ST_MESSAGES_BEFORE,
+    ST_MESSAGES_AFTER,
     ST_POSITION,
     ST_LOG_SINCE,
     ST_LOG_POSITION_AT,
@@ -353,6 +357,11 @@ enum err sqlite_chat_messages(struct store_reader *reader, int64_t chat_id, unsi
                               bool (*fn)(void *arg, const struct store_message *message,
                                          const struct store_contact *contact),
                               void *arg);
+enum err sqlite_chat_messages_page(struct store_reader *reader,
+                                   const struct store_message_page *page,
+                                   bool (*fn)(void *arg, const struct store_message *message,
+                                              const struct store_contact *contact),
+                                   void *arg);
 enum err sqlite_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
 enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
                           unsigned limit, bool (*fn)(void *arg, const struct store_event *event),

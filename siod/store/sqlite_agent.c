@@ -179,10 +179,13 @@ enum err sqlite_agents(struct store_reader *reader, const struct store_agent_fil
 {
     struct query q = query_begin(&reader_of(reader)->conn, ST_AGENTS,
                                  AGENT_SELECT " WHERE (?1 = 0 OR business_id = ?1) AND online >= ?2"
-                                              " ORDER BY business_id, user_id");
+                                              " AND user_id > ?3"
+                                              " ORDER BY business_id, user_id LIMIT ?4");
 
     put_int(&q, filter->business_id);
     put_int(&q, filter->online_only);
+    put_int(&q, filter->after_id);
+    put_int(&q, filter->limit != 0 ? (int64_t)filter->limit : -1);
     while (query_row(&q)) {
         struct store_agent agent;
 

@@ -100,17 +100,21 @@ static void get_chat_contact(struct query *query, struct store_chat *ret_chat)
     get_contact(query, &ret_chat->contact);
 }
 
-/* Two texts, so that each has its index. */
-enum err sqlite_chats(struct store_reader *reader, const struct store_chat_filter *filter,
-                      bool (*fn)(void *arg, const struct store_chat *chat), void *arg)
+/* Several texts, so that each has its index. Nobody has a chat that is not assigned. */
+static struct query chats_query(struct store_reader *reader, const struct store_chat_filter *filter)
 {
-    bool one = filter->business_id != 0;
-    struct query q = one ? reads(reader, ST_CHATS_OF_BUSINESS,
-                                 CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR chat.state = ?2)"
-                                             " AND chat.business_id = ?4 ORDER BY chat.id LIMIT ?3")
-                         : reads(reader, ST_CHATS,
-                                 CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR chat.state = ?2)"
-                                             " ORDER BY chat.id LIMIT ?3");
+    bool one = filter->business_id != 0, agent = one && filter->agent_id != 0;
+    struct query q =
+        agent ? reads(reader, ST_CHATS_OF_AGENT,
+                      CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR ?2 = 1) AND chat.state = 1"
+                                  " AND chat.business_id = ?4 AND chat.agent_id = ?5"
+                                  " ORDER BY chat.id LIMIT ?3")
+        : one ? reads(reader, ST_CHATS_OF_BUSINESS,
+                      CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR chat.state = ?2)"
+                                  " AND chat.business_id = ?4 ORDER BY chat.id LIMIT ?3")
+              : reads(reader, ST_CHATS,
+                      CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR chat.state = ?2)"
+                                  " ORDER BY chat.id LIMIT ?3");
 
     put_int(&q, filter->after_id);
     put_int(&q, filter->state != NULL ? (int64_t)*filter->state : -1);
@@ -118,6 +122,17 @@ enum err sqlite_chats(struct store_reader *reader, const struct store_chat_filte
     if (one) {
         put_int(&q, filter->business_id);
     }
+    if (agent) {
+        put_int(&q, filter->agent_id);
+    }
+    return q;
+}
+
+enum err sqlite_chats(struct store_reader *reader, const struct store_chat_filter *filter,
+                      bool (*fn)(void *arg, const struct store_chat *chat), void *arg)
+{
+    struct query q = chats_query(reader, filter);
+
     while (query_row(&q)) {
         struct store_chat chat;
 
@@ -142,6 +157,24 @@ enum err sqlite_chat_get(struct store_reader *reader, int64_t chat_id, struct st
     return err == OK ? ERR_NOT_FOUND : err;
 }
 
+static enum err each_message(struct query *query,
+                             bool (*fn)(void *arg, const struct store_message *message,
+                                        const struct store_contact *contact),
+                             void *arg)
+{
+    while (query_row(query)) {
+        struct store_message message;
+        struct store_contact contact;
+
+        get_message(query, &message);
+        get_contact(query, &contact);
+        if (!fn(arg, &message, &contact)) {
+            break;
+        }
+    }
+    return query_end(query);
+}
+
 /* The inner select walks the index alone. */
 enum err sqlite_chat_messages(struct store_reader *reader, int64_t chat_id, unsigned limit,
                               bool (*fn)(void *arg, const struct store_message *message,
@@ -158,17 +191,60 @@ enum err sqlite_chat_messages(struct store_reader *reader, int64_t chat_id, unsi
 
     put_int(&q, chat_id);
     put_int(&q, limit);
-    while (query_row(&q)) {
-        struct store_message message;
-        struct store_contact contact;
+    return each_message(&q, fn, arg);
+}
 
-        get_message(&q, &message);
-        get_contact(&q, &contact);
-        if (!fn(arg, &message, &contact)) {
-            break;
-        }
+static enum err message_second(struct store_reader *reader, int64_t chat_id, int64_t message_id,
+                               int64_t *ret_second)
+{
+    struct query q = reads(reader, ST_MESSAGE_SECOND,
+                           "SELECT wa_timestamp_s FROM message WHERE id = ? AND chat_id = ?");
+    bool found;
+
+    put_int(&q, message_id);
+    put_int(&q, chat_id);
+    found = query_row(&q);
+    if (found) {
+        *ret_second = get_int(&q);
     }
-    return query_end(&q);
+    enum err err = query_end(&q);
+    return err == OK && !found ? ERR_INVALID : err;
+}
+
+#define MESSAGES_SELECT                                                                            \
+    "SELECT " MESSAGE_COLUMNS ", " CONTACT_COLUMNS                                                 \
+    " FROM message LEFT JOIN contact ON contact.id = message.contact_id"
+
+enum err sqlite_chat_messages_page(struct store_reader *reader,
+                                   const struct store_message_page *page,
+                                   bool (*fn)(void *arg, const struct store_message *message,
+                                              const struct store_contact *contact),
+                                   void *arg)
+{
+    int64_t second = page->forward ? INT64_MIN : INT64_MAX;
+    enum err err =
+        page->from_id != 0 ? message_second(reader, page->chat_id, page->from_id, &second) : OK;
+
+    if (err != OK) {
+        return err;
+    }
+    struct query q =
+        page->forward
+            ? reads(reader, ST_MESSAGES_AFTER,
+                    MESSAGES_SELECT " WHERE message.chat_id = ?"
+                                    " AND (message.wa_timestamp_s, message.id) > (?, ?)"
+                                    " ORDER BY message.wa_timestamp_s, message.id LIMIT ?")
+            : reads(reader, ST_MESSAGES_BEFORE,
+                    MESSAGES_SELECT " WHERE message.chat_id = ?"
+                                    " AND (message.wa_timestamp_s, message.id) < (?, ?)"
+                                    " ORDER BY message.wa_timestamp_s DESC, message.id DESC"
+                                    " LIMIT ?");
+
+    put_int(&q, page->chat_id);
+    put_int(&q, second);
+    put_int(&q, page->from_id);
+    put_int(&q, limit_of(page->limit));
+    return each_message(&q, fn, arg);
 }
 
 /* The index of wamids begins with the phone number: it is entered once for each number there is. */

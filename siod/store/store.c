@@ -371,6 +371,15 @@ enum err store_chat_messages(struct store_reader *reader, int64_t chat_id, unsig
     return CALL(reader, chat_messages, chat_id, limit, fn, arg);
 }
 
+enum err store_chat_messages_page(struct store_reader *reader,
+                                  const struct store_message_page *page,
+                                  bool (*fn)(void *arg, const struct store_message *message,
+                                             const struct store_contact *contact),
+                                  void *arg)
+{
+    return CALL(reader, chat_messages_page, page, fn, arg);
+}
+
 enum err store_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position)
 {
     return CALL(reader, snapshot, business_id, ret_position);

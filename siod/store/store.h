@@ -435,6 +435,7 @@ enum err store_businesses(struct store_reader *reader,
 struct store_chat_filter {
     int64_t business_id;                /* 0 = all */
     const enum store_chat_state *state; /* NULL = all */
+    int64_t agent_id;                   /* assigned to this agent of that business; 0 = all */
     int64_t after_id;                   /* chats with a greater id only */
     unsigned limit;                     /* 0 = no limit */
 };
@@ -452,6 +453,21 @@ enum err store_chat_messages(struct store_reader *reader, int64_t chat_id, unsig
                              bool (*fn)(void *arg, const struct store_message *message,
                                         const struct store_contact *contact),
                              void *arg);
+/* A page of a chat's messages, each with its contact. ERR_INVALID when the message that it begins
+ * at is not in that chat. */
+struct store_message_page {
+    int64_t chat_id;
+    int64_t
+        from_id;  /* only what comes before (or after) this message; 0 = from the end (or start) */
+    bool forward; /* false: the newest that match, newest first; true: the oldest, oldest first */
+    unsigned limit; /* 0 = no limit */
+};
+NODISCARD
+enum err store_chat_messages_page(struct store_reader *reader,
+                                  const struct store_message_page *page,
+                                  bool (*fn)(void *arg, const struct store_message *message,
+                                             const struct store_contact *contact),
+                                  void *arg);
 /* A consistent view for the whole read job: every read after this sees one snapshot. The log
  * position of the business in it. */
 NODISCARD
@@ -477,6 +493,8 @@ enum err store_webhooks(struct store_reader *reader, unsigned limit, bool with_b
 struct store_agent_filter {
     int64_t business_id; /* 0 = all */
     bool online_only;
+    int64_t after_id; /* agents with a greater user id only; for one business */
+    unsigned limit;   /* 0 = no limit */
 };
 /* By ascending (business, user). */
 NODISCARD

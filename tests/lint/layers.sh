@@ -13,8 +13,12 @@ allowed() {
         siod/metrics) echo "libshared" ;;
         siod/store) echo "libshared siod/metrics siod/net/loop.h" ;;
         siod/chat) echo "libshared libshared/wire siod/metrics siod/net/loop.h siod/socketio siod/store/store.h" ;;
-        siod/webhook | siod/api)
+        siod/webhook)
             echo "libshared libshared/wire siod/metrics siod/net/loop.h siod/net/http.h siod/chat siod/store/store.h"
+            ;;
+        siod/api)
+            echo "libshared siod/metrics siod/net/loop.h siod/net/http.h siod/net/cors.h siod/socketio/socketio.h" \
+                "siod/chat siod/store/store.h"
             ;;
         siod/control | siod)
             echo "libshared libshared/wire libshared/ctl siod siod/net siod/engineio siod/socketio siod/metrics" \

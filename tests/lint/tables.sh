@@ -33,6 +33,11 @@ events() {
     sed -nE 's/^(ON|EMIT) *\(\w+, *"(\w+)".*/\2/p' siod/chat/events.def
 }
 
+# {} in a path is {id} for a reader.
+resources() {
+    sed -nE 's/^ROUTE\(\w+, *"(\w+)", *"([^"]+)".*/\1 \2/p' siod/api/routes.def | sed 's/{}/{id}/'
+}
+
 metrics() {
     sed -nE 's/^METRIC\(\w+, *(\w+), *"(\w+)".*/\1 \2/p' siod/metrics/metrics.def |
         awk '{ print $2 ($1 == "COUNTER" ? "_total" : "") }'
@@ -54,6 +59,7 @@ documented_options() {
 same_names command "$(commands)" man/sioctl.8 "$(documented_commands)"
 same_names setting "$(settings)" man/siod.conf.5 "$(documented_settings)"
 same_names event "$(events)" man/siod-events.7 "$(items man/siod-events.7 Ic | cut -d ' ' -f 1)"
+same_names resource "$(resources)" man/siod-api.7 "$(items man/siod-api.7 Ic RESOURCES)"
 same_names metric "$(metrics)" man/siod.8 "$(items man/siod.8 Li METRICS)"
 same_names "option of siod" "$(siod_options)" man/siod.8 "$(documented_options man/siod.8)"
 same_names "option of sioctl" "$(sioctl_options)" man/sioctl.8 "$(documented_options man/sioctl.8)"

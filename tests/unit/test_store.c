@@ -533,6 +533,30 @@ static void test_chats_are_listed_by_business_state_and_page(void **state)
     assert_chats(f, (struct store_chat_filter) { 0 }, 2, "1 2 ");
 }
 
+static void test_the_chats_of_an_agent_are_those_assigned_to_it(void **state)
+{
+    static const enum store_chat_state waiting = STORE_CHAT_WAITING, assigned = STORE_CHAT_ASSIGNED;
+    struct fixture *f = *state;
+    struct store_chat_filter filter = { .business_id = 1, .agent_id = 7 };
+
+    for (int i = 0; i < 8; i++) {
+        struct delivery_job job = { .business_id = 1 + i % 2 };
+
+        snprintf(job.wamid, sizeof(job.wamid), "w%d", i);
+        snprintf(job.sender, sizeof(job.sender), "49%d", i);
+        WRITE(f, delivery_body, &job);
+    }
+    sql_exec(f, "UPDATE chat SET state = 1, agent_id = 7 WHERE id IN (1, 2, 5, 7)");
+    sql_exec(f, "UPDATE chat SET state = 1, agent_id = 8 WHERE id = 3");
+    assert_chats(f, filter, 0, "1 5 7 ");
+    filter.state = &assigned;
+    filter.after_id = 1;
+    filter.limit = 1;
+    assert_chats(f, filter, 0, "5 ");
+    filter.state = &waiting;
+    assert_chats(f, filter, 0, "");
+}
+
 /* ------------------------------------------------------------------ messages */
 
 static enum err messages_body(struct store_tx *tx, void *arg)
@@ -715,6 +739,70 @@ static void test_the_last_messages_come_oldest_first_by_second_and_id(void **sta
         assert_string_equal(history.text.data, vectors[i].expected);
         buf_finish(&history.text);
     }
+}
+
+struct message_page {
+    struct store_message_page page;
+    struct buf text;
+};
+
+static bool message_page_row(void *arg, const struct store_message *message,
+                             const struct store_contact *contact)
+{
+    struct message_page *self = arg;
+
+    (void)contact;
+    buf_printf(&self->text, "%lld ", (long long)message->id);
+    return true;
+}
+
+static enum err message_page_body(struct store_reader *reader, void *arg)
+{
+    struct message_page *self = arg;
+
+    buf_clear(&self->text);
+    return store_chat_messages_page(reader, &self->page, message_page_row, self);
+}
+
+/* By second and id the messages are 2 5 3 4 1. */
+static void test_pages_of_messages_begin_where_the_last_one_ended(void **state)
+{
+    static const struct {
+        struct store_message_page page;
+        const char *expected;
+    } vectors[] = {
+        { { .chat_id = 1 }, "1 4 3 5 2 " },
+        { { .chat_id = 1, .limit = 2 }, "1 4 " },
+        { { .chat_id = 1, .from_id = 4, .limit = 2 }, "3 5 " },
+        { { .chat_id = 1, .from_id = 5, .limit = 2 }, "2 " },
+        { { .chat_id = 1, .from_id = 2 }, "" },
+        { { .chat_id = 1, .forward = true, .limit = 2 }, "2 5 " },
+        { { .chat_id = 1, .forward = true, .from_id = 5, .limit = 2 }, "3 4 " },
+        { { .chat_id = 1, .forward = true, .from_id = 1 }, "" },
+        { { .chat_id = 9 }, "" },
+    };
+    struct fixture *f = *state;
+
+    WRITE(f, history_rows_body, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        struct message_page self = { .page = vectors[i].page };
+
+        READ(f, message_page_body, &self);
+        assert_string_equal(self.text.len > 0 ? self.text.data : "", vectors[i].expected);
+        buf_finish(&self.text);
+    }
+}
+
+static void test_a_page_cannot_begin_at_a_message_of_another_chat(void **state)
+{
+    struct message_page self = { .page = { .chat_id = 2, .from_id = 1 } };
+    struct fixture *f = *state;
+
+    WRITE(f, history_rows_body, NULL);
+    assert_int_equal(read_now(f, message_page_body, &self), ERR_INVALID);
+    self.page = (struct store_message_page) { .chat_id = 1, .from_id = 4711, .forward = true };
+    assert_int_equal(read_now(f, message_page_body, &self), ERR_INVALID);
+    buf_finish(&self.text);
 }
 
 /* ------------------------------------------------------------------ statuses */
@@ -1199,10 +1287,13 @@ int main(void)
         STORE_TEST(test_a_chat_is_one_per_number_and_contact_or_group),
         STORE_TEST(test_touching_a_chat_only_moves_forward),
         STORE_TEST(test_chats_are_listed_by_business_state_and_page),
+        STORE_TEST(test_the_chats_of_an_agent_are_those_assigned_to_it),
         STORE_TEST(test_messages_keep_any_byte_and_are_one_per_number_and_wamid),
         STORE_TEST(test_the_state_of_a_large_message_is_its_row_s_without_the_text),
         STORE_TEST(test_messages_without_a_wamid_yet_do_not_exclude_each_other),
         STORE_TEST(test_the_last_messages_come_oldest_first_by_second_and_id),
+        STORE_TEST(test_pages_of_messages_begin_where_the_last_one_ended),
+        STORE_TEST(test_a_page_cannot_begin_at_a_message_of_another_chat),
         STORE_TEST(test_each_distinct_status_is_kept_in_order_of_time_and_arrival),
         STORE_TEST(test_webhooks_are_listed_newest_first_with_or_without_bodies),
         STORE_TEST(test_the_audit_is_listed_newest_first),

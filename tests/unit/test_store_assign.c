@@ -402,7 +402,8 @@ static bool describe_agent(void *arg, const struct store_agent *agent)
 
 static enum err agents_read_body(struct store_reader *reader, void *arg)
 {
-    const struct store_agent_filter all = { .business_id = 0 }, here = { 1, true };
+    const struct store_agent_filter all = { .business_id = 0 },
+                                    here = { .business_id = 1, .online_only = true };
     struct buf *text = arg;
 
     TRY(store_agents(reader, &all, describe_agent, text));

@@ -1,0 +1,179 @@
+/* GET /api/chats and GET /api/chats/{id}. */
+#include <inttypes.h>
+
+#include "libshared/alloc.h"
+#include "siod/api/call.h"
+#include "siod/chat/access.h"
+#include "siod/chat/message.h"
+#include "siod/store/store.h"
+
+/* ---- the list, by ascending id */
+
+struct chat_list {
+    struct store_query query;
+    struct api_call *call;
+    struct store_chat_filter filter;
+    enum store_chat_state state;
+    unsigned limit,
+        rows; /* rows: read so far, one more than the limit when there is another page */
+    int64_t last_id;
+    struct buf items;
+};
+
+static void list_free(void *state)
+{
+    struct chat_list *list = state;
+
+    buf_finish(&list->items);
+    free(list);
+}
+
+static bool add_chat(void *arg, const struct store_chat *chat)
+{
+    struct chat_list *list = arg;
+
+    if (list->rows++ == list->limit) {
+        return false;
+    }
+    if (list->rows > 1) {
+        buf_add_char(&list->items, ',');
+    }
+    chat_render(&list->items, chat);
+    list->last_id = chat->id;
+    return true;
+}
+
+static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct chat_list *list = CONTAINER_OF(query, struct chat_list, query);
+
+    list->rows = 0;
+    buf_clear(&list->items);
+    return store_chats(reader, &list->filter, add_chat, list);
+}
+
+static void next_page(const struct chat_list *list, struct buf *query)
+{
+    if (list->rows <= list->limit) {
+        return;
+    }
+    buf_printf(query, "limit=%u&after=%" PRId64, list->limit, list->last_id);
+    if (list->filter.state != NULL) {
+        buf_printf(query, "&state=%s", store_chat_state_name(list->state));
+    }
+    if (list->filter.agent_id != 0) {
+        buf_printf(query, "&agent=%" PRId64, list->filter.agent_id);
+    }
+}
+
+static void list_done(struct store_query *query, enum err err)
+{
+    struct chat_list *list = CONTAINER_OF(query, struct chat_list, query);
+    struct api_call *call = list->call;
+    autobuf struct buf next = BUF_INIT;
+
+    if (!api_unhold(call)) {
+        return;
+    }
+    if (err != OK) {
+        api_fail(call, err, NULL);
+        return;
+    }
+    next_page(list, &next);
+    api_reply_page(call, buf_str(&list->items), buf_str(&next));
+}
+
+/* False: the call has ended. */
+static bool take_filter(struct api_call *call, struct chat_list *list)
+{
+    struct str state = http_query_param(call->request, STR("state"));
+
+    if (state.data != NULL) {
+        if (!store_chat_state_parse(state, &list->state)) {
+            api_fail(call, ERR_INVALID, "state: 'waiting', 'assigned' or 'closed' is needed");
+            return false;
+        }
+        list->filter.state = &list->state;
+    }
+    return api_query_id(call, "agent", &list->filter.agent_id) &&
+           api_query_id(call, "after", &list->filter.after_id) &&
+           api_query_limit(call, &list->limit);
+}
+
+void api_chats(struct api_call *call)
+{
+    struct chat_list *list = xnew(struct chat_list);
+
+    call->state = list;
+    call->release = list_free;
+    list->call = call;
+    list->filter.business_id = call->claims.business_id;
+    if (!take_filter(call, list)) {
+        return;
+    }
+    list->filter.limit = list->limit + 1;
+    list->query.fetch = list_fetch;
+    list->query.done = list_done;
+    api_hold(call);
+    store_ask(call->config->store, &list->query);
+}
+
+/* ---- one chat */
+
+struct chat_show {
+    struct store_query query;
+    struct api_call *call;
+    struct buf text;
+};
+
+static void show_free(void *state)
+{
+    struct chat_show *show = state;
+
+    buf_finish(&show->text);
+    free(show);
+}
+
+static enum err show_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct chat_show *show = CONTAINER_OF(query, struct chat_show, query);
+    struct store_chat chat;
+    enum err err = store_chat_get(reader, show->call->id, &chat);
+
+    if (err == OK && !access_allows(show->call->claims.business_id, chat.business_id)) {
+        err = ERR_NOT_FOUND;
+    }
+    buf_clear(&show->text);
+    if (err == OK) {
+        chat_render(&show->text, &chat);
+    }
+    return err;
+}
+
+static void show_done(struct store_query *query, enum err err)
+{
+    struct chat_show *show = CONTAINER_OF(query, struct chat_show, query);
+    struct api_call *call = show->call;
+
+    if (!api_unhold(call)) {
+        return;
+    }
+    if (err != OK) {
+        api_fail(call, err, err == ERR_NOT_FOUND ? "no such chat" : NULL);
+    } else {
+        api_reply(call, buf_str(&show->text));
+    }
+}
+
+void api_chat(struct api_call *call)
+{
+    struct chat_show *show = xnew(struct chat_show);
+
+    call->state = show;
+    call->release = show_free;
+    show->call = call;
+    show->query.fetch = show_fetch;
+    show->query.done = show_done;
+    api_hold(call);
+    store_ask(call->config->store, &show->query);
+}
