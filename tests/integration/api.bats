@@ -334,6 +334,30 @@ start_away() {
     assert_equal "$(sql "SELECT state FROM chat WHERE id = 1")" 0
 }
 
+# ---- clients that do not wait
+
+# ask_and_leave REQUEST_LINE [BODY]: the connection is gone before the answer is.
+ask_and_leave() {
+    local fd
+    exec {fd}<>"/dev/tcp/127.0.0.1/${SIOD_URL##*:}"
+    printf '%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s' \
+        "$1" "$OURS" "${#2}" "${2:-}" >&"$fd"
+    exec {fd}>&-
+}
+
+@test "clients that leave before the answer harm nobody" {
+    customers 2
+    for _ in {1..40}; do
+        ask_and_leave "GET /api/chats" ""
+        ask_and_leave "GET /api/chats/1/messages" ""
+        ask_and_leave "GET /api/agents" ""
+        ask_and_leave "POST /api/chats/1/read" '{"messageId":1}'
+        ask_and_leave "POST /api/chats/1/close" ""
+        ask_and_leave "POST /api/chats/1/reopen" ""
+    done
+    assert_equal "$(get "$OURS" /api/chats | jq '.body.items | length')" 2
+}
+
 # ---- browsers
 
 @test "the origins of Socket.IO are those of the API" {
