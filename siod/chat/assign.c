@@ -179,11 +179,6 @@ size_t desk_chats_waiting(const struct desk *desk)
     return assign_queue_waiting(desk->assigner->queue);
 }
 
-void desk_set_assign_policy(struct desk *desk, enum assign_policy policy)
-{
-    assign_queue_set_policy(desk->assigner->queue, policy);
-}
-
 /* ---- life */
 
 struct assigner *assigner_new(struct desk *desk, enum assign_policy policy)

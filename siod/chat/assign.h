@@ -18,8 +18,6 @@ void desk_chat_waits(void *desk, const struct store_waiting *chat);
 /* It needs one no longer. */
 void desk_chat_served(struct desk *desk, int64_t chat_id);
 size_t desk_chats_waiting(const struct desk *desk);
-/* When the configuration changes. */
-void desk_set_assign_policy(struct desk *desk, enum assign_policy policy);
 
 /* From the roster: status, capacity, load or presence are not what they were. */
 void assign_agent_changed(struct desk *desk, struct agent *agent);

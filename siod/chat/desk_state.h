@@ -81,8 +81,6 @@ extern const struct sio_app desk_app;
 /* typing.c */
 /* The socket leaves the chat (0: every chat): whoever it was typing for is told. */
 void typing_leave(struct desk_socket *socket, int64_t chat_id);
-/* The user sent what they typed. */
-void typing_sent(struct desk *desk, int64_t chat_id, int64_t user_id);
 /* The ids of those who are typing in the chat, but for `except_user_id`, as JSON: `1,2`. */
 void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, struct buf *out);
 void typing_free_all(struct desk *desk);

@@ -2,9 +2,9 @@
  *
  * A typist is a user in a chat, whichever of the user's sockets says so. Others are told by
  * user_typing, at most once per throttle_ms, and by one user_stop_typing when it ends: by
- * typing_stop, after expire_ms of silence, when the socket leaves the chat or disconnects, and when
- * the user sends. A typist who stops and starts again within throttle_ms is remembered and
- * announced when that time is over, so that the others never miss one who goes on typing. */
+ * typing_stop, after expire_ms of silence, and when the socket leaves the chat or disconnects. A
+ * typist who stops and starts again within throttle_ms is remembered and announced when that time
+ * is over, so that the others never miss one who goes on typing. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -239,15 +239,6 @@ void typing_leave(struct desk_socket *socket, int64_t chat_id)
         if (chat_id == 0 || typist->chat->chat_id == chat_id) {
             stop(typist);
         }
-    }
-}
-
-void typing_sent(struct desk *desk, int64_t chat_id, int64_t user_id)
-{
-    struct typist *typist = find_typist(desk, chat_id, user_id);
-
-    if (typist != NULL) {
-        stop(typist);
     }
 }
 

@@ -86,7 +86,6 @@ void eio_session_close(struct eio_session *session, enum eio_reason reason);
 
 void eio_session_set_user(struct eio_session *session, void *user);
 void *eio_session_user(const struct eio_session *session);
-struct eio_server *eio_session_server(const struct eio_session *session);
 void *eio_session_arg(const struct eio_session *session); /* config.arg */
 /* The secret sid: for lookups and tests, never for logs or other clients. */
 const char *eio_session_sid(const struct eio_session *session);

@@ -255,11 +255,6 @@ void *eio_session_user(const struct eio_session *session)
     return session->user;
 }
 
-struct eio_server *eio_session_server(const struct eio_session *session)
-{
-    return session->server;
-}
-
 void *eio_session_arg(const struct eio_session *session)
 {
     return session->server->config.arg;

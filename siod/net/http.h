@@ -55,7 +55,7 @@ struct http_handler {
 struct http_route {
     const char *path;
     const struct http_handler *handler;
-    void *arg; /* given to on_head, and http_route_arg() */
+    void *arg; /* given to on_head */
 };
 
 /* Returns owned. Routes are copied (path, handler and arg are borrowed) and
@@ -85,9 +85,6 @@ struct str http_path(const struct http_request *request);  /* percent-decoded */
 struct str http_query(const struct http_request *request); /* raw, without '?' */
 struct str http_header(const struct http_request *request,
                        struct str name); /* first of that name, .data NULL if none */
-/* Walk all headers: false past the last. */
-bool http_header_at(const struct http_request *request, size_t index, struct str *ret_name,
-                    struct str *ret_value);
 /* Decoded value of a query parameter (`+` is a blank); with duplicates the last one wins; .data
  * NULL if absent. The value is owned by the request. */
 struct str http_query_param(struct http_request *request, struct str name);
@@ -95,7 +92,6 @@ struct str http_query_param(struct http_request *request, struct str name);
 const char *http_client_address(const struct http_request *request);
 bool http_wants_upgrade(
     const struct http_request *request); /* Connection: Upgrade and Upgrade: websocket */
-void *http_route_arg(const struct http_request *request);
 void *http_user(const struct http_request *request);
 void http_set_user(struct http_request *request, void *user);
 struct conn *http_conn(const struct http_request *request);

@@ -107,17 +107,6 @@ struct str http_header(const struct http_request *request, struct str name)
     return field != NULL ? field->value : STR_NONE;
 }
 
-bool http_header_at(const struct http_request *request, size_t index, struct str *ret_name,
-                    struct str *ret_value)
-{
-    if (index >= request->count) {
-        return false;
-    }
-    *ret_name = request->fields[index].name;
-    *ret_value = request->fields[index].value;
-    return true;
-}
-
 static struct http_param *decode(struct str text)
 {
     struct http_param *param = xmalloc(sizeof *param + text.len);
@@ -175,11 +164,6 @@ const char *http_client_address(const struct http_request *request)
 bool http_wants_upgrade(const struct http_request *request)
 {
     return request->upgrade_websocket;
-}
-
-void *http_route_arg(const struct http_request *request)
-{
-    return request->route->arg;
 }
 
 void *http_user(const struct http_request *request)

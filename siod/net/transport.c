@@ -254,11 +254,6 @@ void transport_free(struct transport *transport)
     free(transport);
 }
 
-void transport_set_limits(struct transport *transport, const struct transport_limits *limits)
-{
-    transport->limits = *limits;
-}
-
 static struct conn *new_conn(struct listener *listener, const char *peer)
 {
     struct transport *transport = listener->transport;

@@ -58,8 +58,6 @@ NODISCARD
 struct transport *transport_new(struct loop *loop, const struct transport_limits *limits);
 /* Closes every connection (CONN_END_SHUTDOWN) and listener. */
 void transport_free(struct transport *transport);
-/* Room in `connections` changed by a reload. */
-void transport_set_limits(struct transport *transport, const struct transport_limits *limits);
 
 struct tls_files {
     const char *cert_file; /* PEM chain */

@@ -418,17 +418,3 @@ void ws_close(struct ws *ws, unsigned code)
     ws->end = WS_END_LOCAL;
     send_close(ws, code);
 }
-
-void ws_abort(struct ws *ws)
-{
-    if (!ws->ended) {
-        ws->ended = true;
-        ws->end = WS_END_LOCAL;
-    }
-    conn_abort(ws->conn);
-}
-
-const char *ws_peer(const struct ws *ws)
-{
-    return conn_peer(ws->conn);
-}

@@ -23,7 +23,7 @@ enum ws_end {
     WS_END_PROTOCOL, /* the peer broke RFC 6455 (1002, 1007) */
     WS_END_TOO_BIG,  /* 1009 */
     WS_END_SLOW,     /* the output queue overflowed */
-    WS_END_LOCAL,    /* ws_close() or ws_abort() */
+    WS_END_LOCAL,    /* ws_close() */
 };
 
 struct ws_ops {
@@ -50,5 +50,3 @@ size_t ws_pending(const struct ws *ws);
 /* Orderly close: queued frames, then a close frame (code 0 = without status), then TCP. on_close
  * follows. */
 void ws_close(struct ws *ws, unsigned code);
-void ws_abort(struct ws *ws);
-const char *ws_peer(const struct ws *ws);
