@@ -48,7 +48,9 @@ struct store_backend {
     enum err (*begin)(struct store_tx *tx);
     enum err (*commit)(struct store_tx *tx);
     void (*rollback)(struct store_tx *tx);
-    enum err (*job_begin)(struct store_tx *tx);
+    /* A job that begins without a savepoint costs less; once it has written something, job_undo()
+     * is ERR_CONFLICT. */
+    enum err (*job_begin)(struct store_tx *tx, bool savepoint);
     enum err (*job_keep)(struct store_tx *tx);
     enum err (*job_undo)(struct store_tx *tx);
     /* False when an error has rolled back more than the job. */

@@ -234,6 +234,8 @@ struct sqlite_writer {
     struct sqlite_sequence {
         int64_t chat, message;
     } next, saved, job;      /* last ids given; as in the database; at the job's start */
+    bool savepoint;          /* the job that runs has one */
+    int64_t job_changes;     /* rows that the connection had written before it */
     int64_t seen_us;         /* the last status's */
     int64_t agent_capacity;  /* a new agent's */
     int wal_pages, wal_base; /* in the log now; at the last checkpoint */
@@ -254,7 +256,7 @@ int64_t sqlite_writer_bytes(struct store_tx *tx);
 enum err sqlite_begin(struct store_tx *tx);
 enum err sqlite_commit(struct store_tx *tx);
 void sqlite_rollback(struct store_tx *tx);
-enum err sqlite_job_begin(struct store_tx *tx);
+enum err sqlite_job_begin(struct store_tx *tx, bool savepoint);
 enum err sqlite_job_keep(struct store_tx *tx);
 enum err sqlite_job_undo(struct store_tx *tx);
 bool sqlite_alive(struct store_tx *tx);

@@ -299,31 +299,45 @@ void sqlite_rollback(struct store_tx *tx)
     sqlite_phones_forget(writer);
 }
 
-enum err sqlite_job_begin(struct store_tx *tx)
+/* A savepoint copies every page that the job is the first to change. */
+enum err sqlite_job_begin(struct store_tx *tx, bool savepoint)
 {
     struct sqlite_writer *writer = writer_of(tx);
 
     writer->job = writer->next;
     writer->phones_changed = false;
     buf_clear(&writer->put_ids);
-    return sqlite_run(&writer->conn, ST_JOB_BEGIN, "SAVEPOINT job");
+    writer->savepoint = savepoint;
+    writer->job_changes = sqlite3_total_changes64(writer->conn.db);
+    return savepoint ? sqlite_run(&writer->conn, ST_JOB_BEGIN, "SAVEPOINT job") : OK;
 }
 
 enum err sqlite_job_keep(struct store_tx *tx)
 {
-    return sqlite_run(&writer_of(tx)->conn, ST_JOB_KEEP, release_job);
+    struct sqlite_writer *writer = writer_of(tx);
+
+    return writer->savepoint ? sqlite_run(&writer->conn, ST_JOB_KEEP, release_job) : OK;
+}
+
+static enum err roll_back_job(struct sqlite_writer *writer)
+{
+    enum err err = sqlite_run(&writer->conn, ST_JOB_UNDO, rollback_job);
+
+    return err == OK ? sqlite_run(&writer->conn, ST_JOB_KEEP, release_job) : err;
 }
 
 enum err sqlite_job_undo(struct store_tx *tx)
 {
     struct sqlite_writer *writer = writer_of(tx);
-    enum err err = sqlite_run(&writer->conn, ST_JOB_UNDO, rollback_job);
 
     writer->next = writer->job;
     if (writer->phones_changed) {
         sqlite_phones_forget(writer);
     }
-    return err == OK ? sqlite_run(&writer->conn, ST_JOB_KEEP, release_job) : err;
+    if (writer->savepoint) {
+        return roll_back_job(writer);
+    }
+    return sqlite3_total_changes64(writer->conn.db) != writer->job_changes ? ERR_CONFLICT : OK;
 }
 
 bool sqlite_alive(struct store_tx *tx)

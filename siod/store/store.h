@@ -1,9 +1,9 @@
 /* The durable store, in the words of the domain. SQLite today; PostgreSQL fits behind the same
  * functions.
  *
- * Writes are jobs for one writer thread. It takes all jobs that wait, runs each in a savepoint of
- * one transaction and commits once (group commit, synchronous=FULL): a job that fails for its own
- * reason is rolled back alone. Only after the commit does the loop thread hear of it: first
+ * Writes are jobs for one writer thread. It takes all jobs that wait, runs them in one transaction
+ * and commits once (group commit, synchronous=FULL): a job that fails for its own reason is rolled
+ * back alone. Only after the commit does the loop thread hear of it: first
  * on_commit with the log rows of the whole batch, in position order, then done() of each job in
  * order of submission. When the store itself fails, every job of the batch is done with ERR_STORE,
  * nothing is emitted, and the database is closed and opened again before anything else is accepted.
@@ -226,9 +226,9 @@ void store_stats(struct store *store, struct store_stats *ret_stats);
 struct store_job {
     struct loop_call call;
     struct store_job *next;
-    /* On the writer thread, in a savepoint. May run again when the batch has to be replayed: start
-     * by resetting what an earlier run left. Anything but OK rolls this job back, and only this
-     * job. ERR_STORE must be passed on as it came. */
+    /* On the writer thread, in its transaction. May run again when the batch has to be replayed:
+     * start by resetting what an earlier run left. Anything but OK rolls this job back, and only
+     * this job. ERR_STORE must be passed on as it came. */
     enum err (*apply)(struct store_job *job, struct store_tx *tx);
     /* On the loop thread, after the commit: apply's result, or ERR_STORE. May free the job. */
     void (*done)(struct store_job *job, enum err err);

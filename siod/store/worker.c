@@ -1,14 +1,14 @@
 /* The writer thread: group commit.
  *
- * Jobs wait in a queue. The writer takes those that are there into a batch, applies each in a
- * savepoint of one transaction, numbers and writes the log rows of the whole batch, commits, and
- * posts the batch to the loop in one call. While it commits the next batch gathers, so a batch
- * grows with the load and nobody waits for company.
+ * Jobs wait in a queue. The writer takes those that are there into a batch, applies all of them in
+ * one transaction, numbers and writes the log rows of the whole batch, commits, and posts the batch
+ * to the loop in one call. While it commits the next batch gathers, so a batch grows with the load
+ * and nobody waits for company. A job that has to be undone is rare: it is left out and the rest of
+ * its batch runs again, now each in a savepoint, so that any number of them costs one repetition.
  *
  * When the database fails, the batch and all jobs that wait are posted with ERR_STORE and
  * store_submit() refuses; the writer then tries to recover until the disk has proved itself with a
- * durable transaction. A job that breaks the whole transaction without breaking the database is
- * left out and the rest of its batch runs again. */
+ * durable transaction. */
 #include "siod/store/worker.h"
 
 #include <errno.h>
@@ -27,12 +27,13 @@ enum {
 
 /* ------------------------------------------------------------------ a batch */
 
-/* ERR_CONFLICT: the job has rolled the transaction back, start again without it. */
-static enum err apply_job(struct store_tx *tx, struct store_job *job)
+/* ERR_CONFLICT: the job has rolled the transaction back, or must be undone and began without a
+ * savepoint: start again without it. */
+static enum err apply_job(struct store_tx *tx, struct store_job *job, bool savepoint)
 {
     const struct store_backend *backend = tx->backend;
     struct rowlog_mark mark = rowlog_mark(&tx->log);
-    enum err err = backend->job_begin(tx);
+    enum err err = backend->job_begin(tx, savepoint);
 
     if (err != OK) {
         return err;
@@ -69,7 +70,7 @@ static enum err apply_waiting(struct store *store, struct queue *batch)
 
     while (err == OK && (job = take_job(store)) != NULL) {
         queue_push(batch, job);
-        err = apply_job(store->tx, job);
+        err = apply_job(store->tx, job, false);
         if (batch->count == BATCH_JOBS || clock_monotonic_ms() >= end_ms) {
             break;
         }
@@ -84,7 +85,7 @@ static enum err apply_again(struct store_tx *tx, struct queue *batch)
 
     for (struct store_job *job = batch->first; err == OK && job != NULL; job = job->next) {
         if (job->result == OK) {
-            err = apply_job(tx, job);
+            err = apply_job(tx, job, true);
         }
     }
     return err;

@@ -1,7 +1,7 @@
 /* From a whole body to its commit.
  *
  * One struct moves through the threads: parsed on the loop, or on the pool's thread when it is
- * large; applied on the store's writer thread in one savepoint, raw body and rows together;
+ * large; applied on the store's writer thread in one transaction, raw body and rows together;
  * finished on the loop after the commit. A delivery that fails for its own reason comes back once
  * more as a job that stores nothing but its raw body, in quarantine: what was sent is never lost.
  * The tree of a large body is also freed on the pool's thread, it takes as long as parsing. */

@@ -349,6 +349,83 @@ static void test_a_job_that_ends_the_transaction_is_left_out_and_the_others_run_
     assert_int_equal(sql_int(f, "SELECT count(*) FROM webhook"), JOBS - 2);
 }
 
+struct counted {
+    struct delivery_job delivery;
+    unsigned runs;
+};
+
+static enum err counted_body(struct store_tx *tx, void *arg)
+{
+    struct counted *counted = arg;
+
+    counted->runs++;
+    return delivery_body(tx, &counted->delivery);
+}
+
+static enum err refused_body(struct store_tx *tx, void *arg)
+{
+    (void)tx;
+    ++*(unsigned *)arg;
+    return ERR_NOT_FOUND;
+}
+
+/* One batch: every third job is refused before it writes, `poisons` fail after they have. */
+static void run_refused(struct fixture *f, struct counted *jobs, unsigned poisons,
+                        unsigned *refused)
+{
+    struct gate gate = GATE;
+    struct write writes[JOBS], closed;
+
+    memset(jobs, 0, JOBS * sizeof *jobs);
+    assert_true(write_submit(f, &closed, gate_body, &gate));
+    gate_await_entry(&gate);
+    for (unsigned i = 0; i < JOBS; i++) {
+        fill(&jobs[i].delivery, 1, 1);
+        snprintf(jobs[i].delivery.wamid, sizeof jobs[i].delivery.wamid, "p%u.%u", poisons, i);
+        jobs[i].delivery.poison = i % 3 == 1 && i / 3 < poisons;
+        assert_true(i % 3 == 2 ? write_submit(f, &writes[i], refused_body, refused)
+                               : write_submit(f, &writes[i], counted_body, &jobs[i]));
+    }
+    gate_open(&gate);
+    for (unsigned i = 0; i < JOBS; i++) {
+        WAIT_FOR(f, writes[i].done);
+        assert_int_equal(writes[i].err, i % 3 == 2                ? ERR_NOT_FOUND
+                                        : jobs[i].delivery.poison ? ERR_SYNTAX
+                                                                  : OK);
+    }
+}
+
+static void test_a_job_that_wrote_nothing_is_refused_without_a_repetition(void **state)
+{
+    struct counted jobs[JOBS];
+    unsigned refused = 0;
+
+    run_refused(*state, jobs, 0, &refused);
+    for (unsigned i = 0; i < JOBS; i++) {
+        assert_int_equal(jobs[i].runs, i % 3 != 2);
+    }
+    assert_int_equal(refused, JOBS / 3);
+    assert_int_equal(sql_int(*state, "SELECT count(*) FROM webhook"), JOBS - JOBS / 3);
+}
+
+static void test_many_jobs_that_must_be_undone_cost_one_repetition(void **state)
+{
+    enum { POISONS = 5 };
+    struct fixture *f = *state;
+    struct counted jobs[JOBS];
+    unsigned refused = 0;
+
+    run_refused(f, jobs, POISONS, &refused);
+    for (unsigned i = 0; i < JOBS; i++) {
+        assert_in_range(jobs[i].runs, i % 3 != 2, 2);
+    }
+    assert_int_equal(jobs[1].runs, 1);
+    assert_in_range(refused, JOBS / 3, 2 * (JOBS / 3));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM webhook"), JOBS - JOBS / 3 - POISONS);
+    assert_int_equal(f->event_count, 2 * (JOBS - JOBS / 3 - POISONS));
+    assert_positions(f, 1);
+}
+
 static enum err unknown_business_body(struct store_tx *tx, void *arg)
 {
     (void)arg;
@@ -406,6 +483,8 @@ int main(void)
         STORE_TEST(test_closing_runs_what_waits),
         STORE_TEST(test_what_is_left_at_close_may_be_dropped_with_the_loop),
         STORE_TEST(test_a_job_that_ends_the_transaction_is_left_out_and_the_others_run_again),
+        STORE_TEST(test_a_job_that_wrote_nothing_is_refused_without_a_repetition),
+        STORE_TEST(test_many_jobs_that_must_be_undone_cost_one_repetition),
         STORE_TEST(test_a_jobs_own_error_is_its_own),
         cmocka_unit_test_teardown(test_a_full_queue_refuses_and_says_so_before, fixture_teardown),
     };
