@@ -8,17 +8,8 @@ json_t *json_read(struct str text, const struct json_limits *limits, struct errm
 {
     autobuf struct buf scratch = BUF_INIT;
     struct str normal;
-    json_error_t error;
-    json_t *root;
 
-    if (json_normalise(text, limits, &scratch, &normal, msg) != OK) {
-        return NULL;
-    }
-    root = json_loadb(normal.data, normal.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
-    if (root == NULL) {
-        err_set(msg, ERR_SYNTAX, "%s at byte %d", error.text, error.position);
-    }
-    return root;
+    return json_normalise(text, limits, &scratch, &normal, msg) == OK ? json_tree(normal) : NULL;
 }
 
 json_t *json_dig(json_t *root, ...)

@@ -1,8 +1,8 @@
 /* JSON from outside and JSON to outside.
  *
- * What a peer sent passes json_normalise() first, and only its output reaches jansson, which would
- * refuse the whole document for a lone surrogate, a huge number or a NUL in a key. What we send is
- * rendered straight into a buffer. */
+ * What a peer sent passes json_normalise() first, and only its output becomes a tree of jansson's,
+ * whose own reader would refuse the whole document for a lone surrogate, a huge number or a NUL in
+ * a key. What we send is rendered straight into a buffer. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,6 +40,11 @@ struct json_limits {
 NODISCARD
 enum err json_normalise(struct str text, const struct json_limits *limits, struct buf *scratch,
                         struct str *ret_text, struct errmsg *msg);
+
+/* The tree of a text that json_normalise() has passed; of any other text it would read past the
+ * end. The last of duplicate keys wins. Returns owned. */
+NODISCARD
+json_t *json_tree(struct str normal);
 
 /* Normalise and parse; any JSON value. Returns owned (json_decref). NULL with msg on failure. */
 NODISCARD

@@ -41,6 +41,18 @@ static inline size_t utf8_sequence(struct str text)
     return len;
 }
 
+/* Writes the sequence of a code point (no surrogate) and returns its length. */
+static inline size_t utf8_encode(unsigned code, char out[4])
+{
+    size_t len = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+
+    for (size_t i = len; i-- > 1; code >>= 6) {
+        out[i] = (char)(0x80 | (code & 0x3f));
+    }
+    out[0] = (char)(len == 1 ? code : (0xf00u >> len & 0xf0) | code);
+    return len;
+}
+
 static inline bool utf8_valid(struct str text)
 {
     while (text.len > 0) {

@@ -274,9 +274,77 @@ static void the_first_bad_field_is_named(void **state)
     }
 }
 
+/* What is read here, and by jansson, which knows the same language more slowly. */
+static void a_tree_is_the_one_that_jansson_reads(void **state)
+{
+    static const char *const texts[] = {
+        "{}",
+        "[]",
+        "\"\"",
+        "0",
+        "-0",
+        "true",
+        "[null,true,false]",
+        "9223372036854775807",
+        "[-9223372036854775808, -1 ,1]",
+        "[0.1,-2.5e-3,1E+3,1e400,-0.0]",
+        "123456789012345678901234567890",
+        "\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"",
+        "\"a\\u0041\\u00e9\\u20AC\\ud83d\\ude00\\u0000z\"",
+        "\"\\ud800 \\udc00\\ud800\\ud800\"",
+        "\"\xc3\xa9\xf0\x9f\x98\x80\"",
+        " { \"a\" : [ 1 , { \"b\" : \"c\" } , [ ] ] ,\n\t\"d\" : { } } ",
+        "{\"a\":{\"x\":1},\"b\":2,\"a\":3}",
+        "{\"\":\"\",\"\\u0061\\\"\":\"\\u0062\",\"k\\u0000\":[\"\\\\\"]}",
+        "[[[[[]],[]]],{\"a\":[{\"b\":[{}]}]}]",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        autobuf struct buf scratch = BUF_INIT, ours = BUF_INIT, theirs = BUF_INIT;
+        struct str normal;
+
+        assert_int_equal(json_normalise(str_of(texts[i]), &no_limits, &scratch, &normal, NULL), OK);
+
+        autojson json_t *tree = json_tree(normal);
+        autojson json_t *reference =
+            json_loadb(normal.data, normal.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+
+        json_add_tree(&ours, tree);
+        json_add_tree(&theirs, reference);
+        if (!json_equal(tree, reference) || !str_eq(buf_str(&ours), buf_str(&theirs))) {
+            fail_msg("%s: %.*s instead of %.*s", texts[i], (int)ours.len, ours.data,
+                     (int)theirs.len, theirs.data);
+        }
+    }
+}
+
+static void the_deepest_tree_is_read(void **state)
+{
+    autobuf struct buf text = BUF_INIT;
+    const json_t *at;
+    unsigned depth = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < JSON_DEPTH_MAX; i++) {
+        buf_add_char(&text, '[');
+    }
+    for (unsigned i = 0; i < JSON_DEPTH_MAX; i++) {
+        buf_add_char(&text, ']');
+    }
+    autojson json_t *root = json_read(buf_str(&text), &no_limits, NULL);
+
+    for (at = root; at != NULL; at = json_array_get(at, 0)) {
+        depth++;
+    }
+    assert_int_equal(depth, JSON_DEPTH_MAX);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tree_is_the_one_that_jansson_reads),
+        cmocka_unit_test(the_deepest_tree_is_read),
         cmocka_unit_test(a_path_is_followed_until_something_is_missing),
         cmocka_unit_test(strings_are_read_with_their_length),
         cmocka_unit_test(ids_are_positive_integers_or_their_digits),
