@@ -1,0 +1,347 @@
+#include "tests/guard/cases.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "libshared/alloc.h"
+#include "libshared/token.h"
+#include "siod/server_state.h"
+#include "siod/store/store.h"
+#include "tests/guard/seam.h"
+
+/* ---- steps */
+
+static void post(struct client *http, const struct buf *body)
+{
+    autobuf struct buf request = BUF_INIT;
+
+    webhook_post(&request, buf_str(body));
+    client_send(http, buf_str(&request));
+}
+
+static void post_text(struct guard *guard, struct client *http, unsigned customer)
+{
+    autobuf struct buf body = BUF_INIT;
+
+    webhook_text(&body, customer, ++guard->number);
+    post(http, &body);
+}
+
+/* Chats 1 to `count`, of customers 0 to count - 1. */
+static void make_chats(struct guard *guard, unsigned count)
+{
+    client_open(&guard->http[0], guard->siod);
+    for (unsigned i = 0; i < count; i++) {
+        post_text(guard, &guard->http[0], i);
+        client_await(&guard->http[0], "HTTP/1.1 200");
+    }
+}
+
+static void open_agent(struct guard *guard, struct client *client, unsigned user_id)
+{
+    autofree char *token = rig_token(guard->siod, user_id, 0);
+
+    agent_open(client, guard->siod, token);
+}
+
+static void join(struct client *client, unsigned chat, const char *options)
+{
+    autofree char *text = xasprintf("421[\"join_chat\",%u%s]", chat, options);
+
+    agent_send(client, text);
+    client_await(client, "431[{\"ok\":true");
+}
+
+static void open_member(struct guard *guard, struct client *client, unsigned user_id)
+{
+    open_agent(guard, client, user_id);
+    join(client, 1, "");
+}
+
+static const char typing_start[] = "42[\"typing_start\",{\"chatId\":1}]";
+
+/* ---- events */
+
+static void prepare_event(struct guard *guard)
+{
+    make_chats(guard, 1);
+    open_member(guard, &guard->agent, 1);
+}
+
+static void run_event(struct guard *guard, unsigned i)
+{
+    (void)i;
+    agent_send(&guard->agent, typing_start);
+    rig_round(guard->siod);
+    rig_round(guard->siod);
+}
+
+/* The daemon knows who types. */
+static void check_event(struct guard *guard)
+{
+    open_agent(guard, &guard->members[0], 2);
+    agent_send(&guard->members[0], "421[\"join_chat\",1]");
+    client_await(&guard->members[0], "\"typing\":[1]");
+}
+
+static void prepare_typing(struct guard *guard)
+{
+    prepare_event(guard);
+    open_member(guard, &guard->members[0], 2);
+}
+
+static void run_typing(struct guard *guard, unsigned i)
+{
+    (void)i;
+    agent_send(&guard->agent, typing_start);
+    client_await(&guard->members[0], "\"user_typing\"");
+}
+
+/* The chats are known, because another agent is in them. */
+static void prepare_join_chat(struct guard *guard)
+{
+    make_chats(guard, CHATS);
+    open_agent(guard, &guard->agent, 1);
+    open_agent(guard, &guard->members[0], 2);
+    for (unsigned i = 0; i < CHATS; i++) {
+        join(&guard->members[0], 1 + i, "");
+    }
+}
+
+static void run_join_chat(struct guard *guard, unsigned i)
+{
+    join(&guard->agent, 1 + i, "");
+}
+
+static void prepare_join_history(struct guard *guard)
+{
+    enum { MESSAGES = 30 };
+
+    make_chats(guard, 1);
+    for (unsigned i = 1; i < MESSAGES; i++) {
+        post_text(guard, &guard->http[0], 0);
+        client_await(&guard->http[0], "HTTP/1.1 200");
+    }
+    open_agent(guard, &guard->agent, 1);
+}
+
+static void run_join_history(struct guard *guard, unsigned i)
+{
+    (void)i;
+    join(&guard->agent, 1, ",{\"history\":20}");
+}
+
+/* ---- fan-out */
+
+static void prepare_fanout50(struct guard *guard)
+{
+    prepare_event(guard);
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        open_member(guard, &guard->members[i], 2 + i);
+    }
+}
+
+static void fan_out(struct guard *guard, unsigned events)
+{
+    autobuf struct buf frames = BUF_INIT;
+
+    for (unsigned i = 0; i < events; i++) {
+        agent_frame(&frames, typing_start);
+    }
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        client_forget(&guard->members[i]);
+    }
+    client_send(&guard->agent, buf_str(&frames));
+    rig_round(guard->siod);
+    rig_round(guard->siod);
+    for (unsigned i = 0; i < MEMBERS; i++) {
+        client_expect(&guard->members[i], "\"user_typing\"", events);
+    }
+}
+
+static void run_fanout50(struct guard *guard, unsigned i)
+{
+    (void)i;
+    fan_out(guard, 1);
+}
+
+static void run_fanout50_by8(struct guard *guard, unsigned i)
+{
+    (void)i;
+    fan_out(guard, EVENTS);
+}
+
+/* ---- connections */
+
+static void prepare_token(struct guard *guard)
+{
+    guard->token = rig_token(guard->siod, 1, 0);
+}
+
+/* The connections stay open until the end. */
+static void run_connect_cached(struct guard *guard, unsigned i)
+{
+    struct client client;
+
+    (void)i;
+    agent_open(&client, guard->siod, guard->token);
+    buf_finish(&client.received);
+}
+
+static void run_connect_uncached(struct guard *guard, unsigned i)
+{
+    free(guard->token);
+    guard->token = rig_token(guard->siod, 1, 1 + i);
+    run_connect_cached(guard, i);
+}
+
+/* ---- webhooks */
+
+/* An agent who looks at the first chat. */
+static void prepare_webhook(struct guard *guard)
+{
+    make_chats(guard, CUSTOMERS);
+    open_member(guard, &guard->agent, 1);
+}
+
+static void run_webhook(struct guard *guard, unsigned i)
+{
+    (void)i;
+    client_forget(&guard->agent);
+    post_text(guard, &guard->http[0], 0);
+    client_await(&guard->http[0], "HTTP/1.1 200");
+    client_expect(&guard->agent, "\"new_message\"", 1);
+    client_expect(&guard->agent, "\"whatsapp_message_received\"", 1);
+}
+
+static uint64_t commits(struct guard *guard)
+{
+    struct store_stats stats;
+
+    store_stats(guard->siod->store, &stats);
+    return stats.commits;
+}
+
+static void prepare_webhook_by10(struct guard *guard)
+{
+    prepare_webhook(guard);
+    for (unsigned i = 1; i < BATCH; i++) {
+        client_open(&guard->http[i], guard->siod);
+    }
+    rig_round(guard->siod); /* accepted, so that all their requests are read in one round */
+}
+
+static void run_webhook_by10(struct guard *guard, unsigned i)
+{
+    uint64_t before = commits(guard);
+
+    (void)i;
+    client_forget(&guard->agent);
+    for (unsigned k = 0; k < BATCH; k++) {
+        client_forget(&guard->http[k]);
+        post_text(guard, &guard->http[k], k % CUSTOMERS);
+    }
+    client_await(&guard->http[BATCH - 1], "HTTP/1.1 200");
+    for (unsigned k = 0; k < BATCH - 1; k++) {
+        client_expect(&guard->http[k], "HTTP/1.1 200", 1);
+    }
+    client_expect(&guard->agent, "\"whatsapp_message_received\"", BATCH);
+    if (commits(guard) != before + 1) {
+        rig_fail("%d webhooks in %" PRIu64 " commits", BATCH, commits(guard) - before);
+    }
+}
+
+static void run_webhook_new_chat(struct guard *guard, unsigned i)
+{
+    client_forget(&guard->agent);
+    post_text(guard, &guard->http[0], CUSTOMERS + i);
+    client_await(&guard->http[0], "HTTP/1.1 200");
+    client_expect(&guard->agent, "\"whatsapp_message_received\"", 1);
+}
+
+static void prepare_webhook_status(struct guard *guard)
+{
+    prepare_webhook(guard);
+    for (unsigned i = 0; i < CHATS; i++) {
+        autobuf struct buf body = BUF_INIT;
+
+        webhook_echo(&body, 0, i);
+        post(&guard->http[0], &body);
+        client_await(&guard->http[0], "HTTP/1.1 200");
+    }
+}
+
+static void run_webhook_status(struct guard *guard, unsigned i)
+{
+    autobuf struct buf body = BUF_INIT;
+
+    client_forget(&guard->agent);
+    webhook_status(&body, 0, i);
+    post(&guard->http[0], &body);
+    client_await(&guard->http[0], "HTTP/1.1 200");
+    client_expect(&guard->agent, "\"message_status_update\"", 1);
+}
+
+/* ---- tokens */
+
+static void verify(struct guard *guard)
+{
+    struct token_claims claims;
+    struct errmsg msg = { "" };
+    int64_t now_s = loop_wall_ms(guard->siod->loop) / 1000;
+    enum err err;
+
+    seam_count(true);
+    err = token_verify(guard->siod->tokens, str_of(guard->token), now_s, &claims, &msg);
+    seam_count(false);
+    if (err != OK || claims.user_id != 1 || claims.business_id != GUARD_BUSINESS) {
+        rig_fail("token not accepted: %s", msg.text);
+    }
+}
+
+static void run_jwt_cached(struct guard *guard, unsigned i)
+{
+    (void)i;
+    verify(guard);
+}
+
+static void run_jwt_uncached(struct guard *guard, unsigned i)
+{
+    free(guard->token);
+    guard->token = rig_token(guard->siod, 1, 1 + i);
+    verify(guard);
+}
+
+/* ---- the table */
+
+const struct guard_case guard_cases[] = {
+    { "event", "an event without an ack, alone in the chat: frame, packet, payload, rules", 20, 200,
+      1, prepare_event, run_event, check_event },
+    { "typing", "an event that one other agent is told of: bytes in, frame out", 20, 200, 1,
+      prepare_typing, run_typing, NULL },
+    { "join_chat", "join_chat of a known chat: bytes in, room joined, ack out", 20, 100, 1,
+      prepare_join_chat, run_join_chat, NULL },
+    { "join_history", "join_chat with the last 20 messages from the store", 20, 100, 1,
+      prepare_join_history, run_join_history, NULL },
+    { "fanout50", "a delivery, of one event to 50 agents", 10, 50, MEMBERS, prepare_fanout50,
+      run_fanout50, NULL },
+    { "fanout50_by8", "a delivery, of eight events to 50 agents in one round", 10, 25,
+      MEMBERS *EVENTS, prepare_fanout50, run_fanout50_by8, NULL },
+    { "connect_cached", "accept, WebSocket handshake, CONNECT with a token seen before", 20, 100, 1,
+      prepare_token, run_connect_cached, NULL },
+    { "connect_uncached", "the same with a new token of that user", 20, 100, 1, prepare_token,
+      run_connect_uncached, NULL },
+    { "webhook", "a customer's text, alone in its commit: rows, log, two events and 200 out", 20,
+      100, 1, prepare_webhook, run_webhook, NULL },
+    { "webhook_by10", "a customer's text, ten in one commit", 5, 20, BATCH, prepare_webhook_by10,
+      run_webhook_by10, NULL },
+    { "webhook_new_chat", "a customer's first text: contact and chat are made", 20, 100, 1,
+      prepare_webhook, run_webhook_new_chat, NULL },
+    { "webhook_status", "that a message was delivered", 20, 100, 1, prepare_webhook_status,
+      run_webhook_status, NULL },
+    { "jwt_cached", "token_verify(), HS256, a token seen before", 20, 200, 1, prepare_token,
+      run_jwt_cached, NULL },
+    { "jwt_uncached", "token_verify(), HS256, a new token", 20, 200, 1, prepare_token,
+      run_jwt_uncached, NULL },
+};
+const size_t guard_case_count = ARRAY_SIZE(guard_cases);
