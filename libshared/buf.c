@@ -4,8 +4,9 @@
 #include <stdlib.h>
 
 #include "libshared/alloc.h"
+#include "libshared/decimal.h"
 
-enum { BUF_FIRST = 64, DIGITS_MAX = 20 };
+enum { BUF_FIRST = 64 };
 
 void buf_finish(struct buf *buf)
 {
@@ -65,14 +66,8 @@ void buf_add_cstr(struct buf *buf, const char *text)
 
 void buf_add_u64(struct buf *buf, uint64_t value)
 {
-    char digits[DIGITS_MAX];
-    size_t at = sizeof digits;
-
-    do {
-        digits[--at] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value > 0);
-    buf_add(buf, digits + at, sizeof digits - at);
+    buf->len += decimal_write(buf_reserve(buf, DECIMAL_MAX), value);
+    buf->data[buf->len] = '\0';
 }
 
 void buf_add_i64(struct buf *buf, int64_t value)

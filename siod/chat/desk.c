@@ -1,11 +1,11 @@
 #include "siod/chat/desk.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #include <utlist.h>
 
 #include "libshared/alloc.h"
+#include "libshared/decimal.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/roster.h"
@@ -44,18 +44,20 @@ void desk_free(struct desk *desk)
     free(desk);
 }
 
+static struct str numbered_room(struct str prefix, int64_t id, char *room)
+{
+    memcpy(room, prefix.data, prefix.len);
+    return (struct str) { room, prefix.len + decimal_write(room + prefix.len, (uint64_t)id) };
+}
+
 struct str chat_room(int64_t chat_id, char room[CHAT_ROOM_SIZE])
 {
-    int len = snprintf(room, CHAT_ROOM_SIZE, "chat_%" PRId64, chat_id);
-
-    return (struct str) { room, (size_t)len };
+    return numbered_room(STR("chat_"), chat_id, room);
 }
 
 struct str business_room(int64_t business_id, char room[BUSINESS_ROOM_SIZE])
 {
-    int len = snprintf(room, BUSINESS_ROOM_SIZE, "business_%" PRId64, business_id);
-
-    return (struct str) { room, (size_t)len };
+    return numbered_room(STR("business_"), business_id, room);
 }
 
 struct sio_namespace *desk_namespace(struct desk *desk)

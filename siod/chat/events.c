@@ -165,17 +165,30 @@ bool event_resume(const struct event_later *later, struct event_ctx *ret_ctx)
     return true;
 }
 
+struct buf *event_done_begin(struct sio_socket *socket, int64_t ack)
+{
+    struct buf *out = sio_ack_begin(socket, ack);
+
+    if (out != NULL) {
+        buf_add_cstr(out, "{\"ok\":true");
+    }
+    return out;
+}
+
+void event_done_end(struct sio_socket *socket, struct buf *out)
+{
+    buf_add_char(out, '}');
+    sio_ack_end(socket, out);
+}
+
 void event_done(struct sio_socket *socket, int64_t ack, struct str fields)
 {
-    autobuf struct buf out = BUF_INIT;
+    struct buf *out = event_done_begin(socket, ack);
 
-    if (ack < 0) {
-        return;
+    if (out != NULL) {
+        buf_add_str(out, fields);
+        event_done_end(socket, out);
     }
-    buf_add_cstr(&out, "{\"ok\":true");
-    buf_add_str(&out, fields);
-    buf_add_char(&out, '}');
-    sio_socket_ack(socket, ack, buf_str(&out));
 }
 
 void event_refuse(struct sio_socket *socket, const char *event, int64_t ack, enum err err,

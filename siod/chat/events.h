@@ -9,6 +9,7 @@
 #include "libshared/str.h"
 #include "siod/chat/payloads.h"
 
+struct buf;
 struct desk;
 struct desk_socket;
 struct sio_event;
@@ -57,6 +58,10 @@ void event_dispatch(struct desk *desk, struct desk_socket *from, const struct si
 
 /* Ack {"ok":true<fields>}; `fields` is empty or begins with a comma. */
 void event_done(struct sio_socket *socket, int64_t ack, struct str fields);
+/* The same in pieces: each field appended to the buffer begins with a comma. NULL, and no end, when
+ * nobody waits for the answer. Nothing else is sent in between. */
+struct buf *event_done_begin(struct sio_socket *socket, int64_t ack);
+void event_done_end(struct sio_socket *socket, struct buf *out);
 /* Ack {"ok":false,"error":{code,message}}, or without ack the event error_event {event, code,
  * message}. */
 void event_refuse(struct sio_socket *socket, const char *event, int64_t ack, enum err err,

@@ -5,8 +5,6 @@
  * is. With `history` the room is entered before the snapshot is read, so that there is no hole
  * between the last message of the answer and the first event from the room: what arrives meanwhile
  * carries positions, and those above the answer's position are new. */
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,17 +52,20 @@ static void refuse(const struct event_ctx *ctx, enum err err, const char *messag
 
 static void answer(const struct event_ctx *ctx, int64_t chat_id, int64_t position, struct str more)
 {
-    autobuf struct buf fields = BUF_INIT;
+    struct buf *out = event_done_begin(ctx->from->socket, ctx->ack);
 
-    if (ctx->ack < 0) {
+    if (out == NULL) {
         return;
     }
-    buf_printf(&fields, ",\"chatId\":%" PRId64 ",\"position\":%" PRId64 ",\"typing\":[", chat_id,
-               position);
-    typing_render(ctx->desk, chat_id, ctx->from->agent.user_id, &fields);
-    buf_add_char(&fields, ']');
-    buf_add_str(&fields, more);
-    event_done(ctx->from->socket, ctx->ack, buf_str(&fields));
+    buf_add_cstr(out, ",\"chatId\":");
+    buf_add_i64(out, chat_id);
+    buf_add_cstr(out, ",\"position\":");
+    buf_add_i64(out, position);
+    buf_add_cstr(out, ",\"typing\":[");
+    typing_render(ctx->desk, chat_id, ctx->from->agent.user_id, out);
+    buf_add_char(out, ']');
+    buf_add_str(out, more);
+    event_done_end(ctx->from->socket, out);
 }
 
 /* ---- the snapshot behind `history` */
@@ -194,13 +195,17 @@ void on_join_chat(const struct event_ctx *ctx, const struct chat_join *wanted)
 
 void on_leave_chat(const struct event_ctx *ctx, const struct chat_ref *chat)
 {
-    autobuf struct buf fields = BUF_INIT;
     char room[CHAT_ROOM_SIZE];
+    struct buf *out;
 
     typing_leave(ctx->from, chat->chat_id);
     sio_socket_leave(ctx->from->socket, chat_room(chat->chat_id, room));
-    buf_printf(&fields, ",\"chatId\":%" PRId64, chat->chat_id);
-    event_done(ctx->from->socket, ctx->ack, buf_str(&fields));
+    out = event_done_begin(ctx->from->socket, ctx->ack);
+    if (out != NULL) {
+        buf_add_cstr(out, ",\"chatId\":");
+        buf_add_i64(out, chat->chat_id);
+        event_done_end(ctx->from->socket, out);
+    }
 }
 
 void desk_leave_room(struct sio_socket *socket, struct str room)

@@ -5,7 +5,6 @@
  * typing_stop, after expire_ms of silence, and when the socket leaves the chat or disconnects. A
  * typist who stops and starts again within throttle_ms is remembered and announced when that time
  * is over, so that the others never miss one who goes on typing. */
-#include <inttypes.h>
 #include <stdlib.h>
 
 #include <utlist.h>
@@ -112,8 +111,13 @@ static void tell(const struct typist *typist, enum desk_event event)
     };
 
     clock_iso(loop_wall_ms(desk->config.loop), now);
-    buf_printf(&args, "{\"userId\":%" PRId64 ",\"chatId\":%" PRId64 ",\"timestamp\":\"%s\"}",
-               typist->user_id, typist->chat->chat_id, now);
+    buf_add_cstr(&args, "{\"userId\":");
+    buf_add_i64(&args, typist->user_id);
+    buf_add_cstr(&args, ",\"chatId\":");
+    buf_add_i64(&args, typist->chat->chat_id);
+    buf_add_cstr(&args, ",\"timestamp\":\"");
+    buf_add_cstr(&args, now);
+    buf_add_cstr(&args, "\"}");
     broadcast.args = buf_str(&args);
     desk_emit(desk, typist->chat->business_id, &broadcast);
 }
@@ -253,7 +257,8 @@ void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, s
     }
     DL_FOREACH (chat->typists, typist) {
         if (typist->visible && typist->user_id != except_user_id) {
-            buf_printf(out, "%s%" PRId64, separator, typist->user_id);
+            buf_add_cstr(out, separator);
+            buf_add_i64(out, typist->user_id);
             separator = ",";
         }
     }

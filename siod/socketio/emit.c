@@ -39,15 +39,33 @@ void sio_socket_emit(struct sio_socket *socket, struct str event, struct str arg
     sio_out_send(server, socket->connection->session);
 }
 
-void sio_socket_ack(struct sio_socket *socket, int64_t ack, struct str args)
+struct buf *sio_ack_begin(struct sio_socket *socket, int64_t ack)
 {
-    struct sio_server *server = socket->nsp->server;
+    struct buf *out;
 
     if (ack < 0 || socket->state != SIO_STATE_JOINED) {
-        return;
+        return NULL;
     }
-    sio_ack_encode(sio_out_begin(server), socket->nsp->name, ack, args);
-    sio_out_send(server, socket->connection->session);
+    out = sio_out_begin(socket->nsp->server);
+    sio_packet_encode_head(out, SIO_ACK, 0, socket->nsp->name, ack);
+    buf_add_char(out, '[');
+    return out;
+}
+
+void sio_ack_end(struct sio_socket *socket, struct buf *out)
+{
+    buf_add_char(out, ']');
+    sio_out_send(socket->nsp->server, socket->connection->session);
+}
+
+void sio_socket_ack(struct sio_socket *socket, int64_t ack, struct str args)
+{
+    struct buf *out = sio_ack_begin(socket, ack);
+
+    if (out != NULL) {
+        buf_add_str(out, args);
+        sio_ack_end(socket, out);
+    }
 }
 
 static bool is_left_out(const struct sio_socket *socket, const struct sio_broadcast *broadcast)

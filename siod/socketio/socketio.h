@@ -17,6 +17,7 @@
 #include "siod/engineio/engineio.h"
 #include "siod/net/frame.h"
 
+struct buf;
 struct loop;
 struct sio_namespace;
 struct sio_server;
@@ -93,6 +94,10 @@ struct sio_socket *sio_socket_find(struct sio_namespace *nsp, struct str id);
  * 0. A second answer to the same id is the caller's error. May be called later, as long as the
  * socket lives. */
 void sio_socket_ack(struct sio_socket *socket, int64_t ack, struct str args);
+/* The same in pieces: what is appended to the buffer until sio_ack_end() are the arguments. NULL,
+ * and no end, when nobody waits for the answer. Nothing else is sent in between. */
+struct buf *sio_ack_begin(struct sio_socket *socket, int64_t ack);
+void sio_ack_end(struct sio_socket *socket, struct buf *out);
 /* `args`: JSON text of the arguments after the name, without brackets; may be empty. */
 void sio_socket_emit(struct sio_socket *socket, struct str event, struct str args);
 /* Ask the client: callback with its ack arguments (JSON text without brackets), or with ok = false
