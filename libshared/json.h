@@ -76,34 +76,3 @@ void json_add_cstr(struct buf *buf, const char *text); /* NULL is null */
 void json_add_str_or_null(struct buf *buf, struct str text);
 /* A jansson tree, compact, keys in document order. */
 void json_add_tree(struct buf *buf, const json_t *value);
-
-/* Table-driven binding of an object to a struct: style.md, "JSON". */
-enum json_field_type {
-    JSON_FIELD_ID,
-    JSON_FIELD_INT,
-    JSON_FIELD_BOOL,
-    JSON_FIELD_STR,
-    JSON_FIELD_ENUM,
-    JSON_FIELD_ANY
-};
-struct json_name { /* one row of an enum's name table; ends with name NULL */
-    const char *name;
-    int value;
-};
-struct json_field {
-    const char *name;
-    enum json_field_type type;
-    size_t offset; /* int64_t, int64_t, bool, struct str, int, json_t * (borrowed) */
-    bool required;
-    size_t max;                    /* FIELD_STR: bytes; 0 = no limit of its own */
-    const struct json_name *names; /* FIELD_ENUM */
-};
-#define JSON_FIELDS_END                                                                            \
-    {                                                                                              \
-        NULL, JSON_FIELD_ANY, 0, false, 0, NULL                                                    \
-    }
-/* ret_struct is zeroed by the caller; members of absent optional fields stay untouched. Strings are
- * borrowed from `object`. ERR_INVALID names the first bad field in msg. */
-NODISCARD
-enum err json_bind(json_t *object, const struct json_field *fields, void *ret_struct,
-                   struct errmsg *msg);

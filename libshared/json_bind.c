@@ -1,11 +1,38 @@
-#include "libshared/json.h"
+#include <assert.h>
 
-static enum err bind_str(const json_t *value, const struct json_field *field, void *member,
-                         struct errmsg *msg)
+#include "libshared/json_text.h"
+
+static bool is_named(const struct json_field *field, struct str key)
 {
-    struct str text = json_str(value);
+    return strncmp(field->name, key.data, key.len) == 0 && field->name[key.len] == '\0';
+}
 
-    if (text.data == NULL) {
+/* Sets values[i] to the text of fields[i], the last one that is there. */
+static void collect(struct str object, const struct json_field *fields, struct str *values)
+{
+    autobuf struct buf decoded = BUF_INIT;
+    struct str list = json_text_inside(object), quoted, value, key;
+
+    while (json_text_take_member(&list, &quoted, &value)) {
+        buf_clear(&decoded);
+        if (!json_text_string(quoted, &decoded, &key)) {
+            continue;
+        }
+        for (size_t i = 0; fields[i].name != NULL; i++) {
+            if (is_named(&fields[i], key)) {
+                values[i] = value;
+                break;
+            }
+        }
+    }
+}
+
+static enum err bind_str(struct str value, const struct json_field *field, struct buf *scratch,
+                         void *member, struct errmsg *msg)
+{
+    struct str text;
+
+    if (!json_text_string(value, scratch, &text)) {
         return err_set(msg, ERR_INVALID, "%s: string expected", field->name);
     }
     if (field->max > 0 && text.len > field->max) {
@@ -15,75 +42,96 @@ static enum err bind_str(const json_t *value, const struct json_field *field, vo
     return OK;
 }
 
-static enum err bind_enum(const json_t *value, const struct json_field *field, void *member,
+static enum err bind_enum(struct str value, const struct json_field *field, void *member,
                           struct errmsg *msg)
 {
-    struct str text = json_str(value);
+    autobuf struct buf decoded = BUF_INIT;
+    struct str text;
 
-    for (const struct json_name *name = field->names; text.data != NULL && name->name; name++) {
-        if (str_eq(text, str_of(name->name))) {
-            *(int *)member = name->value;
-            return OK;
+    if (json_text_string(value, &decoded, &text)) {
+        for (const struct json_name *name = field->names; name->name != NULL; name++) {
+            if (str_eq(text, str_of(name->name))) {
+                *(int *)member = name->value;
+                return OK;
+            }
         }
     }
     return err_set(msg, ERR_INVALID, "%s: not one of the known words", field->name);
 }
 
-static enum err bind_int(const json_t *value, const struct json_field *field, void *member,
-                         struct errmsg *msg)
+static enum err bind_bool(struct str value, const struct json_field *field, void *member,
+                          struct errmsg *msg)
 {
-    if (!json_is_integer(value)) {
-        return err_set(msg, ERR_INVALID, "%s: integer expected", field->name);
+    if (value.data[0] != 't' && value.data[0] != 'f') {
+        return err_set(msg, ERR_INVALID, "%s: true or false expected", field->name);
     }
-    *(int64_t *)member = json_integer_value(value);
+    *(bool *)member = value.data[0] == 't';
     return OK;
 }
 
-static enum err bind_value(json_t *value, const struct json_field *field, void *member,
-                           struct errmsg *msg)
+static enum err bind_value(struct str value, const struct json_field *field, struct buf *scratch,
+                           void *member, struct errmsg *msg)
 {
     switch (field->type) {
     case JSON_FIELD_ID:
-        return json_id(value, member)
+        return json_text_id(value, member)
                    ? OK
                    : err_set(msg, ERR_INVALID, "%s: positive integer expected", field->name);
     case JSON_FIELD_INT:
-        return bind_int(value, field, member, msg);
+        return json_text_int(value, member)
+                   ? OK
+                   : err_set(msg, ERR_INVALID, "%s: integer expected", field->name);
     case JSON_FIELD_BOOL:
-        if (!json_is_boolean(value)) {
-            return err_set(msg, ERR_INVALID, "%s: true or false expected", field->name);
-        }
-        *(bool *)member = json_is_true(value);
-        return OK;
+        return bind_bool(value, field, member, msg);
     case JSON_FIELD_STR:
-        return bind_str(value, field, member, msg);
+        return bind_str(value, field, scratch, member, msg);
     case JSON_FIELD_ENUM:
         return bind_enum(value, field, member, msg);
     case JSON_FIELD_ANY:
-        *(json_t **)member = value;
+        *(struct str *)member = value;
         return OK;
     }
     return err_set(msg, ERR_INTERNAL, "%s: unknown field type", field->name);
 }
 
-enum err json_bind(json_t *object, const struct json_field *fields, void *ret_struct,
-                   struct errmsg *msg)
+static size_t count_fields(const struct json_field *fields)
 {
-    if (!json_is_object(object)) {
+    size_t count = 0;
+
+    while (fields[count].name != NULL) {
+        count++;
+    }
+    return count;
+}
+
+enum err json_bind(struct str value, const struct json_field *fields, struct buf *scratch,
+                   void *ret_struct, struct errmsg *msg)
+{
+    struct str values[JSON_FIELDS_MAX];
+    size_t count = count_fields(fields);
+
+    assert(count <= JSON_FIELDS_MAX);
+    if (!json_text_is_object(value)) {
         return err_set(msg, ERR_INVALID, "object expected");
     }
-    for (; fields->name != NULL; fields++) {
-        json_t *value = json_object_get(object, fields->name);
+    memset(values, 0, count * sizeof values[0]);
+    collect(value, fields, values);
+    if (scratch != NULL) {
+        json_text_reserve(scratch, value);
+    }
+    for (size_t i = 0; i < count; i++) {
         enum err err;
 
         /* JSON.stringify drops undefined but keeps null: both mean that nothing was given */
-        if (value == NULL || (json_is_null(value) && fields->type != JSON_FIELD_ANY)) {
-            if (fields->required) {
-                return err_set(msg, ERR_INVALID, "%s: missing", fields->name);
+        if (values[i].data == NULL ||
+            (json_text_is_null(values[i]) && fields[i].type != JSON_FIELD_ANY)) {
+            if (fields[i].required) {
+                return err_set(msg, ERR_INVALID, "%s: missing", fields[i].name);
             }
             continue;
         }
-        err = bind_value(value, fields, (char *)ret_struct + fields->offset, msg);
+        err =
+            bind_value(values[i], &fields[i], scratch, (char *)ret_struct + fields[i].offset, msg);
         if (err != OK) {
             return err;
         }

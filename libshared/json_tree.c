@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "libshared/json.h"
-#include "libshared/utf8.h"
+#include "libshared/json_text.h"
 
 struct builder {
     const char *at, *end;
@@ -20,87 +20,25 @@ struct builder {
 
 /* ---- strings */
 
-static unsigned hex4(const char *at)
-{
-    unsigned value = 0;
-
-    for (size_t i = 0; i < 4; i++) {
-        unsigned char c = (unsigned char)at[i];
-
-        value = value * 16 + (c <= '9' ? c - 0x30u : (c | 0x20u) - 'a' + 10);
-    }
-    return value;
-}
-
-/* `at` is behind the "\u"; returns what is behind the escape, or the pair of them. */
-static const char *add_unicode(struct buf *out, const char *at)
-{
-    char utf8[4];
-    unsigned code = hex4(at);
-
-    at += 4;
-    if (code >= 0xd800 && code <= 0xdbff) {
-        code = 0x10000 + ((code - 0xd800) << 10) + (hex4(at + 2) - 0xdc00);
-        at += 6;
-    }
-    buf_add(out, utf8, utf8_encode(code, utf8));
-    return at;
-}
-
-static char escaped(char c)
-{
-    switch (c) {
-    case 'b':
-        return '\b';
-    case 'f':
-        return '\f';
-    case 'n':
-        return '\n';
-    case 'r':
-        return '\r';
-    case 't':
-        return '\t';
-    default:
-        return c;
-    }
-}
-
-static const char *add_escape(struct buf *out, const char *at)
-{
-    if (at[1] == 'u') {
-        return add_unicode(out, at + 2);
-    }
-    buf_add_char(out, escaped(at[1]));
-    return at + 2;
-}
-
-static const char *string_run(const char *at)
-{
-    while (*at != '"' && *at != '\\') {
-        at++;
-    }
-    return at;
-}
-
 /* From the opening quote to behind the closing one. Borrows from the text, or from `scratch` when
  * there are escapes. */
 static struct str read_string(struct builder *b, struct buf *scratch)
 {
-    const char *from = b->at + 1;
-    const char *at = string_run(from);
-    struct str text = { from, (size_t)(at - from) };
+    const char *from = b->at + 1, *at = from;
+    bool escaped = false;
+    struct str text;
 
-    if (*at == '\\') {
-        buf_clear(scratch);
-        while (*at == '\\') {
-            buf_add(scratch, from, (size_t)(at - from));
-            from = add_escape(scratch, at);
-            at = string_run(from);
-        }
-        buf_add(scratch, from, (size_t)(at - from));
-        text = buf_str(scratch);
+    while (*at != '"') {
+        escaped = escaped || *at == '\\';
+        at += *at == '\\' ? 2 : 1;
     }
     b->at = at + 1;
+    text = (struct str) { from, (size_t)(at - from) };
+    if (escaped) {
+        buf_clear(scratch);
+        json_add_decoded(scratch, text);
+        text = buf_str(scratch);
+    }
     return text;
 }
 

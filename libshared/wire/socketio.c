@@ -1,5 +1,7 @@
 #include "libshared/wire/socketio.h"
 
+#include "libshared/json_text.h"
+
 void sio_scratch_finish(struct sio_scratch *scratch)
 {
     buf_finish(&scratch->json);
@@ -78,59 +80,6 @@ static struct str skip_space(struct str text)
     return text;
 }
 
-/* The length of the JSON string that `text` starts with, quotes included; the text is valid. */
-static size_t string_length(struct str text)
-{
-    size_t at = 1;
-
-    while (text.data[at] != '"') {
-        at += text.data[at] == '\\' ? 2 : 1;
-    }
-    return at + 1;
-}
-
-/* A name without escapes, which is every name in practice, is borrowed from the packet. */
-static enum err decode_name(struct str quoted, struct buf *scratch, struct str *ret_name)
-{
-    const struct json_limits limits = { 0 };
-    autojson json_t *value = NULL;
-
-    if (memchr(quoted.data, '\\', quoted.len) == NULL) {
-        *ret_name = (struct str) { quoted.data + 1, quoted.len - 2 };
-        return OK;
-    }
-    value = json_read(quoted, &limits, NULL);
-    if (value == NULL) {
-        return ERR_SYNTAX;
-    }
-    buf_clear(scratch);
-    buf_add_str(scratch, json_str(value));
-    *ret_name = scratch->data != NULL ? buf_str(scratch) : STR("");
-    return OK;
-}
-
-/* The first element: a string or a number. *rest is what follows it. */
-static enum err take_name(struct str *rest, struct buf *scratch, struct str *ret_name)
-{
-    struct str text = *rest;
-    size_t len = 0;
-    enum err err = OK;
-
-    if (text.data[0] == '"') {
-        len = string_length(text);
-        err = decode_name((struct str) { text.data, len }, scratch, ret_name);
-    } else if (is_digit(text) || text.data[0] == '-') {
-        while (strchr("0123456789+-.eE", text.data[len]) != NULL) {
-            len++;
-        }
-        *ret_name = (struct str) { text.data, len };
-    } else {
-        err = ERR_SYNTAX;
-    }
-    *rest = str_skip(text, len);
-    return err;
-}
-
 static struct str trim_end(struct str text)
 {
     while (text.len > 0 && strchr(" \t\n\r", text.data[text.len - 1]) != NULL) {
@@ -139,24 +88,31 @@ static struct str trim_end(struct str text)
     return text;
 }
 
+/* The first element: a string or a number, which is taken as its text. */
+static enum err take_name(struct str *list, struct buf *scratch, struct str *ret_name)
+{
+    struct str value;
+
+    buf_clear(scratch);
+    if (!json_text_take(list, &value)) {
+        return ERR_SYNTAX;
+    }
+    if (is_digit(value) || value.data[0] == '-') {
+        *ret_name = value;
+        return OK;
+    }
+    return json_text_string(value, scratch, ret_name) ? OK : ERR_SYNTAX;
+}
+
 /* body is a valid JSON array. */
 static enum err split_array(struct sio_packet *packet, bool named, struct buf *scratch)
 {
-    struct str rest = skip_space((struct str) { packet->body.data + 1, packet->body.len - 2 });
+    struct str list = json_text_inside(packet->body);
 
-    if (named) {
-        if (rest.len == 0) {
-            return ERR_SYNTAX;
-        }
-        if (take_name(&rest, scratch, &packet->name) != OK) {
-            return ERR_SYNTAX;
-        }
-        rest = skip_space(rest);
-        if (rest.len > 0) {
-            rest = skip_space(str_skip(rest, 1)); /* the comma */
-        }
+    if (named && take_name(&list, scratch, &packet->name) != OK) {
+        return ERR_SYNTAX;
     }
-    packet->args = trim_end(rest);
+    packet->args = trim_end(skip_space(list));
     return OK;
 }
 

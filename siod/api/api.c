@@ -6,6 +6,8 @@
 
 #include "libshared/alloc.h"
 #include "libshared/id.h"
+#include "libshared/json.h"
+#include "libshared/json_text.h"
 #include "libshared/log.h"
 #include "siod/api/call.h"
 #include "siod/metrics/metrics.h"
@@ -38,8 +40,8 @@ static void call_free(struct api_call *call)
     if (call->release != NULL) {
         call->release(call->state);
     }
-    json_decref(call->body);
     buf_finish(&call->text);
+    buf_finish(&call->normal);
     free(call);
 }
 
@@ -206,10 +208,9 @@ static void on_complete(struct http_request *request)
         handle(call);
         return;
     }
-    call->body = json_read(buf_str(&call->text), &limits, &msg);
-    if (call->body == NULL) {
+    if (json_normalise(buf_str(&call->text), &limits, &call->normal, &call->body, &msg) != OK) {
         api_fail(call, ERR_SYNTAX, "the body is not JSON: %s", msg.text);
-    } else if (!json_is_object(call->body)) {
+    } else if (!json_text_is_object(call->body)) {
         api_fail(call, ERR_INVALID, "the body must be an object");
     } else {
         handle(call);

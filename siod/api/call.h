@@ -10,7 +10,6 @@
 #include "libshared/base.h"
 #include "libshared/buf.h"
 #include "libshared/error.h"
-#include "libshared/json.h"
 #include "libshared/str.h"
 #include "libshared/token.h"
 #include "siod/api/api.h"
@@ -29,9 +28,9 @@ struct api_call {
     const struct api_config *config;
     const struct api_route *route;
     struct token_claims claims;
-    int64_t id; /* the one in the path, or 0 */
-    struct buf text;
-    json_t *body; /* an object; NULL when there is none */
+    int64_t id;              /* the one in the path, or 0 */
+    struct buf text, normal; /* the body as it came; what normalising it had to change */
+    struct str body;         /* a JSON object for json_bind(); .data NULL when there is none */
     bool held;
     void *state; /* the handler's own */
     void (*release)(void *state);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "libshared/alloc.h"
+#include "libshared/json_text.h"
 #include "siod/api/call.h"
 #include "siod/chat/access.h"
 #include "siod/chat/chat_change.h"
@@ -124,7 +125,7 @@ void api_chat_assign(struct api_call *call)
     };
     autofree struct change *change = change_new(CHAT_ASSIGN);
     struct errmsg msg;
-    enum err err = json_bind(call->body, fields, change, &msg);
+    enum err err = json_bind(call->body, fields, NULL, change, &msg);
 
     if (err != OK) {
         api_fail(call, err, "%s", msg.text);
@@ -186,7 +187,7 @@ void api_chat_read(struct api_call *call)
     };
     autofree struct change *change = xnew(struct change);
     struct errmsg msg;
-    enum err err = json_bind(call->body, fields, change, &msg);
+    enum err err = json_bind(call->body, fields, NULL, change, &msg);
 
     change->go = go_read;
     if (err != OK) {

@@ -1,8 +1,11 @@
 /* POST /api/emit: an event of another back end, to whoever is in a room of its business now. */
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 #include "libshared/alloc.h"
+#include "libshared/json.h"
+#include "libshared/json_text.h"
 #include "siod/api/call.h"
 #include "siod/chat/access.h"
 #include "siod/chat/desk.h"
@@ -12,7 +15,8 @@ enum { NAME_MAX_BYTES = 128 };
 
 struct emission {
     struct str event, room; /* borrowed from the body */
-    json_t *payload;        /* likewise; NULL = an event without arguments */
+    struct str payload;     /* likewise, JSON; .data NULL = an event without arguments */
+    struct buf decoded;     /* what the body has with escapes */
 };
 
 static void emit(struct api_call *call, const struct emission *emission)
@@ -22,8 +26,8 @@ static void emit(struct api_call *call, const struct emission *emission)
     struct sio_broadcast broadcast = { .room = emission->room, .event = emission->event };
     unsigned receivers;
 
-    if (emission->payload != NULL) {
-        json_add_tree(&args, emission->payload);
+    if (emission->payload.data != NULL) {
+        json_add_compact(&args, emission->payload);
     }
     broadcast.args = buf_str(&args);
     receivers = desk_emit(call->config->desk, business_id, &broadcast);
@@ -49,6 +53,14 @@ static void checked(void *arg, enum err err)
     }
 }
 
+static void release(void *state)
+{
+    struct emission *emission = state;
+
+    buf_finish(&emission->decoded);
+    free(emission);
+}
+
 void api_emit(struct api_call *call)
 {
     static const struct json_field fields[] = {
@@ -59,10 +71,10 @@ void api_emit(struct api_call *call)
     };
     struct emission *emission = xnew(struct emission);
     struct errmsg msg = { "" };
-    enum err err = json_bind(call->body, fields, emission, &msg);
+    enum err err = json_bind(call->body, fields, &emission->decoded, emission, &msg);
 
     call->state = emission;
-    call->release = free;
+    call->release = release;
     if (err == OK && !desk_may_emit(emission->event)) {
         err = err_set(&msg, ERR_INVALID, "event: not a name for an event");
     } else if (err == OK && emission->room.len == 0) {

@@ -1,5 +1,6 @@
 /* Query parameters, and the pages of lists. */
 #include "libshared/id.h"
+#include "libshared/json.h"
 #include "siod/api/call.h"
 
 bool api_query_id(struct api_call *call, const char *name, int64_t *ret_id)

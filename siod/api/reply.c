@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "libshared/json.h"
 #include "siod/api/call.h"
 #include "siod/net/cors.h"
 

@@ -8,8 +8,6 @@
 #include "siod/chat/desk_state.h"
 #include "siod/metrics/metrics.h"
 
-enum { ARGS_DEPTH = 32, ARGS_KEYS = 256 };
-
 struct str event_name(enum desk_event event)
 {
     static const struct str names[EVENT_COUNT] = {
@@ -26,7 +24,7 @@ struct str event_name(enum desk_event event)
 /* ---- dispatch */
 
 #define ON(id, name, role, payload)                                                                \
-    static enum err call_##id(const struct event_ctx *ctx, const json_t *args, struct errmsg *msg) \
+    static enum err call_##id(const struct event_ctx *ctx, struct str args, struct errmsg *msg)    \
     {                                                                                              \
         struct payload bound = { 0 };                                                              \
         enum err err = bind_##payload(args, &bound, msg);                                          \
@@ -44,7 +42,7 @@ struct str event_name(enum desk_event event)
 static const struct handler {
     struct str name;
     enum token_role least;
-    enum err (*call)(const struct event_ctx *ctx, const json_t *args, struct errmsg *msg);
+    enum err (*call)(const struct event_ctx *ctx, struct str args, struct errmsg *msg);
 } handlers[] = {
 #define ON(id, name, role, payload) { STR_INIT(name), TOKEN_ROLE_##role, call_##id },
 #define EMIT(id, name, room)
@@ -61,17 +59,6 @@ static const struct handler *find_handler(struct str name)
         }
     }
     return NULL;
-}
-
-static json_t *read_args(struct str args, struct errmsg *msg)
-{
-    const struct json_limits limits = { .depth = ARGS_DEPTH, .keys = ARGS_KEYS };
-    autobuf struct buf array = BUF_INIT;
-
-    buf_add_char(&array, '[');
-    buf_add_str(&array, args);
-    buf_add_char(&array, ']');
-    return json_read(buf_str(&array), &limits, msg);
 }
 
 /* limits.events_per_s. Refused events count too: whoever sends ten times the limit is cut. */
@@ -104,17 +91,11 @@ static enum err check_rate(struct desk *desk, struct desk_socket *from, struct e
     return err_set(msg, ERR_RATE_LIMITED, "more than %u events a second", limit);
 }
 
-static enum err handle(const struct handler *handler, const struct event_ctx *ctx, struct str text,
+static enum err handle(const struct handler *handler, const struct event_ctx *ctx, struct str args,
                        struct errmsg *msg)
 {
-    autojson json_t *args = NULL;
-
     if (ctx->from->agent.role < handler->least) {
         return err_set(msg, ERR_FORBIDDEN, "the token's role may not send this event");
-    }
-    args = read_args(text, msg);
-    if (args == NULL) {
-        return ERR_INVALID;
     }
     return handler->call(ctx, args, msg);
 }

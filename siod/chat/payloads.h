@@ -1,13 +1,13 @@
-/* The payloads of client events, bound from their JSON arguments: `args` is the array of what
- * follows the event's name. ERR_INVALID names the argument that is wrong. Ids are integers or
- * digits in a string. */
+/* The payloads of client events, bound from their JSON arguments: `args` is what follows the
+ * event's name, as in struct sio_event. ERR_INVALID names the argument that is wrong. Ids are
+ * integers or digits in a string. */
 #pragma once
 
 #include <stdint.h>
 
 #include "libshared/base.h"
 #include "libshared/error.h"
-#include "libshared/json.h"
+#include "libshared/str.h"
 #include "siod/store/store.h"
 
 /* chatId */
@@ -36,7 +36,7 @@ struct agent_status {
 
 #define PAYLOAD(name)                                                                              \
     NODISCARD                                                                                      \
-    enum err bind_##name(const json_t *args, struct name *ret, struct errmsg *msg)
+    enum err bind_##name(struct str args, struct name *ret, struct errmsg *msg)
 
 PAYLOAD(chat_ref);
 PAYLOAD(chat_join);

@@ -3,6 +3,7 @@
 #include "siod/chat/read.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "libshared/alloc.h"

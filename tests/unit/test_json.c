@@ -1,4 +1,4 @@
-/* Reading, rendering and binding of JSON. */
+/* Reading and rendering of JSON. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -194,86 +194,6 @@ static void trees_are_rendered_compact_and_in_order(void **state)
     }
 }
 
-enum colour { RED, GREEN };
-
-struct sample {
-    int64_t id, number;
-    bool flag;
-    struct str text;
-    int colour;
-    json_t *any;
-};
-
-static const struct json_name colours[] = { { "red", RED }, { "green", GREEN }, { NULL, 0 } };
-static const struct json_field sample_fields[] = {
-    { "id", JSON_FIELD_ID, offsetof(struct sample, id), true, 0, NULL },
-    { "number", JSON_FIELD_INT, offsetof(struct sample, number), false, 0, NULL },
-    { "flag", JSON_FIELD_BOOL, offsetof(struct sample, flag), false, 0, NULL },
-    { "text", JSON_FIELD_STR, offsetof(struct sample, text), false, 4, NULL },
-    { "colour", JSON_FIELD_ENUM, offsetof(struct sample, colour), false, 0, colours },
-    { "any", JSON_FIELD_ANY, offsetof(struct sample, any), false, 0, NULL },
-    JSON_FIELDS_END,
-};
-
-static void a_full_object_is_bound(void **state)
-{
-    autojson json_t *root = parse("{\"id\":\"12\",\"number\":-3,\"flag\":true,\"text\":\"abcd\","
-                                  "\"colour\":\"green\",\"any\":null,\"unknown\":1}");
-    struct sample sample = { 0 };
-
-    (void)state;
-    assert_int_equal(json_bind(root, sample_fields, &sample, NULL), OK);
-    assert_int_equal(sample.id, 12);
-    assert_int_equal(sample.number, -3);
-    assert_true(sample.flag);
-    assert_true(str_eq(sample.text, STR("abcd")));
-    assert_int_equal(sample.colour, GREEN);
-    assert_true(json_is_null(sample.any));
-}
-
-static void absent_and_null_optional_fields_stay_untouched(void **state)
-{
-    autojson json_t *root = parse("{\"id\":1,\"number\":null}");
-    struct sample sample = { .number = 42, .colour = GREEN };
-
-    (void)state;
-    assert_int_equal(json_bind(root, sample_fields, &sample, NULL), OK);
-    assert_int_equal(sample.number, 42);
-    assert_int_equal(sample.colour, GREEN);
-    assert_null(sample.any);
-}
-
-static void the_first_bad_field_is_named(void **state)
-{
-    static const struct {
-        const char *json, *message;
-    } vectors[] = {
-        { "[]", "object expected" },
-        { "{}", "id: missing" },
-        { "{\"id\":null}", "id: missing" },
-        { "{\"id\":0}", "id: positive integer expected" },
-        { "{\"id\":\"x\"}", "id: positive integer expected" },
-        { "{\"id\":1,\"number\":\"1\"}", "number: integer expected" },
-        { "{\"id\":1,\"number\":1.5}", "number: integer expected" },
-        { "{\"id\":1,\"flag\":1}", "flag: true or false expected" },
-        { "{\"id\":1,\"text\":1}", "text: string expected" },
-        { "{\"id\":1,\"text\":\"abcde\"}", "text: longer than 4 bytes" },
-        { "{\"id\":1,\"colour\":\"blue\"}", "colour: not one of the known words" },
-        { "{\"id\":1,\"colour\":\"red\\u0000\"}", "colour: not one of the known words" },
-        { "{\"id\":1,\"colour\":0}", "colour: not one of the known words" },
-    };
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
-        autojson json_t *root = parse(vectors[i].json);
-        struct sample sample = { 0 };
-        struct errmsg msg = { "" };
-
-        assert_int_equal(json_bind(root, sample_fields, &sample, &msg), ERR_INVALID);
-        assert_string_equal(msg.text, vectors[i].message);
-    }
-}
-
 /* What is read here, and by jansson, which knows the same language more slowly. */
 static void a_tree_is_the_one_that_jansson_reads(void **state)
 {
@@ -353,9 +273,6 @@ int main(void)
         cmocka_unit_test(absent_texts_are_rendered_as_null),
         cmocka_unit_test(every_byte_survives_rendering_and_reading),
         cmocka_unit_test(trees_are_rendered_compact_and_in_order),
-        cmocka_unit_test(a_full_object_is_bound),
-        cmocka_unit_test(absent_and_null_optional_fields_stay_untouched),
-        cmocka_unit_test(the_first_bad_field_is_named),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
