@@ -31,7 +31,7 @@ struct token_claims {
     int64_t user_id, business_id; /* 1 … 2^53-1 */
     enum token_role role;
     int64_t expires_s; /* Unix seconds; INT64_MAX when the token has no exp */
-    int64_t issued_s;  /* iat, or 0 */
+    int64_t issued_ms; /* iat with its fraction, or 0 */
     char name[TOKEN_NAME_MAX + 1];
     char jti[TOKEN_JTI_MAX + 1];
 };

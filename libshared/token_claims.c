@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "libshared/id.h"
@@ -8,10 +9,12 @@
 
 static const struct json_limits json_limits = { 16, 256 };
 
+enum { MS_PER_S = 1000 };
+
 /* A NumericDate (RFC 7519 §2): any JSON number, 1.9e9 too. Absent leaves *ret as it is. */
-static enum err read_date(json_t *claims, const char *name, int64_t *ret, struct errmsg *msg)
+static enum err read_number(json_t *claims, const char *name, double *ret, struct errmsg *msg)
 {
-    const double far = (double)ID_MAX; /* so that sums cannot overflow */
+    const double far = (double)ID_MAX; /* so that sums cannot overflow, nor its milliseconds */
     json_t *value = json_object_get(claims, name);
     double number;
 
@@ -22,8 +25,34 @@ static enum err read_date(json_t *claims, const char *name, int64_t *ret, struct
         return err_set(msg, ERR_CLAIMS_INVALID, "%s is no number", name);
     }
     number = json_number_value(value);
-    *ret = (int64_t)(number > far ? far : number < -far ? -far : number);
+    *ret = number > far ? far : number < -far ? -far : number;
     return OK;
+}
+
+/* In whole seconds. */
+static enum err read_date(json_t *claims, const char *name, int64_t *ret, struct errmsg *msg)
+{
+    double number = NAN;
+    enum err err = read_number(claims, name, &number, msg);
+
+    if (err == OK && !isnan(number)) {
+        *ret = (int64_t)number;
+    }
+    return err;
+}
+
+/* A double near today's dates is exact to a quarter of a microsecond: what comes out a little less
+ * than the milliseconds that were written is put right. */
+static enum err read_issued(json_t *claims, int64_t *ret_ms, struct errmsg *msg)
+{
+    const double slack_ms = 0.001;
+    double number = NAN;
+    enum err err = read_number(claims, "iat", &number, msg);
+
+    if (err == OK && !isnan(number)) {
+        *ret_ms = (int64_t)(number * MS_PER_S + slack_ms);
+    }
+    return err;
 }
 
 enum err token_check_times(int64_t expires_s, int64_t not_before_s, int64_t leeway_s, int64_t now_s,
@@ -44,14 +73,14 @@ static enum err check_dates(json_t *claims, const struct token_rules *rules, int
                             struct token_claims *ret_claims, int64_t *ret_not_before_s,
                             struct errmsg *msg)
 {
-    int64_t expires = INT64_MAX, not_before = INT64_MIN, issued = INT64_MIN;
+    int64_t expires = INT64_MAX, not_before = INT64_MIN, issued_ms = INT64_MIN;
     enum err err = read_date(claims, "exp", &expires, msg);
 
     if (err == OK) {
         err = read_date(claims, "nbf", &not_before, msg);
     }
     if (err == OK) {
-        err = read_date(claims, "iat", &issued, msg);
+        err = read_issued(claims, &issued_ms, msg);
     }
     if (err != OK) {
         return err;
@@ -60,8 +89,11 @@ static enum err check_dates(json_t *claims, const struct token_rules *rules, int
         return err_set(msg, ERR_CLAIMS_INVALID, "exp is missing");
     }
     ret_claims->expires_s = expires;
-    ret_claims->issued_s = issued != INT64_MIN ? issued : 0;
-    *ret_not_before_s = MAX(not_before, issued);
+    ret_claims->issued_ms = issued_ms != INT64_MIN ? issued_ms : 0;
+    if (issued_ms != INT64_MIN) {
+        not_before = MAX(not_before, issued_ms / MS_PER_S);
+    }
+    *ret_not_before_s = not_before;
     return token_check_times(expires, *ret_not_before_s, rules->leeway_s, now_s, msg);
 }
 

@@ -89,7 +89,7 @@ void ctl_verdict_render(struct buf *out, enum err err, const struct token_claims
     buf_add_i64(out, claims->business_id);
     add_text(out, "role", token_role_name(claims->role));
     add_text(out, "name", claims->name);
-    add_time(out, "issuedAt", claims->issued_s, claims->issued_s > 0);
+    add_time(out, "issuedAt", claims->issued_ms / 1000, claims->issued_ms > 0);
     add_time(out, "expiresAt", claims->expires_s, claims->expires_s != INT64_MAX);
     add_text(out, "jti", claims->jti);
     buf_add_char(out, '}');

@@ -129,10 +129,38 @@ static void a_good_token_yields_its_claims(void **state)
     assert_int_equal(claims.business_id, 456);
     assert_int_equal(claims.role, TOKEN_ROLE_SUPERVISOR);
     assert_int_equal(claims.expires_s, 1800000100);
-    assert_int_equal(claims.issued_s, 1799999000);
+    assert_int_equal(claims.issued_ms, 1799999000000);
     assert_string_equal(claims.name, "Z\xc3\xb6"
                                      "e");
     assert_string_equal(claims.jti, "x-1");
+    token_verifier_free(with);
+}
+
+static void iat_is_read_to_the_millisecond(void **state)
+{
+    static const struct {
+        const char *iat;
+        int64_t want_ms;
+    } vectors[] = {
+        { "1799999000", 1799999000000 },
+        { "1799999000.3", 1799999000300 },
+        { "1799999000.299", 1799999000299 },
+        { "1799999000.2999", 1799999000299 },
+        { "1.799999e9", 1799999000000 },
+        { "0", 0 },
+        { "-1e300", INT64_C(-9007199254740992000) },
+    };
+    struct token_verifier *with = verifier(&(struct token_config) { 0 }, "hs.key", NULL);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        autofree char *claims = xasprintf("{" WHO ",\"iat\":%s}", vectors[i].iat);
+        autofree char *token = claims_token(claims);
+        struct token_claims read;
+
+        assert_int_equal(token_verify(with, str_of(token), NOW, &read, NULL), OK);
+        assert_int_equal(read.issued_ms, vectors[i].want_ms);
+    }
     token_verifier_free(with);
 }
 
@@ -146,7 +174,7 @@ static void optional_claims_have_defaults(void **state)
     assert_int_equal(token_verify(with, str_of(token), NOW, &claims, NULL), OK);
     assert_int_equal(claims.role, TOKEN_ROLE_AGENT);
     assert_int_equal(claims.expires_s, INT64_MAX);
-    assert_int_equal(claims.issued_s, 0);
+    assert_int_equal(claims.issued_ms, 0);
     assert_string_equal(claims.name, "");
     assert_string_equal(claims.jti, "");
     token_verifier_free(with);
@@ -764,6 +792,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_good_token_yields_its_claims),
+        cmocka_unit_test(iat_is_read_to_the_millisecond),
         cmocka_unit_test(optional_claims_have_defaults),
         cmocka_unit_test(claims_are_judged_one_by_one),
         cmocka_unit_test(issuer_and_audience_are_checked_when_configured),
