@@ -172,6 +172,27 @@ static json_t *parse_condition(struct str text)
     return ctl_condition_parse(text, &condition) ? json_stringn(text.data, text.len) : NULL;
 }
 
+bool ctl_time_ms(struct str text, int64_t now_ms, int64_t *ret_ms)
+{
+    int64_t ago_ms;
+
+    if (clock_iso_parse(text, ret_ms)) {
+        return true;
+    }
+    if (!ctl_duration_parse(text, &ago_ms)) {
+        return false;
+    }
+    *ret_ms = now_ms - ago_ms;
+    return true;
+}
+
+static json_t *parse_time(struct str text)
+{
+    int64_t at_ms;
+
+    return ctl_time_ms(text, 0, &at_ms) ? json_stringn(text.data, text.len) : NULL;
+}
+
 static json_t *parse_since(struct str text)
 {
     struct str rest = text;
@@ -180,10 +201,7 @@ static json_t *parse_since(struct str text)
     if (digits_parse(&rest, ID_MAX - 1, &value) && rest.len == 0) {
         return json_integer(value);
     }
-    if (clock_iso_parse(text, &value) || ctl_duration_parse(text, &value)) {
-        return json_stringn(text.data, text.len);
-    }
-    return NULL;
+    return parse_time(text);
 }
 
 /* Compact, since a line of the protocol has no newline inside. */
@@ -231,6 +249,8 @@ static json_t *parse_any(const struct ctl_argument *argument, struct str text)
         return parse_condition(text);
     case CTL_SINCE:
         return parse_since(text);
+    case CTL_TIME:
+        return parse_time(text);
     case CTL_JSON:
         return parse_json(text);
     }
@@ -282,6 +302,7 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
     case CTL_CLAIM:
     case CTL_WORDS:
     case CTL_CONDITION:
+    case CTL_TIME:
     case CTL_JSON:
         break;
     }

@@ -25,6 +25,7 @@ enum ctl_type {
     CTL_CONDITION, /* string, condition.h */
     CTL_SINCE, /* integer, 0 … 2^53-1: a position in the log; or a string: an ISO 8601 time, or a
                   duration, so long ago */
+    CTL_TIME,  /* string: an ISO 8601 time, or a duration, so long ago; ctl_time_ms() */
     CTL_JSON,  /* string: JSON text, compact */
 };
 
@@ -51,3 +52,6 @@ struct str ctl_argument_word(const struct ctl_argument *argument, unsigned n);
 /* "1h" → 3600000; false for anything else than digits and a unit. */
 NODISCARD
 bool ctl_duration_parse(struct str text, int64_t *ret_ms);
+/* The Unix time in milliseconds that a TIME or a SINCE means at now_ms; false for anything else. */
+NODISCARD
+bool ctl_time_ms(struct str text, int64_t now_ms, int64_t *ret_ms);

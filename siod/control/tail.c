@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "libshared/alloc.h"
-#include "libshared/clock.h"
 #include "libshared/ctl/argument.h"
 #include "libshared/json.h"
 #include "siod/chat/desk.h"
@@ -332,17 +331,13 @@ static void start_log(struct tail *tail, const json_t *since)
 {
     struct tail_log *log = &tail->log;
     struct str text = json_str(since);
-    int64_t ago_ms;
 
     log->query.fetch = log_fetch;
     log->query.done = log_done;
     log->reading = true;
     log->position = json_integer_value(since);
-    log->from_time = text.data != NULL;
-    if (log->from_time && !clock_iso_parse(text, &log->since_ms) &&
-        ctl_duration_parse(text, &ago_ms)) {
-        log->since_ms = loop_wall_ms(control_config(tail->call)->loop) - ago_ms;
-    }
+    log->from_time =
+        ctl_time_ms(text, loop_wall_ms(control_config(tail->call)->loop), &log->since_ms);
     (void)next_page(tail->call);
 }
 
