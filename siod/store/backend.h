@@ -124,6 +124,11 @@ struct store_backend {
                                int64_t *ret_webhook_id);
     enum err (*audit_append)(struct store_tx *tx, struct str who, struct str command,
                              struct str args);
+    enum err (*revocation_put)(struct store_tx *tx, const struct store_revocation *revocation,
+                               struct store_revocation *ret_now);
+    enum err (*revocations_purge)(struct store_tx *tx, int64_t expired_before_s, unsigned limit,
+                                  void (*fn)(void *arg, const struct store_revocation *revocation),
+                                  void *arg);
 
     /* Read connections. */
     enum err (*reader_open)(const struct store_config *config, struct store_reader **ret,
@@ -168,6 +173,9 @@ struct store_backend {
                           bool (*fn)(void *arg, const struct store_decision *decision), void *arg);
     enum err (*audits)(struct store_reader *reader, unsigned limit,
                        bool (*fn)(void *arg, const struct store_audit *audit), void *arg);
+    enum err (*revocations)(struct store_reader *reader,
+                            bool (*fn)(void *arg, const struct store_revocation *revocation),
+                            void *arg);
     enum err (*count)(struct store_reader *reader, struct store_counts *ret_counts);
 };
 

@@ -54,6 +54,8 @@ const struct store_backend sqlite_backend = {
     .status_each = sqlite_status_each,
     .webhook_append = sqlite_webhook_append,
     .audit_append = sqlite_audit_append,
+    .revocation_put = sqlite_revocation_put,
+    .revocations_purge = sqlite_revocations_purge,
 
     .reader_open = sqlite_reader_open,
     .reader_close = sqlite_reader_close,
@@ -74,5 +76,6 @@ const struct store_backend sqlite_backend = {
     .waiting_chats = sqlite_waiting_chats,
     .decisions = sqlite_decisions,
     .audits = sqlite_audits,
+    .revocations = sqlite_revocations,
     .count = sqlite_count,
 };

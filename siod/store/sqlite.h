@@ -92,6 +92,9 @@ enum sqlite_statement {
     ST_STATUS_EACH,
     ST_WEBHOOK_APPEND,
     ST_AUDIT_APPEND,
+    ST_REVOKE_JTI,
+    ST_REVOKE_USER,
+    ST_REVOCATIONS_PURGE,
     ST_BUSINESSES,
     ST_BUSINESS_PHONES,
     ST_CHATS,
@@ -111,6 +114,7 @@ enum sqlite_statement {
     ST_WAITING_CHATS,
     ST_DECISIONS,
     ST_AUDITS,
+    ST_REVOCATIONS,
     ST_COUNT,
     ST_COUNT_OF_STATEMENTS
 };
@@ -346,6 +350,16 @@ enum err sqlite_webhook_append(struct store_tx *tx, const struct store_webhook *
                                int64_t *ret_webhook_id);
 enum err sqlite_audit_append(struct store_tx *tx, struct str who, struct str command,
                              struct str args);
+
+/* sqlite_revocation.c */
+enum err sqlite_revocation_put(struct store_tx *tx, const struct store_revocation *revocation,
+                               struct store_revocation *ret_now);
+enum err sqlite_revocations_purge(struct store_tx *tx, int64_t expired_before_s, unsigned limit,
+                                  void (*fn)(void *arg, const struct store_revocation *revocation),
+                                  void *arg);
+enum err sqlite_revocations(struct store_reader *reader,
+                            bool (*fn)(void *arg, const struct store_revocation *revocation),
+                            void *arg);
 
 /* ------------------------------------------------------------------ readers */
 

@@ -346,6 +346,19 @@ enum err store_audit_append(struct store_tx *tx, struct str who, struct str comm
     return CALL(tx, audit_append, who, command, args);
 }
 
+enum err store_revocation_put(struct store_tx *tx, const struct store_revocation *revocation,
+                              struct store_revocation *ret_now)
+{
+    return CALL(tx, revocation_put, revocation, ret_now);
+}
+
+enum err store_revocations_purge(struct store_tx *tx, int64_t expired_before_s, unsigned limit,
+                                 void (*fn)(void *arg, const struct store_revocation *revocation),
+                                 void *arg)
+{
+    return CALL(tx, revocations_purge, expired_before_s, limit, fn, arg);
+}
+
 enum err store_businesses(struct store_reader *reader,
                           bool (*fn)(void *arg, const struct store_business *business), void *arg)
 {
@@ -432,6 +445,13 @@ enum err store_audits(struct store_reader *reader, unsigned limit,
                       bool (*fn)(void *arg, const struct store_audit *audit), void *arg)
 {
     return CALL(reader, audits, limit, fn, arg);
+}
+
+enum err store_revocations(struct store_reader *reader,
+                           bool (*fn)(void *arg, const struct store_revocation *revocation),
+                           void *arg)
+{
+    return CALL(reader, revocations, fn, arg);
 }
 
 enum err store_count(struct store_reader *reader, struct store_counts *ret_counts)

@@ -180,6 +180,18 @@ struct store_webhook {
     struct str reason; /* why (part of) it is in quarantine, empty otherwise */
 };
 
+/* Tokens that are no longer good: the one with this jti, or those of a user that were issued before
+ * a time, and those that do not say when they were issued. */
+struct store_revocation {
+    struct str jti;               /* .data NULL: of a user */
+    int64_t business_id, user_id; /* whose; 0 where only the jti is known */
+    int64_t issued_before_ms;     /* of a user's; otherwise 0 */
+    int64_t expires_s; /* from then on no token that it covers is valid; INT64_MAX = not known */
+    int64_t at_ms;     /* when it was revoked: set by the store */
+    struct str who;    /* whose word it was */
+    struct str reason; /* may be empty */
+};
+
 /* ------------------------------------------------------------------ life */
 
 enum store_health { STORE_OK, STORE_FAILED };
@@ -425,6 +437,19 @@ NODISCARD
 enum err store_audit_append(struct store_tx *tx, struct str who, struct str command,
                             struct str args);
 
+/* One that is there for the same jti, or for the same user, only grows: the later issued_before_ms
+ * and the later expires_s stand. The rest is as given last, but that what is known of a jti's user
+ * stays. *ret_now: its numbers as they stand. */
+NODISCARD
+enum err store_revocation_put(struct store_tx *tx, const struct store_revocation *revocation,
+                              struct store_revocation *ret_now);
+/* Removes at most `limit` that expired before that time; fn, if it is not NULL, is told of each and
+ * must not call the store. */
+NODISCARD
+enum err store_revocations_purge(struct store_tx *tx, int64_t expired_before_s, unsigned limit,
+                                 void (*fn)(void *arg, const struct store_revocation *revocation),
+                                 void *arg);
+
 /* ------------------------------------------------------------------ in a read job */
 /* Lists call fn for each row until it returns false. */
 
@@ -519,6 +544,12 @@ struct store_audit {
 NODISCARD
 enum err store_audits(struct store_reader *reader, unsigned limit,
                       bool (*fn)(void *arg, const struct store_audit *audit), void *arg);
+
+/* Newest first. */
+NODISCARD
+enum err store_revocations(struct store_reader *reader,
+                           bool (*fn)(void *arg, const struct store_revocation *revocation),
+                           void *arg);
 
 /* Rows in the tables, for `status`. */
 struct store_counts {

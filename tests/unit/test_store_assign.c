@@ -583,7 +583,8 @@ static void a_database_of_the_first_schema_keeps_its_waiting_chats(void **state)
     autobuf struct buf text = BUF_INIT;
 
     fixture_close(f);
-    sql_exec(f, "DROP TABLE decision; DROP TABLE read_cursor; DROP INDEX chat_waiting;"
+    sql_exec(f, "DROP TABLE revocation; DROP TABLE decision; DROP TABLE read_cursor;"
+                "DROP INDEX chat_waiting;"
                 "DROP INDEX chat_assigned; ALTER TABLE agent DROP COLUMN online;"
                 "ALTER TABLE chat DROP COLUMN version; ALTER TABLE chat DROP COLUMN waiting_told;"
                 "ALTER TABLE chat DROP COLUMN waiting_since_ms;"
