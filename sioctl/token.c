@@ -160,6 +160,28 @@ enum exit_code run_token_verify(struct session *session)
     return print_verdict(session, verdict);
 }
 
+/* The token is read here, so that it need not be on a command line. */
+enum exit_code run_token_revoke(struct session *session)
+{
+    autojson json_t *args = json_copy(session->line->args);
+    const struct ctl_call call = { .cmd = "token revoke", .args = args };
+    autobuf struct buf token = BUF_INIT;
+    autojson json_t *result = NULL;
+    enum exit_code code;
+
+    if (session_arg(session, "token") != NULL) {
+        if (!take_token(session, &token)) {
+            return EXIT_REFUSED;
+        }
+        json_object_set_new(args, "token", json_text(buf_str(&token)));
+    }
+    code = session_call(session, &call, &result);
+    if (code == EXIT_DONE) {
+        output_result(&session->out, result);
+    }
+    return code;
+}
+
 enum exit_code run_token_decode(struct session *session)
 {
     autobuf struct buf token = BUF_INIT;

@@ -163,7 +163,6 @@ static enum err start_http(struct siod *siod, struct errmsg *msg)
         .loop = siod->loop,
         .desk = siod->desk,
         .store = siod->store,
-        .tokens = siod->tokens,
         .cors_origins = (const char *const *)siod->config->http.cors_origins.items,
         .json_depth = siod->config->limits.json_depth,
     };

@@ -2,6 +2,7 @@
 #include "libshared/process.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/desk.h"
+#include "siod/chat/tokens.h"
 #include "siod/metrics/metrics.h"
 #include "siod/net/http.h"
 #include "siod/net/transport.h"
@@ -82,6 +83,7 @@ void siod_collect(void *arg)
     metric_set(METRIC_TOKENS_VERIFIED, tokens.verified);
     metric_set(METRIC_TOKENS_CACHED, tokens.cached);
     metric_set(METRIC_TOKENS_REJECTED, tokens.failed);
+    metric_set(METRIC_REVOCATIONS, desk_revocations(siod->desk));
     metric_set(METRIC_BODY_BYTES_IN_FLIGHT, webhook_bytes_in_flight(siod->webhook));
     metric_set(METRIC_EMIT_BACKLOG, desk_backlog(siod->desk));
     metric_set(METRIC_CHATS_WAITING, desk_chats_waiting(siod->desk));

@@ -1,12 +1,14 @@
 /* Between an open store and listening: what the configuration says about businesses goes into the
- * store, and the desk learns where each business's log stands, who was online and which chats
- * wait. */
+ * store, and the desk learns where each business's log stands, who was online, which chats wait and
+ * which tokens were revoked. */
 #include <string.h>
 
 #include "libshared/alloc.h"
 #include "libshared/id.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/desk.h"
+#include "siod/chat/revocation.h"
+#include "siod/chat/tokens.h"
 #include "siod/server_state.h"
 #include "siod/store/store.h"
 
@@ -97,6 +99,7 @@ struct desk_query {
     struct store_agent *agents; /* who was online; owns the names */
     size_t agent_count;
     struct buf waiting; /* struct store_waiting */
+    struct revocations *revoked;
 };
 
 static bool add_position(void *arg, const struct store_business *business)
@@ -130,6 +133,14 @@ static bool add_waiting(void *arg, const struct store_waiting *chat)
     return true;
 }
 
+static bool add_revocation(void *arg, const struct store_revocation *revocation)
+{
+    struct desk_query *state = arg;
+
+    revocations_add(state->revoked, revocation);
+    return true;
+}
+
 static enum err desk_fetch(struct store_query *query, struct store_reader *reader)
 {
     struct desk_query *state = CONTAINER_OF(query, struct desk_query, query);
@@ -138,7 +149,8 @@ static enum err desk_fetch(struct store_query *query, struct store_reader *reade
     enum err err = store_businesses(reader, add_position, state);
 
     err = err == OK ? store_agents(reader, &online, add_agent, state) : err;
-    return err == OK ? store_waiting_chats(reader, add_waiting, state) : err;
+    err = err == OK ? store_waiting_chats(reader, add_waiting, state) : err;
+    return err == OK ? store_revocations(reader, add_revocation, state) : err;
 }
 
 static void desk_done(struct store_query *query, enum err err)
@@ -157,6 +169,7 @@ static void desk_done(struct store_query *query, enum err err)
     for (size_t i = 0; i < state->waiting.len / sizeof *chats; i++) {
         desk_chat_waits(siod->desk, &chats[i]);
     }
+    desk_tokens_start(siod->desk, state->revoked);
     buf_finish(&state->waiting);
     free(state->agents);
     free(state->items);
@@ -188,6 +201,7 @@ enum err siod_load(struct siod *siod, struct errmsg *msg)
                                     : err_set(msg, siod->start_err, "%s: %s",
                                               siod->config->store.url, err_text(siod->start_err));
     }
+    state.revoked = revocations_new();
     state.query.fetch = desk_fetch;
     state.query.done = desk_done;
     store_ask(siod->store, &state.query);

@@ -10,11 +10,12 @@
 #include "libshared/json_text.h"
 #include "libshared/log.h"
 #include "siod/api/call.h"
+#include "siod/chat/tokens.h"
 #include "siod/metrics/metrics.h"
 #include "siod/net/cors.h"
 #include "siod/net/loop.h"
 
-enum { MS_PER_S = 1000, BODY_KEYS = 4096 };
+enum { BODY_KEYS = 4096 };
 
 enum api_who { ANYBODY, SERVICE };
 enum api_body { NONE, OPTIONAL, REQUIRED };
@@ -172,10 +173,8 @@ static bool authenticate(const struct api_config *config, struct http_request *r
 {
     struct str token = bearer(request);
     struct errmsg msg = { "" };
-    enum err err = token.data == NULL
-                       ? err_set(&msg, ERR_TOKEN_MISSING, "no Authorization: Bearer")
-                       : token_verify(config->tokens, token, loop_wall_ms(config->loop) / MS_PER_S,
-                                      ret_claims, &msg);
+    enum err err = token.data == NULL ? err_set(&msg, ERR_TOKEN_MISSING, "no Authorization: Bearer")
+                                      : desk_token_verify(config->desk, token, ret_claims, &msg);
 
     if (err != OK) {
         refuse_token(config, request, err, &msg);

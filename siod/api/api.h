@@ -9,13 +9,11 @@ struct desk;
 struct http_server;
 struct loop;
 struct store;
-struct token_verifier;
 
 struct api_config {
     struct loop *loop;
     struct desk *desk;
     struct store *store;
-    struct token_verifier *tokens;
     const char *const *cors_origins; /* as in eio_config; NULL = no CORS */
     unsigned json_depth;             /* of bodies; 0 = no limit of its own */
 };

@@ -10,7 +10,9 @@
 #include "libshared/log.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
+#include "siod/chat/revocation.h"
 #include "siod/chat/roster.h"
+#include "siod/chat/tokens.h"
 #include "siod/metrics/metrics.h"
 
 enum { MS_PER_S = 1000, AUTH_DEPTH = 32, AUTH_KEYS = 256 };
@@ -43,12 +45,16 @@ static enum err check_token(struct desk *desk, struct str auth, struct token_cla
     if (!json_is_string(token)) {
         return err_set(msg, ERR_TOKEN_INVALID, "auth.token is not a string");
     }
-    return token_verify(desk->config.tokens, json_str(token),
-                        loop_wall_ms(desk->config.loop) / MS_PER_S, ret_claims, msg);
+    return desk_token_verify(desk, json_str(token), ret_claims, msg);
 }
 
-/* The transport is closed, not the namespace left: a client reconnects by itself then, and asks its
- * application for a fresh token. */
+void desk_socket_close(struct desk_socket *self, const char *phrase)
+{
+    log_info(LOG_CHAT, phrase, "socket=%s user=%lld business=%lld", sio_socket_id(self->socket),
+             (long long)self->agent.user_id, (long long)self->agent.business_id);
+    eio_session_close(sio_socket_session(self->socket), EIO_REASON_FORCED_SERVER_CLOSE);
+}
+
 static void token_expired(struct timer *timer)
 {
     struct desk_socket *self = CONTAINER_OF(timer, struct desk_socket, expiry);
@@ -58,10 +64,7 @@ static void token_expired(struct timer *timer)
         timer_set(self->desk->config.loop, timer, (uint64_t)left_s * MS_PER_S, token_expired);
         return;
     }
-    log_info(LOG_CHAT, "token expired", "socket=%s user=%lld business=%lld",
-             sio_socket_id(self->socket), (long long)self->agent.user_id,
-             (long long)self->agent.business_id);
-    eio_session_close(sio_socket_session(self->socket), EIO_REASON_FORCED_SERVER_CLOSE);
+    desk_socket_close(self, "token expired");
 }
 
 static void watch_expiry(struct desk_socket *self)
@@ -112,7 +115,9 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     self->agent.user_id = claims.user_id;
     self->agent.business_id = claims.business_id;
     self->agent.role = claims.role;
+    self->agent.token_issued_s = (uint32_t)MIN(MAX(claims.issued_ms / MS_PER_S, 0), UINT32_MAX);
     self->agent.token_expires_s = claims.expires_s;
+    self->token_tag = revocation_tag(str_of(claims.jti));
     self->agent.name = self->person->name;
     sio_socket_accept(socket, (uint64_t)claims.business_id, self);
     sio_socket_set_owner(socket, (uint64_t)claims.user_id);

@@ -17,6 +17,7 @@ struct desk *desk_new(const struct desk_config *config)
     desk->config = *config;
     desk->nsp = sio_namespace_add(config->sio, "/", &desk_app, desk);
     desk->assigner = assigner_new(desk, config->assign_policy);
+    desk->tokens = desk_tokens_new(desk);
     return desk;
 }
 
@@ -39,6 +40,7 @@ void desk_free(struct desk *desk)
     typing_free_all(desk);
     roster_free(desk);
     assigner_free(desk->assigner);
+    desk_tokens_free(desk->tokens);
     desk_chats_forget(desk);
     tenants_free(desk);
     free(desk);

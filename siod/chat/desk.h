@@ -50,6 +50,7 @@ size_t desk_backlog(const struct desk *desk);
 struct desk_agent {
     int64_t user_id, business_id;
     enum token_role role;
+    uint32_t token_issued_s; /* its iat, 0 = it has none */
     int64_t token_expires_s;
     char *name; /* may be empty */
 };

@@ -39,6 +39,7 @@ struct desk_socket {
     struct timer expiry;   /* the token's */
     uint64_t second_ms;    /* when the present second of counting events began */
     unsigned events;       /* in it */
+    uint32_t token_tag;    /* of its jti: revocation.h */
     struct typist *typing; /* the chats this socket is typing in */
 };
 
@@ -56,6 +57,7 @@ struct desk {
     struct tenant *tenants;
     struct agent *agents; /* online, by business and user */
     struct assigner *assigner;
+    struct desk_tokens *tokens; /* tokens.c */
     bool draining;
     struct chat_entry *chats;
     struct typing_chat *typing; /* chats in which somebody types, by id */
@@ -77,6 +79,10 @@ struct str business_room(int64_t business_id, char room[BUSINESS_ROOM_SIZE]);
 
 /* connect.c: the struct sio_app of the namespace. */
 extern const struct sio_app desk_app;
+/* The socket's token is no longer good, for the reason that the log's phrase gives. The transport
+ * is closed, not the namespace left: a client reconnects by itself then, and asks its application
+ * for a fresh token. */
+void desk_socket_close(struct desk_socket *socket, const char *phrase);
 
 /* typing.c */
 /* The socket leaves the chat (0: every chat): whoever it was typing for is told. */
@@ -84,6 +90,10 @@ void typing_leave(struct desk_socket *socket, int64_t chat_id);
 /* The ids of those who are typing in the chat, but for `except_user_id`, as JSON: `1,2`. */
 void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, struct buf *out);
 void typing_free_all(struct desk *desk);
+
+/* tokens.c */
+struct desk_tokens *desk_tokens_new(struct desk *desk);
+void desk_tokens_free(struct desk_tokens *tokens);
 
 /* emit.c */
 void tenant_drop_queue(struct tenant *tenant);

@@ -45,16 +45,16 @@ static void audit_done(struct store_job *job, enum err err)
 
 static char *args_text(const json_t *args)
 {
-    static const char *const bodies[] = { "body", "bodyB64" };
+    static const char *const hidden[] = { "body", "bodyB64", "token" };
     autojson json_t *copy = json_copy((json_t *)(uintptr_t)args);
     autobuf struct buf text = BUF_INIT;
 
-    for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
-        const json_t *body = json_object_get(args, bodies[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++) {
+        const json_t *value = json_object_get(args, hidden[i]);
 
-        if (body != NULL) {
-            json_object_set_new(copy, bodies[i],
-                                json_sprintf("%zu bytes", json_string_length(body)));
+        if (value != NULL) {
+            json_object_set_new(copy, hidden[i],
+                                json_sprintf("%zu bytes", json_string_length(value)));
         }
     }
     json_add_tree(&text, copy);

@@ -130,6 +130,8 @@ talk_as_nobody() {
     assert_equal "$(ask '{"id":1,"cmd":"token mint","args":{"user":1,"business":1}}' | jq -r .error.code)" forbidden
     assert_equal "$(ask '{"id":1,"cmd":"webhook deliver","args":{"body":"{}"}}' | jq -r .error.code)" forbidden
     assert_equal "$(ask '{"id":1,"cmd":"business add","args":{"business":9}}' | jq -r .error.code)" forbidden
+    assert_equal "$(ask '{"id":1,"cmd":"token revoke","args":{"jti":"x"}}' | jq -r .error.code)" forbidden
+    assert_equal "$(ask '{"id":1,"cmd":"token revocations"}' | jq -c .result)" '[]'
     assert_equal "$(sql 'SELECT count(*) FROM audit')" 0
 }
 
@@ -138,6 +140,7 @@ talk_as_nobody() {
     start_siod -o control.operators=nobody
     talk_as_nobody
     assert_equal "$(ask '{"id":1,"cmd":"webhook deliver","args":{"bodyB64":"*"}}' | jq -r .error.code)" invalid_argument
+    assert_equal "$(ask '{"id":1,"cmd":"token revoke","args":{"jti":"x"}}' | jq -r .result.jti)" x
     assert_equal "$(ask '{"id":1,"cmd":"token mint","args":{"user":1,"business":1}}' | jq -r .error.code)" forbidden
 }
 

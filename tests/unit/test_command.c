@@ -127,6 +127,9 @@ static void a_line_becomes_the_args_of_a_request(void **state)
         { "tail --since 0 --business 1", "tail", "{\"since\":0,\"business\":1}" },
         { "tail --since 10m", "tail", "{\"since\":\"10m\"}" },
         { "tail --since 2026-03-01T09:30Z", "tail", "{\"since\":\"2026-03-01T09:30Z\"}" },
+        { "token revoke --user 7 --business 1 --issued-before 10m", "token revoke",
+          "{\"user\":7,\"business\":1,\"issuedBefore\":\"10m\"}" },
+        { "token revoke --jti a", "token revoke", "{\"jti\":\"a\"}" },
         { "emit note {\"a\":[1,\"b\"]} --room r --business 1", "emit",
           "{\"room\":\"r\",\"business\":1,\"event\":\"note\",\"json\":\"{\\\"a\\\":[1,\\\"b\\\"]}"
           "\"}" },
@@ -202,6 +205,8 @@ static void a_bad_line_is_refused_with_an_exact_sentence(void **state)
         { "config check -c", "-c needs a value" },
         { "tail --since yesterday", "--since: 'yesterday' is not a position, a time like "
                                     "2026-03-01T09:30:00Z or a duration like 10m" },
+        { "token revoke --issued-before 5", "--issued-before: '5' is not a time like "
+                                            "2026-03-01T09:30:00Z or a duration like 10m" },
     };
 
     (void)state;
@@ -307,6 +312,9 @@ static void the_args_of_a_request_are_checked_like_a_command_line(void **state)
         { "tail", "{\"since\":0}", "{\"since\":0}" },
         { "tail", "{\"since\":-1}", NULL },
         { "tail", "{\"since\":\"12\"}", "{\"since\":12}" },
+        { "token revoke", "{\"issuedBefore\":\"2026-03-01T09:30Z\"}",
+          "{\"issuedBefore\":\"2026-03-01T09:30Z\"}" },
+        { "token revoke", "{\"issuedBefore\":1772357400}", NULL },
         { "wait", "{\"condition\":\"chat/0=waiting\"}", NULL },
         { "emit", "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":{\"a\": 1}}",
           "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"{\\\"a\\\":1}\"}" },
