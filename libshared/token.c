@@ -1,8 +1,9 @@
 /* Verification in this order: the form and the header, by us, so that libjwt only ever sees the
  * pinned algorithm (it would take it from the token, and accept an HMAC made with an RSA public
- * key); the signature, by libjwt; the claims, by us (its integers read 1.9e9 as 0). Tokens that
- * passed are remembered by their SHA-256, because libjwt parses the PEM at each call; their times
- * are checked at each hit again. */
+ * key); the signature, of RSA and EC by libjwt; the claims, by us (its integers read 1.9e9 as 0).
+ * Tokens that passed are remembered by their SHA-256, because libjwt parses the PEM at each call;
+ * their times are checked at each hit again. The last good header is remembered, too: an issuer
+ * writes the same one into all its tokens. */
 #include "libshared/token.h"
 
 #include <errno.h>
@@ -42,6 +43,13 @@ struct cached {
     UT_hash_handle hh;
 };
 
+enum { HEADER_KEPT_MAX = 256 };
+
+/* A header that was accepted, as it stands in the token, and the kid in it. */
+struct kept_header {
+    struct buf text, kid;
+};
+
 struct token_verifier {
     enum token_algorithm algorithm;
     struct token_key *keys;
@@ -50,6 +58,7 @@ struct token_verifier {
     struct token_rules rules;
     unsigned cache_entries;
     struct cached *cache;
+    struct kept_header header;
     struct token_stats stats;
 };
 
@@ -135,22 +144,49 @@ void token_verifier_free(struct token_verifier *verifier)
         token_key_finish(&verifier->keys[i]);
     }
     free(verifier->keys);
+    buf_finish(&verifier->header.text);
+    buf_finish(&verifier->header.kid);
     free(verifier->issuer);
     free(verifier->audience);
     free(verifier);
 }
 
-static bool signed_with(const struct token_verifier *verifier, const char *token,
-                        const struct token_key *key)
+/* A token with its segments decoded; `text` and `parts` are the caller's. */
+struct opened {
+    struct str text;
+    struct token_parts parts;
+    struct buf kid, claims, signature;
+};
+
+static void opened_finish(struct opened *opened)
 {
+    buf_finish(&opened->kid);
+    buf_finish(&opened->claims);
+    buf_finish(&opened->signature);
+}
+
+static bool jwt_signed_with(const struct token_verifier *verifier, struct str token,
+                            const struct token_key *key)
+{
+    autofree char *text = xstrndup(token.data, token.len);
     jwt_t *jwt = NULL;
-    bool good = jwt_decode(&jwt, token, (const unsigned char *)key->verify.data,
+    bool good = jwt_decode(&jwt, text, (const unsigned char *)key->verify.data,
                            (int)key->verify.len) == 0 &&
                 jwt_get_alg(jwt) == algorithms[verifier->algorithm].alg;
 
     jwt_free(jwt);
     ERR_clear_error(); /* a rest would be taken for a TLS connection's error later */
     return good;
+}
+
+static bool signed_with(const struct token_verifier *verifier, const struct opened *opened,
+                        const struct token_key *key)
+{
+    const struct token_parts *parts = &opened->parts;
+    struct str text = { opened->text.data, parts->header.len + 1 + parts->claims.len };
+
+    return key->hmac != NULL ? token_key_hmac_fits(key, text, buf_str(&opened->signature))
+                             : jwt_signed_with(verifier, opened->text, key);
 }
 
 /* Why a signature was not accepted. libjwt parses the payload, too, with jansson's own strictness.
@@ -166,24 +202,23 @@ static const char *why_refused(bool known_key, struct str claims)
                          : "the payload has a NUL, a lone surrogate or too large a number";
 }
 
-static enum err check_signature(const struct token_verifier *verifier, struct str token,
-                                struct str kid, struct str claims, struct errmsg *msg)
+static enum err check_signature(const struct token_verifier *verifier, const struct opened *opened,
+                                struct errmsg *msg)
 {
-    autofree char *text = xstrndup(token.data, token.len);
     bool known = false;
 
     for (size_t i = 0; i < verifier->key_count; i++) {
         const struct token_key *key = &verifier->keys[i];
 
-        if (kid.len > 0 && !str_eq(kid, str_of(key->kid))) {
+        if (opened->kid.len > 0 && !str_eq(buf_str(&opened->kid), str_of(key->kid))) {
             continue;
         }
         known = true;
-        if (signed_with(verifier, text, key)) {
+        if (signed_with(verifier, opened, key)) {
             return OK;
         }
     }
-    return err_set(msg, ERR_TOKEN_INVALID, "%s", why_refused(known, claims));
+    return err_set(msg, ERR_TOKEN_INVALID, "%s", why_refused(known, buf_str(&opened->claims)));
 }
 
 static void remember(struct token_verifier *verifier, const unsigned char *digest,
@@ -213,25 +248,63 @@ static void touch(struct token_verifier *verifier, struct cached *cached)
     }
 }
 
+static enum err check_header(struct token_verifier *verifier, struct str text, struct buf *ret_kid,
+                             struct errmsg *msg)
+{
+    struct kept_header *kept = &verifier->header;
+    autobuf struct buf json = BUF_INIT;
+    enum err err;
+
+    if (kept->text.len > 0 && str_eq(text, buf_str(&kept->text))) {
+        buf_add_str(ret_kid, buf_str(&kept->kid));
+        return OK;
+    }
+    err = token_decode_object(text, &json, "header", msg);
+    if (err == OK) {
+        err = token_check_header(buf_str(&json), verifier->algorithm, ret_kid, msg);
+    }
+    if (err == OK && text.len <= HEADER_KEPT_MAX) {
+        buf_clear(&kept->text);
+        buf_add_str(&kept->text, text);
+        buf_clear(&kept->kid);
+        buf_add_str(&kept->kid, buf_str(ret_kid));
+    }
+    return err;
+}
+
+static enum err open_token(struct token_verifier *verifier, struct str token,
+                           struct opened *ret_opened, struct errmsg *msg)
+{
+    enum err err = token_split(token, &ret_opened->parts, msg);
+
+    ret_opened->text = token;
+    if (err == OK) {
+        err = check_header(verifier, ret_opened->parts.header, &ret_opened->kid, msg);
+    }
+    if (err == OK && !token_base64_decode(ret_opened->parts.claims, &ret_opened->claims)) {
+        err = err_set(msg, ERR_TOKEN_INVALID, "the payload is not in base64url");
+    }
+    if (err == OK && !token_base64_decode(ret_opened->parts.signature, &ret_opened->signature)) {
+        err = err_set(msg, ERR_TOKEN_INVALID, "the signature is not in base64url");
+    }
+    return err;
+}
+
 static enum err verify_anew(struct token_verifier *verifier, struct str token, int64_t now_s,
                             struct token_claims *ret_claims, int64_t *ret_not_before_s,
                             struct errmsg *msg)
 {
-    autobuf struct buf header = BUF_INIT;
-    autobuf struct buf claims = BUF_INIT;
-    autobuf struct buf kid = BUF_INIT;
-    enum err err = token_decode(token, &header, &claims, msg);
+    struct opened opened = { .kid = BUF_INIT, .claims = BUF_INIT, .signature = BUF_INIT };
+    enum err err = open_token(verifier, token, &opened, msg);
 
     if (err == OK) {
-        err = token_check_header(buf_str(&header), verifier->algorithm, &kid, msg);
+        err = check_signature(verifier, &opened, msg);
     }
     if (err == OK) {
-        err = check_signature(verifier, token, buf_str(&kid), buf_str(&claims), msg);
-    }
-    if (err == OK) {
-        err = token_check_claims(buf_str(&claims), &verifier->rules, now_s, ret_claims,
+        err = token_check_claims(buf_str(&opened.claims), &verifier->rules, now_s, ret_claims,
                                  ret_not_before_s, msg);
     }
+    opened_finish(&opened);
     return err;
 }
 
@@ -239,12 +312,13 @@ static enum err verify(struct token_verifier *verifier, struct str token, int64_
                        struct token_claims *ret_claims, struct errmsg *msg)
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
+    struct token_parts parts;
     struct cached *cached;
     int64_t not_before_s;
     enum err err;
 
     if (token.len == 0 || token.len > TOKEN_MAX) {
-        return token_decode(token, NULL, NULL, msg); /* says which; not worth hashing */
+        return token_split(token, &parts, msg); /* says which; not worth hashing */
     }
     SHA256((const unsigned char *)token.data, token.len, digest);
     HASH_FIND(hh, verifier->cache, digest, sizeof digest, cached);

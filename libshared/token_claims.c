@@ -209,18 +209,35 @@ static enum err read_identity(json_t *claims, struct token_claims *ret_claims, s
     return err == OK ? read_jti(claims, ret_claims, msg) : err;
 }
 
+/* jansson's own strictness, which libjwt has too: an issuer that writes such a payload is to hear
+ * of it whatever its algorithm is. */
+static enum err read_claims(struct str json, json_t **ret_claims, struct errmsg *msg)
+{
+    autobuf struct buf scratch = BUF_INIT;
+    struct str normal;
+
+    if (json_normalise(json, &json_limits, &scratch, &normal, NULL) != OK ||
+        normal.data[0] != '{') {
+        return err_set(msg, ERR_TOKEN_INVALID, "the payload is no JSON object");
+    }
+    *ret_claims = json_loadb(json.data, json.len, 0, NULL);
+    return *ret_claims != NULL ? OK
+                               : err_set(msg, ERR_TOKEN_INVALID,
+                                         "the payload has a NUL, a lone surrogate or too large a "
+                                         "number");
+}
+
 enum err token_check_claims(struct str json, const struct token_rules *rules, int64_t now_s,
                             struct token_claims *ret_claims, int64_t *ret_not_before_s,
                             struct errmsg *msg)
 {
-    autojson json_t *claims = json_read(json, &json_limits, NULL);
     struct token_claims found = { .role = TOKEN_ROLE_AGENT };
-    enum err err;
+    autojson json_t *claims = NULL;
+    enum err err = read_claims(json, &claims, msg);
 
-    if (!json_is_object(claims)) {
-        return err_set(msg, ERR_TOKEN_INVALID, "the payload is no JSON object");
+    if (err == OK) {
+        err = check_dates(claims, rules, now_s, &found, ret_not_before_s, msg);
     }
-    err = check_dates(claims, rules, now_s, &found, ret_not_before_s, msg);
     if (err == OK) {
         err = check_parties(claims, rules, msg);
     }

@@ -5,25 +5,28 @@
 
 static const struct json_limits json_limits = { 16, 256 };
 
-bool token_split(struct str token, struct token_parts *ret_parts)
+enum err token_split(struct str token, struct token_parts *ret_parts, struct errmsg *msg)
 {
     struct str segments[3];
 
+    if (token.len == 0) {
+        return err_set(msg, ERR_TOKEN_MISSING, "%s", err_text(ERR_TOKEN_MISSING));
+    }
     if (token.len > TOKEN_MAX) {
-        return false;
+        return err_set(msg, ERR_TOKEN_INVALID, "longer than a token may be");
     }
     for (size_t i = 0; i < 3; i++) {
         const char *dot = token.len > 0 ? memchr(token.data, '.', token.len) : NULL;
         size_t len = dot != NULL ? (size_t)(dot - token.data) : token.len;
 
         if (len == 0 || (dot == NULL) != (i == 2)) {
-            return false;
+            return err_set(msg, ERR_TOKEN_INVALID, "not three segments separated by dots");
         }
         segments[i] = (struct str) { token.data, len };
         token = str_skip(token, i < 2 ? len + 1 : len);
     }
     *ret_parts = (struct token_parts) { segments[0], segments[1], segments[2] };
-    return true;
+    return OK;
 }
 
 static int base64_value(char c)
@@ -43,27 +46,28 @@ static int base64_value(char c)
 bool token_base64_decode(struct str text, struct buf *ret_bytes)
 {
     unsigned bits = 0, count = 0;
+    char *to = buf_reserve(ret_bytes, text.len), *start = to;
+    bool good = true;
 
-    buf_reserve(ret_bytes, text.len);
-    for (size_t i = 0; i < text.len; i++) {
+    for (size_t i = 0; good && i < text.len; i++) {
         int value = base64_value(text.data[i]);
 
-        if (value < 0) {
-            return false;
-        }
-        bits = (bits << 6 | (unsigned)value) & 0xfff;
+        good = value >= 0;
+        bits = (bits << 6 | ((unsigned)value & 63)) & 0xfff;
         count += 6;
         if (count >= 8) {
             count -= 8;
-            buf_add_char(ret_bytes, (char)(bits >> count));
+            *to++ = (char)(bits >> count);
         }
     }
+    *to = '\0';
+    ret_bytes->len += (size_t)(to - start);
     /* a rest of six bits is no byte; unused bits would give a token several spellings */
-    return count != 6 && (bits & ((1u << count) - 1)) == 0;
+    return good && count != 6 && (bits & ((1u << count) - 1)) == 0;
 }
 
-static enum err decode_object(struct str text, struct buf *ret_json, const char *what,
-                              struct errmsg *msg)
+enum err token_decode_object(struct str text, struct buf *ret_json, const char *what,
+                             struct errmsg *msg)
 {
     autobuf struct buf bytes = BUF_INIT;
     autojson json_t *root = NULL;
@@ -86,19 +90,13 @@ enum err token_decode(struct str token, struct buf *ret_header, struct buf *ret_
     autobuf struct buf claims = BUF_INIT;
     autobuf struct buf signature = BUF_INIT;
     struct token_parts parts;
-    enum err err;
+    enum err err = token_split(token, &parts, msg);
 
-    if (token.len == 0) {
-        return err_set(msg, ERR_TOKEN_MISSING, "%s", err_text(ERR_TOKEN_MISSING));
-    }
-    if (!token_split(token, &parts)) {
-        return err_set(msg, ERR_TOKEN_INVALID,
-                       token.len > TOKEN_MAX ? "longer than a token may be"
-                                             : "not three segments separated by dots");
-    }
-    err = decode_object(parts.header, &header, "header", msg);
     if (err == OK) {
-        err = decode_object(parts.claims, &claims, "payload", msg);
+        err = token_decode_object(parts.header, &header, "header", msg);
+    }
+    if (err == OK) {
+        err = token_decode_object(parts.claims, &claims, "payload", msg);
     }
     if (err == OK && !token_base64_decode(parts.signature, &signature)) {
         err = err_set(msg, ERR_TOKEN_INVALID, "the signature is not in base64url");

@@ -4,15 +4,18 @@
 #include <string.h>
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <openssl/pem.h>
 
 #include "libshared/alloc.h"
 #include "libshared/config.h"
 
-enum { RSA_BITS_MIN = 2048 /* RFC 7518 §3.3 */ };
+enum { RSA_BITS_MIN = 2048 /* RFC 7518 §3.3 */, HMAC_BYTES = 32 };
 
 static char *kid_of(const char *path)
 {
@@ -90,6 +93,41 @@ static enum err take_pem(const char *path, enum token_algorithm algorithm, struc
     return err;
 }
 
+/* OpenSSL fails here only without memory or without its provider: nothing could be verified. */
+static void must(bool succeeded)
+{
+    if (!succeeded) {
+        abort();
+    }
+}
+
+static EVP_MAC_CTX *hmac_new(struct str secret)
+{
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
+                                                                   0),
+                                  OSSL_PARAM_construct_end() };
+
+    must(mac != NULL &&
+         EVP_MAC_init(mac, (const unsigned char *)secret.data, secret.len, params) == 1);
+    EVP_MAC_free(hmac);
+    return mac;
+}
+
+bool token_key_hmac_fits(const struct token_key *key, struct str text, struct str signature)
+{
+    unsigned char expected[HMAC_BYTES];
+    size_t len;
+
+    /* without a key: starts again with the one it has */
+    must(EVP_MAC_init(key->hmac, NULL, 0, NULL) == 1 &&
+         EVP_MAC_update(key->hmac, (const unsigned char *)text.data, text.len) == 1 &&
+         EVP_MAC_final(key->hmac, expected, &len, sizeof expected) == 1);
+    return signature.len == len && CRYPTO_memcmp(expected, signature.data, len) == 0;
+}
+
 /* A public key as HMAC secret would let everybody who has it sign. */
 static enum err take_secret(const char *path, struct str text, struct token_key *key,
                             struct errmsg *msg)
@@ -99,6 +137,7 @@ static enum err take_secret(const char *path, struct str text, struct token_key 
     }
     buf_add_str(&key->verify, text);
     buf_add_str(&key->sign, text);
+    key->hmac = hmac_new(text);
     return OK;
 }
 
@@ -125,6 +164,7 @@ enum err token_key_read(const char *path, enum token_algorithm algorithm, struct
 void token_key_finish(struct token_key *key)
 {
     free(key->kid);
+    EVP_MAC_CTX_free(key->hmac);
     buf_finish(&key->verify);
     buf_finish(&key->sign);
 }

@@ -8,11 +8,19 @@ struct token_parts {
     struct str header, claims, signature;
 };
 
-/* Exactly three segments, none empty, at most TOKEN_MAX bytes in all. */
-bool token_split(struct str token, struct token_parts *ret_parts);
+/* Exactly three segments, none empty, at most TOKEN_MAX bytes in all. ERR_TOKEN_MISSING when there
+ * is nothing, else ERR_TOKEN_INVALID. */
+NODISCARD
+enum err token_split(struct str token, struct token_parts *ret_parts, struct errmsg *msg);
 /* Strict: RFC 4648 §5 without padding, unused bits zero. Appends; false leaves some of it behind.
  */
 bool token_base64_decode(struct str text, struct buf *ret_bytes);
+
+/* A segment that has to be a JSON object, which `what` names in msg. Appends its text.
+ * ERR_TOKEN_INVALID. */
+NODISCARD
+enum err token_decode_object(struct str text, struct buf *ret_json, const char *what,
+                             struct errmsg *msg);
 
 /* Check a decoded header against the pinned algorithm. *ret_kid (empty when there is none) is the
  * key's id. ERR_TOKEN_INVALID. */
