@@ -4,7 +4,7 @@
 
 #include <openssl/rand.h>
 
-enum { SID_BYTES = 15 };
+enum { SID_BYTES = 15, POOL_SIDS = 64 };
 
 void id_random(void *ret_bytes, size_t len)
 {
@@ -13,15 +13,29 @@ void id_random(void *ret_bytes, size_t len)
     }
 }
 
+/* The generator's cost is per call, so several ids are drawn at once; each byte is used once.
+ * Nobody forks between two ids. */
+static const unsigned char *draw(void)
+{
+    static _Thread_local unsigned char pool[POOL_SIDS * SID_BYTES];
+    static _Thread_local size_t left;
+
+    if (left == 0) {
+        id_random(pool, sizeof pool);
+        left = sizeof pool;
+    }
+    left -= SID_BYTES;
+    return pool + left;
+}
+
 static void encode_sid(char ret_sid[SID_SIZE])
 {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    unsigned char bytes[SID_BYTES];
+    const unsigned char *bytes = draw();
     size_t out = 0;
 
-    id_random(bytes, sizeof bytes);
-    for (size_t i = 0; i < sizeof bytes; i += 3) {
+    for (size_t i = 0; i < SID_BYTES; i += 3) {
         unsigned group = (unsigned)bytes[i] << 16 | (unsigned)bytes[i + 1] << 8 | bytes[i + 2];
 
         for (unsigned shift = 18; out % 4 != 3; shift -= 6) {
