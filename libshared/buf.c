@@ -6,7 +6,7 @@
 #include "libshared/alloc.h"
 #include "libshared/decimal.h"
 
-enum { BUF_FIRST = 64 };
+enum { BUF_FIRST = 64, PRINTF_FIRST = 48 };
 
 void buf_finish(struct buf *buf)
 {
@@ -81,18 +81,24 @@ void buf_add_i64(struct buf *buf, int64_t value)
     buf_add_u64(buf, magnitude);
 }
 
+/* Most texts fit into the room there is, and are rendered once. */
 void buf_vprintf(struct buf *buf, const char *format, va_list args)
 {
+    char *to = buf_reserve(buf, PRINTF_FIRST);
+    size_t room = buf->cap - buf->len;
     va_list again;
     int len;
 
     va_copy(again, args);
-    len = vsnprintf(NULL, 0, format, again);
+    len = vsnprintf(to, room, format, again);
     va_end(again);
     if (len < 0) {
+        *to = '\0';
         return;
     }
-    vsnprintf(buf_reserve(buf, (size_t)len), (size_t)len + 1, format, args);
+    if ((size_t)len >= room) {
+        vsnprintf(buf_reserve(buf, (size_t)len), (size_t)len + 1, format, args);
+    }
     buf->len += (size_t)len;
 }
 
