@@ -69,6 +69,7 @@ static void record(const struct agent *agent, bool online, enum token_role role)
 
     presence->job.apply = presence_apply;
     presence->job.done = presence_done;
+    presence->job.patient = true;
     presence->desk = agent->desk;
     presence->key = agent->key;
     presence->online = online;

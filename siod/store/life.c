@@ -133,9 +133,10 @@ bool store_submit(struct store *store, struct store_job *job)
     taken = atomic_load_explicit(&store->accepting, memory_order_relaxed);
     if (taken) {
         queue_push(&store->waiting, job);
+        store->urgent = store->urgent || !job->patient;
         store_refresh_accepting(store);
-        wake = store->idle;
-        store->idle = false;
+        wake = store->idle && (store->urgent || store->waiting.count == 1);
+        store->idle = store->idle && !wake;
     }
     pthread_mutex_unlock(&store->lock);
     if (wake) {

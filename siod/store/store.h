@@ -245,6 +245,7 @@ struct store_job {
     /* On the loop thread, after the commit: apply's result, or ERR_STORE. May free the job. */
     void (*done)(struct store_job *job, enum err err);
     enum err result;
+    bool patient; /* nobody waits for it: while many come, they are committed together */
 };
 /* False when the queue is full or the store has failed: done() is not called then. */
 NODISCARD

@@ -3,8 +3,9 @@
  * Jobs wait in a queue. The writer takes those that are there into a batch, applies all of them in
  * one transaction, numbers and writes the log rows of the whole batch, commits, and posts the batch
  * to the loop in one call. While it commits the next batch gathers, so a batch grows with the load
- * and nobody waits for company. A job that has to be undone is rare: it is left out and the rest of
- * its batch runs again, now each in a savepoint, so that any number of them costs one repetition.
+ * and nobody waits for company; but a queue of patient jobs alone waits for it when there was a
+ * commit a moment ago. A job that has to be undone is rare: it is left out and the rest of its batch
+ * runs again, now each in a savepoint, so that any number of them costs one repetition.
  *
  * When the database fails, the batch and all jobs that wait are posted with ERR_STORE and
  * store_submit() refuses; the writer then tries to recover until the disk has proved itself with a
@@ -21,6 +22,7 @@
 enum {
     BATCH_JOBS = 512,
     BATCH_MS = 25,    /* a batch that has run this long is committed: it bounds the latency */
+    PATIENCE_MS = 25, /* between two batches that nobody waits for */
     STABLE_MS = 5000, /* a failure this soon after a recovery doubles the delay to the next */
     RETRY_FACTOR_MAX = 4,
 };
@@ -56,6 +58,7 @@ static struct store_job *take_job(struct store *store)
 {
     pthread_mutex_lock(&store->lock);
     struct store_job *job = queue_pop(&store->waiting);
+    store->urgent = store->urgent && store->waiting.count > 0;
     store_refresh_accepting(store);
     pthread_mutex_unlock(&store->lock);
     return job;
@@ -260,7 +263,8 @@ static void maintain(struct store *store)
     }
 }
 
-static void wait_ms(struct store *store, unsigned ms)
+/* Returns early when siod stops, or *enough. */
+static void wait_ms(struct store *store, uint64_t ms, const bool *enough)
 {
     struct timespec until;
 
@@ -268,22 +272,36 @@ static void wait_ms(struct store *store, unsigned ms)
     until.tv_nsec += (long)ms * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    while (!store->stopping &&
+    while (!store->stopping && !*enough &&
            pthread_cond_timedwait(&store->wake, &store->lock, &until) != ETIMEDOUT) {
+    }
+}
+
+static void await_job(struct store *store)
+{
+    uint64_t next_ms = store->batch_ms + PATIENCE_MS, now_ms;
+
+    while (store->waiting.count == 0 && !store->stopping) {
+        pthread_cond_wait(&store->wake, &store->lock);
+    }
+    now_ms = clock_monotonic_ms();
+    if (now_ms < next_ms) {
+        store->idle = true;
+        wait_ms(store, next_ms - now_ms, &store->urgent);
     }
 }
 
 /* Waits until there is something to do; false when that is to end. */
 static bool await_work(struct store *store)
 {
+    const bool never = false;
+
     pthread_mutex_lock(&store->lock);
     store->idle = true;
     if (store->failed) {
-        wait_ms(store, store->retry_factor * store->config.retry_ms);
+        wait_ms(store, store->retry_factor * store->config.retry_ms, &never);
     } else {
-        while (store->waiting.count == 0 && !store->stopping) {
-            pthread_cond_wait(&store->wake, &store->lock);
-        }
+        await_job(store);
     }
     store->idle = false;
     bool go_on = !store->stopping || store->waiting.count > 0;
@@ -300,6 +318,7 @@ void *store_writer_main(void *arg)
             store_recover(store);
         } else {
             run_batch(store);
+            store->batch_ms = clock_monotonic_ms();
             maintain(store);
         }
     }

@@ -35,6 +35,7 @@ struct store {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct queue waiting;
+    bool urgent; /* a job in it is not patient */
     struct store_stats stats;
     bool idle; /* the writer sleeps on `wake` */
     bool stopping;
@@ -42,6 +43,7 @@ struct store {
     atomic_bool accepting; /* what store_accepting() reads without the lock */
 
     /* the writer thread's */
+    uint64_t batch_ms; /* when the last batch was done */
     unsigned retry_factor;
     uint64_t recovered_ms;
 };

@@ -219,6 +219,16 @@ UNUSED static bool write_submit(struct fixture *f, struct write *write,
     return store_submit(f->store, &write->job);
 }
 
+/* The same for a job that nobody waits for. */
+UNUSED static bool write_submit_patient(struct fixture *f, struct write *write,
+                                        enum err (*body)(struct store_tx *tx, void *arg), void *arg)
+{
+    *write = (struct write) { .job = { .apply = write_apply, .done = write_done, .patient = true },
+                              .body = body,
+                              .arg = arg };
+    return store_submit(f->store, &write->job);
+}
+
 /* Submits and waits. */
 UNUSED static enum err write_now(struct fixture *f,
                                  enum err (*body)(struct store_tx *tx, void *arg), void *arg)

@@ -162,6 +162,52 @@ static void test_done_follows_on_commit_in_the_order_of_submission(void **state)
     }
 }
 
+/* However slow the machine is: not more commits than the time allows. */
+static void test_patient_jobs_are_committed_together(void **state)
+{
+    enum { BETWEEN_MS = 20 };
+    struct fixture *f = *state;
+    struct delivery_job jobs[JOBS];
+    struct write writes[JOBS];
+    struct store_stats before, after;
+    uint64_t start_ms = clock_monotonic_ms();
+
+    fill(jobs, JOBS, 1);
+    store_stats(f->store, &before);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_true(write_submit_patient(f, &writes[i], delivery_body, &jobs[i]));
+        if (i % 8 == 0) {
+            WAIT_FOR(f, writes[i].done);
+        }
+    }
+    WAIT_FOR(f, writes[JOBS - 1].done);
+    store_stats(f->store, &after);
+    assert_in_range(after.commits - before.commits, 2,
+                    (clock_monotonic_ms() - start_ms) / BETWEEN_MS + 2);
+    assert_string_equal(f->events[0].args, jobs[0].wamid);
+    assert_string_equal(f->events[2 * (JOBS - 1)].args, jobs[JOBS - 1].wamid);
+}
+
+static void test_patient_jobs_go_along_with_others_and_keep_their_order(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job jobs[JOBS];
+    struct write writes[JOBS];
+
+    fill(jobs, JOBS, 1);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_true(i % 3 == 0 ? write_submit(f, &writes[i], delivery_body, &jobs[i])
+                               : write_submit_patient(f, &writes[i], delivery_body, &jobs[i]));
+        if (i % 7 == 0) {
+            WAIT_FOR(f, writes[i].done);
+        }
+    }
+    WAIT_FOR(f, writes[JOBS - 1].done);
+    for (size_t i = 0; i < JOBS; i++) {
+        assert_string_equal(f->events[2 * i].args, jobs[i].wamid);
+    }
+}
+
 static void test_positions_have_no_gap_across_failing_jobs_and_businesses(void **state)
 {
     enum { MANY = 300, BUSINESSES = 5 };
@@ -285,7 +331,8 @@ static void test_closing_runs_what_waits(void **state)
 
     fill(jobs, JOBS, 1);
     for (size_t i = 0; i < JOBS; i++) {
-        assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
+        assert_true(i < JOBS / 2 ? write_submit(f, &writes[i], delivery_body, &jobs[i])
+                                 : write_submit_patient(f, &writes[i], delivery_body, &jobs[i]));
     }
     fixture_close(f);
     for (size_t i = 0; i < JOBS; i++) {
@@ -477,6 +524,8 @@ int main(void)
         STORE_TEST(test_a_batch_of_nothing_but_poison_commits_nothing),
         STORE_TEST(test_jobs_that_wait_share_commits),
         STORE_TEST(test_done_follows_on_commit_in_the_order_of_submission),
+        STORE_TEST(test_patient_jobs_are_committed_together),
+        STORE_TEST(test_patient_jobs_go_along_with_others_and_keep_their_order),
         STORE_TEST(test_positions_have_no_gap_across_failing_jobs_and_businesses),
         STORE_TEST(test_a_message_delivered_eight_times_at_once_is_one_message),
         STORE_TEST(test_eight_threads_may_submit_the_same_message),
