@@ -226,9 +226,6 @@ static void remember(struct token_verifier *verifier, const unsigned char *diges
 {
     struct cached *cached;
 
-    if (verifier->cache_entries == 0) {
-        return;
-    }
     if (HASH_COUNT(verifier->cache) >= verifier->cache_entries) {
         forget(verifier, verifier->cache);
     }
@@ -313,15 +310,17 @@ static enum err verify(struct token_verifier *verifier, struct str token, int64_
 {
     unsigned char digest[SHA256_DIGEST_LENGTH];
     struct token_parts parts;
-    struct cached *cached;
+    struct cached *cached = NULL;
     int64_t not_before_s;
     enum err err;
 
     if (token.len == 0 || token.len > TOKEN_MAX) {
         return token_split(token, &parts, msg); /* says which; not worth hashing */
     }
-    SHA256((const unsigned char *)token.data, token.len, digest);
-    HASH_FIND(hh, verifier->cache, digest, sizeof digest, cached);
+    if (verifier->cache_entries > 0) {
+        SHA256((const unsigned char *)token.data, token.len, digest);
+        HASH_FIND(hh, verifier->cache, digest, sizeof digest, cached);
+    }
     if (cached != NULL) {
         err = token_check_times(cached->claims.expires_s, cached->not_before_s,
                                 verifier->rules.leeway_s, now_s, msg);
@@ -337,7 +336,9 @@ static enum err verify(struct token_verifier *verifier, struct str token, int64_
     err = verify_anew(verifier, token, now_s, ret_claims, &not_before_s, msg);
     if (err == OK) {
         verifier->stats.verified++;
-        remember(verifier, digest, ret_claims, not_before_s);
+        if (verifier->cache_entries > 0) {
+            remember(verifier, digest, ret_claims, not_before_s);
+        }
     }
     return err;
 }

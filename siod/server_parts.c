@@ -124,7 +124,8 @@ enum err siod_read_keys(const struct config *config, struct token_config *ret_co
         .audience = config->jwt.audience,
         .leeway_s = config->jwt.leeway_s,
         .require_exp = config->jwt.require_exp,
-        .cache_entries = TOKENS_CACHED,
+        /* an HMAC is soon checked; to remember its token costs time and memory at each connect */
+        .cache_entries = config->jwt.algorithm == TOKEN_HS256 ? 0 : TOKENS_CACHED,
     };
     err = token_verifier_new(ret_config, ret, msg);
     return err == OK ? OK : blame_setting(err, "jwt.key_files", msg);
