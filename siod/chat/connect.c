@@ -108,9 +108,9 @@ static void watch_expiry(struct desk_socket *self)
 }
 
 /* limits.connections_per_user */
-static enum err check_user(struct desk *desk, const struct token_claims *claims, struct errmsg *msg)
+static enum err check_user(struct desk *desk, const struct token_claims *claims,
+                           const struct agent *agent, struct errmsg *msg)
 {
-    const struct agent *agent = roster_find(desk, claims->business_id, claims->user_id);
     unsigned limit = desk->config.connections_per_user;
 
     if (limit == 0 || agent == NULL || agent->sockets < limit) {
@@ -127,11 +127,15 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     struct desk *desk = arg;
     struct token_claims claims = { .user_id = 0 };
     struct errmsg msg = { "" };
+    struct agent *agent = NULL;
     struct desk_socket *self;
     char room[BUSINESS_ROOM_SIZE];
     enum err err = check_token(desk, auth, &claims, &msg);
 
-    err = err == OK ? check_user(desk, &claims, &msg) : err;
+    if (err == OK) {
+        agent = roster_find(desk, claims.business_id, claims.user_id);
+        err = check_user(desk, &claims, agent, &msg);
+    }
     if (err != OK) {
         refuse(socket, err, &msg);
         return;
@@ -139,7 +143,7 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     self = xnew(struct desk_socket);
     self->desk = desk;
     self->socket = socket;
-    self->person = roster_enter(desk, &claims);
+    self->person = roster_enter(desk, agent, &claims);
     self->agent.user_id = claims.user_id;
     self->agent.business_id = claims.business_id;
     self->agent.role = claims.role;

@@ -99,7 +99,11 @@ static void announce(const struct agent *agent, enum desk_event event)
                                        .event = event_name(event) };
 
     clock_iso(loop_wall_ms(desk->config.loop), now);
-    buf_printf(&args, "{\"userId\":%" PRId64 ",\"timestamp\":\"%s\"}", agent->key.user_id, now);
+    buf_add_cstr(&args, "{\"userId\":");
+    buf_add_i64(&args, agent->key.user_id);
+    buf_add_cstr(&args, ",\"timestamp\":\"");
+    buf_add_cstr(&args, now);
+    buf_add_cstr(&args, "\"}");
     broadcast.args = buf_str(&args);
     desk_emit(desk, agent->key.business_id, &broadcast);
 }
@@ -153,12 +157,10 @@ static void start_grace(struct agent *agent)
               on_grace_over);
 }
 
-struct agent *roster_enter(struct desk *desk, const struct token_claims *claims)
+struct agent *roster_enter(struct desk *desk, struct agent *agent,
+                           const struct token_claims *claims)
 {
-    struct agent *agent = roster_find(desk, claims->business_id, claims->user_id);
-    bool is_new = agent == NULL;
-
-    if (is_new) {
+    if (agent == NULL) {
         agent = add(desk, claims->business_id, claims->user_id, str_of(claims->name));
         announce(agent, EVENT_user_online);
     }

@@ -40,8 +40,9 @@ struct agent {
 
 /* NULL when this agent is not online. */
 struct agent *roster_find(struct desk *desk, int64_t business_id, int64_t user_id);
-/* A socket of this person: user_online is emitted if it is the first. */
-struct agent *roster_enter(struct desk *desk, const struct token_claims *claims);
+/* A socket of this person, as roster_find() found it: user_online is emitted if it is the first. */
+struct agent *roster_enter(struct desk *desk, struct agent *agent,
+                           const struct token_claims *claims);
 /* The socket is gone. The agent stays for the grace. */
 void roster_leave(struct agent *agent);
 /* At start: somebody who was online when siod stopped, and has the grace to come back. */

@@ -135,13 +135,29 @@ static struct str last_element(struct str *list)
     return element;
 }
 
+/* The host of a peer as the transport writes it: "host:port" or "[host]:port". */
+static void copy_host(const char *peer, char ret_address[CLIENT_ADDRESS_SIZE])
+{
+    const char *start = peer[0] == '[' ? peer + 1 : peer;
+    size_t len = strcspn(start, peer[0] == '[' ? "]" : ":");
+
+    len = MIN(len, (size_t)CLIENT_ADDRESS_SIZE - 1);
+    memcpy(ret_address, start, len);
+    ret_address[len] = '\0';
+}
+
 void forwarded_client(const struct trust *trust, const char *peer, const struct str *lists,
                       size_t count, char ret_address[CLIENT_ADDRESS_SIZE])
 {
     uint8_t bytes[16];
-    bool known = parse_hop(str_of(peer), bytes);
-    bool believed = known ? trusted(trust, bytes) : trust->unix_peers;
+    bool known, believed;
 
+    if (trust->count == 0 && !trust->unix_peers) {
+        copy_host(peer, ret_address);
+        return;
+    }
+    known = parse_hop(str_of(peer), bytes);
+    believed = known ? trusted(trust, bytes) : trust->unix_peers;
     while (believed && count > 0) {
         struct str list = lists[--count];
 

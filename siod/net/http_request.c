@@ -120,8 +120,15 @@ static struct http_param *decode(struct str text)
 
 static bool name_matches(struct str raw, struct str name)
 {
-    autofree struct http_param *decoded = decode(raw);
+    autofree struct http_param *decoded = NULL;
 
+    if (str_eq(raw, name)) {
+        return true;
+    }
+    if (memchr(raw.data, '%', raw.len) == NULL && memchr(raw.data, '+', raw.len) == NULL) {
+        return false;
+    }
+    decoded = decode(raw);
     return decoded != NULL && str_eq((struct str) { decoded->value, decoded->len }, name);
 }
 

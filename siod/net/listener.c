@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -398,7 +399,7 @@ enum err transport_listen(struct transport *transport, const struct listen_optio
 {
     struct listener *listener = xnew(struct listener);
     enum err err = OK;
-    int fd = -1;
+    int fd = -1, one = 1;
 
     listener->transport = transport;
     listener->refuse = options->refuse;
@@ -414,6 +415,9 @@ enum err transport_listen(struct transport *transport, const struct listen_optio
     if (err != OK) {
         listener_free(listener);
         return err;
+    }
+    if (!listener->local) { /* what it accepts inherits it */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     }
     ev_io_init(&listener->watcher, on_connection, fd, EV_READ);
     ev_io_start(loop_ev(transport->loop), &listener->watcher);

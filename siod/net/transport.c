@@ -8,8 +8,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,11 +282,7 @@ void transport_adopt(struct listener *listener, int fd, const char *peer)
         .vh_prot_name = protocols[0].name,
         .opaque = conn,
     };
-    int one = 1;
 
-    if (!conn->local) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    }
     if (lws_adopt_descriptor_vhost_via_info(&adopt) == NULL) {
         /* It was closed; perhaps on_closed() was told, perhaps not. */
         conn->wsi = NULL;

@@ -25,6 +25,7 @@ enum {
     SCRATCH_SIZE = 65536, /* what the transport brings at most at once */
     KEY_LEN = 24,         /* 16 bytes in base64 */
     PROTOCOL_MAX = 256,
+    SWITCH_SIZE = 192,     /* of an answer without a protocol */
     FRAGMENTS_FREE = 4096, /* frames of a message beyond one for each of its bytes */
     PONGS_MAX = 65536,     /* bytes of output behind which pings go unanswered */
 };
@@ -325,16 +326,17 @@ static void render_switch(struct buf *to, struct str key, struct str protocol)
     memcpy(joined + KEY_LEN, guid, sizeof guid);
     SHA1((unsigned char *)joined, sizeof joined - 1, digest);
     EVP_EncodeBlock(accept, digest, sizeof digest);
-    buf_printf(to,
-               "HTTP/1.1 101 Switching Protocols\r\n"
-               "Upgrade: websocket\r\n"
-               "Connection: Upgrade\r\n"
-               "Sec-WebSocket-Accept: %s\r\n",
-               (char *)accept);
+    buf_reserve(to, SWITCH_SIZE);
+    buf_add_cstr(to, "HTTP/1.1 101 Switching Protocols\r\n"
+                     "Upgrade: websocket\r\n"
+                     "Connection: Upgrade\r\n"
+                     "Sec-WebSocket-Accept: ");
+    buf_add_cstr(to, (char *)accept);
     if (protocol.data != NULL) {
-        buf_printf(to, "Sec-WebSocket-Protocol: %.*s\r\n", STR_ARG(protocol));
+        buf_add_cstr(to, "\r\nSec-WebSocket-Protocol: ");
+        buf_add_str(to, protocol);
     }
-    buf_add_cstr(to, "\r\n");
+    buf_add_cstr(to, "\r\n\r\n");
 }
 
 static void refuse(struct http_request *request, const char *text)

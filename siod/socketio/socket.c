@@ -78,7 +78,9 @@ void sio_socket_accept(struct sio_socket *socket, uint64_t scope, void *user)
     sio_connection_joined(socket->connection);
     out = sio_out_begin(server);
     sio_packet_encode_head(out, SIO_CONNECT, 0, nsp->name, SIO_ACK_NONE);
-    buf_printf(out, "{\"sid\":\"%s\"}", socket->id);
+    buf_add_cstr(out, "{\"sid\":\"");
+    buf_add(out, socket->id, SID_LEN);
+    buf_add_cstr(out, "\"}");
     sio_out_send(server, socket->connection->session);
 }
 
