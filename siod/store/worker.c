@@ -4,8 +4,8 @@
  * one transaction, numbers and writes the log rows of the whole batch, commits, and posts the batch
  * to the loop in one call. While it commits the next batch gathers, so a batch grows with the load
  * and nobody waits for company; but a queue of patient jobs alone waits for it when there was a
- * commit a moment ago. A job that has to be undone is rare: it is left out and the rest of its batch
- * runs again, now each in a savepoint, so that any number of them costs one repetition.
+ * commit a moment ago. A job that has to be undone is rare: it is left out and the rest of its
+ * batch runs again, now each in a savepoint, so that any number of them costs one repetition.
  *
  * When the database fails, the batch and all jobs that wait are posted with ERR_STORE and
  * store_submit() refuses; the writer then tries to recover until the disk has proved itself with a
