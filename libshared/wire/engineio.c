@@ -76,18 +76,23 @@ static bool decode_base64(struct str text, struct buf *to)
     return true;
 }
 
-enum err eio_packet_decode(struct str text, struct buf *scratch, struct eio_packet *ret_packet)
+enum err eio_base64_decode(struct str text, struct buf *scratch, struct eio_packet *ret_packet)
 {
     buf_clear(scratch);
+    if (!decode_base64(text, scratch)) {
+        return ERR_SYNTAX;
+    }
+    *ret_packet = (struct eio_packet) { EIO_MESSAGE, true, buf_str(scratch) };
+    return OK;
+}
+
+enum err eio_packet_decode(struct str text, struct buf *scratch, struct eio_packet *ret_packet)
+{
     if (text.len == 0) {
         return ERR_SYNTAX;
     }
     if (text.data[0] == 'b') {
-        if (!decode_base64(str_skip(text, 1), scratch)) {
-            return ERR_SYNTAX;
-        }
-        *ret_packet = (struct eio_packet) { EIO_MESSAGE, true, buf_str(scratch) };
-        return OK;
+        return eio_base64_decode(str_skip(text, 1), scratch, ret_packet);
     }
     if (text.data[0] < '0' || text.data[0] > '0' + EIO_NOOP) {
         return ERR_SYNTAX;
@@ -117,11 +122,10 @@ bool eio_payload_next(struct eio_payload *payload, struct str *ret_packet)
     return true;
 }
 
-void eio_binary_encode(struct buf *buf, struct str data)
+void eio_base64_encode(struct buf *buf, struct str data)
 {
     enum { CHUNK = 3 * 1024 * 1024 }; /* OpenSSL counts in int */
 
-    buf_add_char(buf, 'b');
     while (data.len > 0) {
         size_t len = MIN(data.len, (size_t)CHUNK);
         unsigned char *to = (unsigned char *)buf_reserve(buf, (len + 2) / 3 * 4);
@@ -129,6 +133,12 @@ void eio_binary_encode(struct buf *buf, struct str data)
         buf->len += (size_t)EVP_EncodeBlock(to, (const unsigned char *)data.data, (int)len);
         data = str_skip(data, len);
     }
+}
+
+void eio_binary_encode(struct buf *buf, struct str data)
+{
+    buf_add_char(buf, 'b');
+    eio_base64_encode(buf, data);
 }
 
 void eio_handshake_encode(struct buf *buf, const struct eio_handshake *handshake)

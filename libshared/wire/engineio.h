@@ -58,6 +58,12 @@ bool eio_payload_next(struct eio_payload *payload, struct str *ret_packet);
 /* Append `b` and base64. */
 void eio_binary_encode(struct buf *buf, struct str data);
 
+/* The base64 of a binary message alone, without what marks it: standard alphabet, with padding.
+ * Decoding is as strict as in eio_packet_decode(). */
+void eio_base64_encode(struct buf *buf, struct str data);
+NODISCARD
+enum err eio_base64_decode(struct str text, struct buf *scratch, struct eio_packet *ret_packet);
+
 struct eio_handshake {
     const char *sid;
     bool upgrades; /* offer WebSocket */
