@@ -1,4 +1,5 @@
 unit_test(eio_packet wire)
+unit_test(attachment wire)
 unit_test(eio3_packet wire)
 foreach(name engineio eio_polling eio_websocket eio_upgrade eio_heartbeat)
     unit_test(${name} engineio)
