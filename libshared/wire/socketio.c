@@ -221,10 +221,8 @@ void sio_packet_encode_head(struct buf *buf, enum sio_packet_type type, unsigned
     }
 }
 
-void sio_event_encode(struct buf *buf, struct str nsp, int64_t ack, struct str name,
-                      struct str args)
+static void add_named(struct buf *buf, struct str name, struct str args)
 {
-    sio_packet_encode_head(buf, SIO_EVENT, 0, nsp, ack);
     buf_add_char(buf, '[');
     json_add_string(buf, name);
     if (args.len > 0) {
@@ -232,6 +230,20 @@ void sio_event_encode(struct buf *buf, struct str nsp, int64_t ack, struct str n
         buf_add_str(buf, args);
     }
     buf_add_char(buf, ']');
+}
+
+void sio_event_encode(struct buf *buf, struct str nsp, int64_t ack, struct str name,
+                      struct str args)
+{
+    sio_packet_encode_head(buf, SIO_EVENT, 0, nsp, ack);
+    add_named(buf, name, args);
+}
+
+void sio_binary_event_encode(struct buf *buf, struct str nsp, unsigned attachments, struct str name,
+                             struct str args)
+{
+    sio_packet_encode_head(buf, SIO_BINARY_EVENT, attachments, nsp, SIO_ACK_NONE);
+    add_named(buf, name, args);
 }
 
 void sio_ack_encode(struct buf *buf, struct str nsp, int64_t ack, struct str args)

@@ -12,17 +12,17 @@ static void forget(struct sio_pending_ack *pending)
 }
 
 /* The callback may do anything to the socket; the record is gone by then. */
-static void settle(struct sio_pending_ack *pending, bool ok, struct str args)
+static void settle(struct sio_pending_ack *pending, const struct sio_answer *answer)
 {
     struct sio_pending_ack settled = *pending;
 
     forget(pending);
-    settled.fn(settled.socket, settled.arg, ok, args);
+    settled.fn(settled.socket, settled.arg, answer);
 }
 
 static void on_timeout(struct timer *timer)
 {
-    settle(CONTAINER_OF(timer, struct sio_pending_ack, timer), false, STR(""));
+    settle(CONTAINER_OF(timer, struct sio_pending_ack, timer), NULL);
 }
 
 void sio_socket_emit_with_ack(struct sio_socket *socket, struct str event, struct str args,
@@ -47,13 +47,13 @@ void sio_socket_emit_with_ack(struct sio_socket *socket, struct str event, struc
     sio_out_send(server, socket->connection->session);
 }
 
-void sio_ack_received(struct sio_socket *socket, int64_t id, struct str args)
+void sio_ack_received(struct sio_socket *socket, int64_t id, const struct sio_answer *answer)
 {
     struct sio_pending_ack *pending;
 
     LIST_FOREACH (pending, &socket->acks, link) {
         if (pending->id == id) {
-            settle(pending, true, args);
+            settle(pending, answer);
             return;
         }
     }

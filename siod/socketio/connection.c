@@ -53,6 +53,7 @@ void sio_connection_close(struct eio_session *session, enum eio_reason reason)
                          (struct sio_reason) { SIO_LEFT_SESSION, reason });
     }
     drop_deadline(connection);
+    sio_partial_free(connection->partial);
     free(connection);
 }
 
@@ -102,9 +103,10 @@ static void on_connect(struct sio_connection *connection, const struct sio_packe
     }
 }
 
-static void on_event(struct sio_socket *socket, const struct sio_packet *packet)
+static void on_event(struct sio_socket *socket, const struct sio_packet *packet,
+                     struct sio_attachments attachments)
 {
-    const struct sio_event event = { packet->name, packet->args, packet->ack };
+    const struct sio_event event = { packet->name, packet->args, packet->ack, attachments };
 
     if (packet->name.data == NULL) {
         return; /* without a body: legal, and nothing to tell */
@@ -118,7 +120,8 @@ static void on_event(struct sio_socket *socket, const struct sio_packet *packet)
 }
 
 /* What needs a namespace that was joined. */
-static void on_joined_packet(struct sio_connection *connection, const struct sio_packet *packet)
+static void on_joined_packet(struct sio_connection *connection, const struct sio_packet *packet,
+                             struct sio_attachments attachments)
 {
     bool leaving;
     struct sio_socket *socket = find_socket(connection, packet->nsp, &leaving);
@@ -128,44 +131,96 @@ static void on_joined_packet(struct sio_connection *connection, const struct sio
     }
     if (socket == NULL || socket->state != SIO_STATE_JOINED) {
         reject(connection, EIO_REASON_FORCED_SERVER_CLOSE, "namespace not joined");
-    } else if (packet->type == SIO_EVENT) {
-        on_event(socket, packet);
+    } else if (packet->type == SIO_EVENT || packet->type == SIO_BINARY_EVENT) {
+        on_event(socket, packet, attachments);
     } else if (packet->type == SIO_DISCONNECT) {
         sio_socket_close(socket, (struct sio_reason) { SIO_LEFT_CLIENT, 0 });
     } else if (packet->ack >= 0 && packet->body.len > 0) {
-        sio_ack_received(socket, packet->ack, packet->args);
+        sio_ack_received(socket, packet->ack, &(struct sio_answer) { packet->args, attachments });
     }
 }
 
-void sio_connection_message(struct eio_session *session, bool binary, struct str payload)
+static void on_packet(struct sio_connection *connection, const struct sio_packet *packet,
+                      struct str text)
 {
-    struct sio_connection *connection = eio_session_user(session);
-    struct sio_server *server = connection->server;
-    struct sio_packet packet;
+    const struct sio_attachments none = { NULL, 0 };
 
-    if (binary) {
-        reject(connection, EIO_REASON_FORCED_CLOSE, "binary without a header");
-        return;
-    }
-    if (sio_packet_decode(payload, &server->json, &server->scratch, &packet) != OK) {
-        reject(connection, EIO_REASON_FORCED_CLOSE, "malformed packet");
-        return;
-    }
-    switch (packet.type) {
+    switch (packet->type) {
     case SIO_CONNECT:
-        on_connect(connection, &packet);
+        on_connect(connection, packet);
         break;
     case SIO_DISCONNECT:
     case SIO_EVENT:
     case SIO_ACK:
-        on_joined_packet(connection, &packet);
+        on_joined_packet(connection, packet, none);
         break;
     case SIO_CONNECT_ERROR:
         reject(connection, EIO_REASON_FORCED_CLOSE, "only the server refuses");
         break;
     case SIO_BINARY_EVENT:
     case SIO_BINARY_ACK:
-        reject(connection, EIO_REASON_PARSE_ERROR, "binary packets are not supported");
+        connection->partial = sio_partial_new(text, packet->attachments);
         break;
+    }
+}
+
+static void on_text(struct sio_connection *connection, struct str text)
+{
+    struct sio_server *server = connection->server;
+    struct sio_packet packet;
+
+    if (connection->partial != NULL) {
+        reject(connection, EIO_REASON_FORCED_CLOSE, "text while attachments are due");
+    } else if (sio_packet_decode(text, &server->json, &server->scratch, &packet) != OK) {
+        reject(connection, EIO_REASON_FORCED_CLOSE, "malformed packet");
+    } else {
+        on_packet(connection, &packet, text);
+    }
+}
+
+/* The text of the packet was found to be good when it came. */
+static void on_complete(struct sio_connection *connection, const struct sio_partial *partial)
+{
+    struct sio_server *server = connection->server;
+    struct str data[SIO_ATTACHMENTS_MAX];
+    struct sio_attachments attachments = { .data = data };
+    struct sio_packet packet;
+    enum err err =
+        sio_packet_decode(buf_str(&partial->head), &server->json, &server->scratch, &packet);
+
+    err = err == OK ? sio_partial_bind(partial, packet.args, &server->ordered, &packet.args, data,
+                                       &attachments.count)
+                    : err;
+    if (err != OK) {
+        reject(connection, EIO_REASON_FORCED_CLOSE, "placeholder without attachment");
+    } else {
+        on_joined_packet(connection, &packet, attachments);
+    }
+}
+
+static void on_binary(struct sio_connection *connection, struct str data)
+{
+    size_t max_bytes = connection->server->config.engine.max_payload;
+    struct sio_partial *partial = connection->partial;
+
+    if (partial == NULL) {
+        reject(connection, EIO_REASON_FORCED_CLOSE, "binary without a header");
+    } else if (!sio_partial_add(partial, data, max_bytes)) {
+        reject(connection, EIO_REASON_FORCED_CLOSE, "attachments are too large");
+    } else if (sio_partial_complete(partial)) {
+        connection->partial = NULL;
+        on_complete(connection, partial);
+        sio_partial_free(partial);
+    }
+}
+
+void sio_connection_message(struct eio_session *session, bool binary, struct str payload)
+{
+    struct sio_connection *connection = eio_session_user(session);
+
+    if (binary) {
+        on_binary(connection, payload);
+    } else {
+        on_text(connection, payload);
     }
 }

@@ -20,23 +20,85 @@ void sio_out_send(struct sio_server *server, struct eio_session *session)
     frame_unref(frame);
 }
 
-static struct frame *event_frame(struct sio_namespace *nsp, const struct sio_broadcast *broadcast)
+/* A packet as it goes out: its text, and its attachments right behind. Nothing can come in between,
+ * because all of it is queued at once. */
+struct packet {
+    struct frame *text;
+    struct frame *attachments[SIO_ATTACHMENTS_MAX];
+    unsigned count;
+};
+
+static void packet_init(struct packet *packet, const struct buf *text,
+                        struct sio_attachments attachments)
+{
+    packet->text = frame_text(buf_str(text));
+    packet->count = attachments.count;
+    for (unsigned i = 0; i < attachments.count; i++) {
+        packet->attachments[i] = frame_binary(attachments.data[i]);
+    }
+}
+
+static void packet_finish(struct packet *packet)
+{
+    frame_unref(packet->text);
+    for (unsigned i = 0; i < packet->count; i++) {
+        frame_unref(packet->attachments[i]);
+    }
+}
+
+static inline void packet_send(const struct packet *packet, struct eio_session *session)
+{
+    eio_session_send(session, packet->text);
+    for (unsigned i = 0; i < packet->count; i++) {
+        eio_session_send(session, packet->attachments[i]);
+    }
+}
+
+static void encode_event(struct buf *out, struct str nsp, struct str name, struct str args,
+                         unsigned attachments)
+{
+    if (LIKELY(attachments == 0)) {
+        sio_event_encode(out, nsp, SIO_ACK_NONE, name, args);
+    } else {
+        sio_binary_event_encode(out, nsp, attachments, name, args);
+    }
+}
+
+static void broadcast_packet(struct sio_namespace *nsp, const struct sio_broadcast *broadcast,
+                             struct packet *ret)
 {
     struct buf *out = sio_out_begin(nsp->server);
 
-    sio_event_encode(out, nsp->name, SIO_ACK_NONE, broadcast->event, broadcast->args);
-    return frame_text(buf_str(out));
+    encode_event(out, nsp->name, broadcast->event, broadcast->args, broadcast->attachments.count);
+    packet_init(ret, out, broadcast->attachments);
 }
 
-void sio_socket_emit(struct sio_socket *socket, struct str event, struct str args)
+static void send_out(struct sio_server *server, struct eio_session *session,
+                     struct sio_attachments attachments)
+{
+    struct packet packet;
+
+    packet_init(&packet, &server->out, attachments);
+    server->stats.packets_out++;
+    packet_send(&packet, session);
+    packet_finish(&packet);
+}
+
+void sio_socket_emit_binary(struct sio_socket *socket, struct str event, struct str args,
+                            struct sio_attachments attachments)
 {
     struct sio_server *server = socket->nsp->server;
 
     if (socket->state != SIO_STATE_JOINED) {
         return;
     }
-    sio_event_encode(sio_out_begin(server), socket->nsp->name, SIO_ACK_NONE, event, args);
-    sio_out_send(server, socket->connection->session);
+    encode_event(sio_out_begin(server), socket->nsp->name, event, args, attachments.count);
+    send_out(server, socket->connection->session, attachments);
+}
+
+void sio_socket_emit(struct sio_socket *socket, struct str event, struct str args)
+{
+    sio_socket_emit_binary(socket, event, args, (struct sio_attachments) { NULL, 0 });
 }
 
 struct buf *sio_ack_begin(struct sio_socket *socket, int64_t ack)
@@ -68,6 +130,27 @@ void sio_socket_ack(struct sio_socket *socket, int64_t ack, struct str args)
     }
 }
 
+void sio_socket_ack_binary(struct sio_socket *socket, int64_t ack, struct str args,
+                           struct sio_attachments attachments)
+{
+    struct sio_server *server = socket->nsp->server;
+    struct buf *out;
+
+    if (attachments.count == 0) {
+        sio_socket_ack(socket, ack, args);
+        return;
+    }
+    if (ack < 0 || socket->state != SIO_STATE_JOINED) {
+        return;
+    }
+    out = sio_out_begin(server);
+    sio_packet_encode_head(out, SIO_BINARY_ACK, attachments.count, socket->nsp->name, ack);
+    buf_add_char(out, '[');
+    buf_add_str(out, args);
+    buf_add_char(out, ']');
+    send_out(server, socket->connection->session, attachments);
+}
+
 static bool is_left_out(const struct sio_socket *socket, const struct sio_broadcast *broadcast)
 {
     return socket == broadcast->except ||
@@ -76,42 +159,44 @@ static bool is_left_out(const struct sio_socket *socket, const struct sio_broadc
 
 static unsigned send_to_room(const struct sio_room *room, const struct sio_broadcast *broadcast)
 {
-    struct frame *frame = event_frame(room->nsp, broadcast);
+    struct packet packet;
     const struct sio_member *end = room->members + room->count;
     uint32_t except_part = (uint32_t)broadcast->except_owner;
     unsigned sent = 0;
 
+    broadcast_packet(room->nsp, broadcast, &packet);
     for (const struct sio_member *member = room->members; member < end; member++) {
         bool suspect = member->socket == broadcast->except || member->owner_part == except_part;
 
         if (!(suspect && is_left_out(member->socket, broadcast)) &&
             (!broadcast->is_volatile || eio_session_writable(member->session))) {
-            eio_session_send(member->session, frame);
+            packet_send(&packet, member->session);
             sent++;
         }
     }
-    frame_unref(frame);
+    packet_finish(&packet);
     return sent;
 }
 
 static unsigned send_to_scope(struct sio_namespace *nsp, uint64_t scope,
                               const struct sio_broadcast *broadcast)
 {
-    struct frame *frame = event_frame(nsp, broadcast);
+    struct packet packet;
     struct sio_socket *socket, *next;
     unsigned sent = 0;
 
+    broadcast_packet(nsp, broadcast, &packet);
     HASH_ITER (hh, nsp->sockets, socket, next) {
         struct eio_session *session = socket->connection->session;
 
         if (socket->scope == scope && !is_left_out(socket, broadcast) &&
             socket->state == SIO_STATE_JOINED &&
             (!broadcast->is_volatile || eio_session_writable(session))) {
-            eio_session_send(session, frame);
+            packet_send(&packet, session);
             sent++;
         }
     }
-    frame_unref(frame);
+    packet_finish(&packet);
     return sent;
 }
 
@@ -130,9 +215,9 @@ static unsigned send_to_one(struct sio_namespace *nsp, uint64_t scope,
     if (broadcast->is_volatile && !eio_session_writable(session)) {
         return 0;
     }
-    sio_event_encode(sio_out_begin(nsp->server), nsp->name, SIO_ACK_NONE, broadcast->event,
-                     broadcast->args);
-    sio_out_send(nsp->server, session);
+    encode_event(sio_out_begin(nsp->server), nsp->name, broadcast->event, broadcast->args,
+                 broadcast->attachments.count);
+    send_out(nsp->server, session, broadcast->attachments);
     return 1;
 }
 

@@ -78,6 +78,15 @@ struct sio_socket {
     char id[SID_SIZE];
 };
 
+/* A binary packet whose attachments are still coming, one after the other and with nothing else in
+ * between. */
+struct sio_partial {
+    struct buf head; /* the packet's text */
+    struct buf data; /* the attachments, joined */
+    size_t ends[SIO_ATTACHMENTS_MAX];
+    unsigned due, received;
+};
+
 struct sio_deadline {
     struct timer timer;
     struct sio_connection *connection;
@@ -89,6 +98,7 @@ struct sio_connection {
     LIST_HEAD(, sio_socket) sockets;
     unsigned count;
     struct sio_deadline *deadline; /* until the first namespace is joined */
+    struct sio_partial *partial;   /* NULL almost always */
 };
 
 struct sio_namespace {
@@ -113,6 +123,7 @@ struct sio_server {
     struct loop_hook hook;
     struct sio_scratch scratch; /* of the packet that is being handled */
     struct buf out;             /* the packet that is being encoded */
+    struct buf ordered;         /* arguments whose placeholders were put in order */
     struct sio_stats stats;
 };
 
@@ -122,6 +133,21 @@ void sio_connection_message(struct eio_session *session, bool binary, struct str
 void sio_connection_close(struct eio_session *session, enum eio_reason reason);
 /* The first namespace was joined. */
 void sio_connection_joined(struct sio_connection *connection);
+
+/* binary.c */
+/* Returns owned. `attachments` of them are due. */
+NODISCARD
+struct sio_partial *sio_partial_new(struct str head, unsigned attachments);
+void sio_partial_free(struct sio_partial *partial);
+/* False when together they would be larger than `max_bytes`. */
+NODISCARD
+bool sio_partial_add(struct sio_partial *partial, struct str data, size_t max_bytes);
+bool sio_partial_complete(const struct sio_partial *partial);
+/* Put the placeholders in `args` in order and find what they stand for: ret_data, which has room
+ * for SIO_ATTACHMENTS_MAX, borrows from the partial, ret_args from `ordered`. */
+NODISCARD
+enum err sio_partial_bind(const struct sio_partial *partial, struct str args, struct buf *ordered,
+                          struct str *ret_args, struct str *ret_data, unsigned *ret_count);
 
 /* socket.c */
 /* A CONNECT: hands the new socket to the application. */
@@ -137,7 +163,7 @@ struct buf *sio_out_begin(struct sio_server *server);
 void sio_out_send(struct sio_server *server, struct eio_session *session);
 
 /* ack.c */
-void sio_ack_received(struct sio_socket *socket, int64_t id, struct str args);
+void sio_ack_received(struct sio_socket *socket, int64_t id, const struct sio_answer *answer);
 /* Forget what is pending, silently. */
 void sio_acks_drop(struct sio_socket *socket);
 

@@ -14,6 +14,7 @@
 #include "libshared/base.h"
 #include "libshared/id.h"
 #include "libshared/str.h"
+#include "libshared/wire/attachment.h"
 #include "siod/engineio/engineio.h"
 #include "siod/net/frame.h"
 
@@ -38,6 +39,8 @@ struct sio_event {
     struct str args; /* the arguments after the name as JSON text, normalised (json.h) and without
                         the brackets: `1,{"a":2}`; empty when there are none */
     int64_t ack;     /* ack id, or -1 when the client wants no answer */
+    struct sio_attachments attachments; /* what the placeholders in args stand for, one each, in the
+                                           order of the document */
 };
 
 /* The application of one namespace. */
@@ -98,11 +101,22 @@ void sio_socket_ack(struct sio_socket *socket, int64_t ack, struct str args);
  * and no end, when nobody waits for the answer. Nothing else is sent in between. */
 struct buf *sio_ack_begin(struct sio_socket *socket, int64_t ack);
 void sio_ack_end(struct sio_socket *socket, struct buf *out);
+/* With binary data: `args` has one placeholder for each attachment, numbered in order, as struct
+ * sio_event has them. Without attachments the same as sio_socket_ack(). */
+void sio_socket_ack_binary(struct sio_socket *socket, int64_t ack, struct str args,
+                           struct sio_attachments attachments);
 /* `args`: JSON text of the arguments after the name, without brackets; may be empty. */
 void sio_socket_emit(struct sio_socket *socket, struct str event, struct str args);
-/* Ask the client: callback with its ack arguments (JSON text without brackets), or with ok = false
- * after timeout_ms (0 = never) — not at all when the socket goes away first. */
-typedef void (*sio_ack_fn)(struct sio_socket *socket, void *arg, bool ok, struct str args);
+void sio_socket_emit_binary(struct sio_socket *socket, struct str event, struct str args,
+                            struct sio_attachments attachments);
+/* What a client answered; borrowed. */
+struct sio_answer {
+    struct str args; /* JSON text without brackets */
+    struct sio_attachments attachments;
+};
+/* Ask the client: callback with its answer, or with NULL after timeout_ms (0 = never) — not at all
+ * when the socket goes away first. */
+typedef void (*sio_ack_fn)(struct sio_socket *socket, void *arg, const struct sio_answer *answer);
 void sio_socket_emit_with_ack(struct sio_socket *socket, struct str event, struct str args,
                               uint64_t timeout_ms, sio_ack_fn fn, void *arg);
 /* Sends `41` and leaves the namespace; close_session also ends the connection, after `41` for every
@@ -126,7 +140,8 @@ struct sio_broadcast {
     uint64_t except_owner;           /* leave out all sockets of this owner; 0 = nobody */
     bool is_volatile;                /* drop for those whose transport cannot take it now */
     struct str event;
-    struct str args; /* as in sio_socket_emit() */
+    struct str args;                    /* as in sio_socket_emit() */
+    struct sio_attachments attachments; /* as in sio_socket_emit_binary() */
 };
 /* Returns the number of receivers. */
 unsigned sio_emit(struct sio_namespace *nsp, uint64_t scope, const struct sio_broadcast *broadcast);

@@ -42,10 +42,14 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     sio_socket_accept(socket, str_eq(auth, STR("{\"scope\":2}")) ? 2 : 1, f);
 }
 
-static void on_answer(struct sio_socket *socket, void *arg, bool ok, struct str args)
+static void on_answer(struct sio_socket *socket, void *arg, const struct sio_answer *answer)
 {
     assert(arg == fixture_of(socket));
-    sio_socket_emit(socket, ok ? STR("answered") : STR("unanswered"), args);
+    if (answer == NULL) {
+        sio_socket_emit(socket, STR("unanswered"), STR(""));
+    } else {
+        sio_socket_emit_binary(socket, STR("answered"), answer->args, answer->attachments);
+    }
 }
 
 static void say(struct sio_socket *socket, const struct sio_event *event, bool is_volatile)
@@ -53,11 +57,12 @@ static void say(struct sio_socket *socket, const struct sio_event *event, bool i
     struct sio_broadcast broadcast = { .except = socket,
                                        .event = STR("said"),
                                        .args = event->args,
+                                       .attachments = event->attachments,
                                        .is_volatile = is_volatile,
                                        .room = unquote(event->args) };
     char count[16];
 
-    if (event->args.len == 0) {
+    if (event->args.len == 0 || event->args.data[0] != '"') {
         broadcast.room = STR_NONE;
     }
     snprintf(count, sizeof count, "%u",
@@ -72,9 +77,9 @@ static void on_event(struct sio_socket *socket, const struct sio_event *event)
     buf_printf(&f->journal, "[%.*s(%.*s)%lld]", STR_ARG(event->name), STR_ARG(event->args),
                (long long)event->ack);
     if (str_eq(event->name, STR("echo"))) {
-        sio_socket_emit(socket, event->name, event->args);
+        sio_socket_emit_binary(socket, event->name, event->args, event->attachments);
     } else if (str_eq(event->name, STR("ack"))) {
-        sio_socket_ack(socket, event->ack, event->args);
+        sio_socket_ack_binary(socket, event->ack, event->args, event->attachments);
     } else if (str_eq(event->name, STR("join"))) {
         sio_socket_ack(socket, event->ack,
                        sio_socket_join(socket, unquote(event->args)) ? STR("true") : STR("false"));

@@ -1,0 +1,68 @@
+/* Binary packets on their way in: the text comes first, its attachments follow (protocol.md 3).
+ *
+ * Nothing is allocated by what a packet announces: each attachment is added as it comes, and all of
+ * them together may be no larger than one message. */
+#include <stdlib.h>
+
+#include "libshared/alloc.h"
+#include "siod/socketio/server.h"
+
+struct sio_partial *sio_partial_new(struct str head, unsigned attachments)
+{
+    struct sio_partial *partial = xnew(struct sio_partial);
+
+    buf_add_str(&partial->head, head);
+    partial->due = attachments;
+    return partial;
+}
+
+void sio_partial_free(struct sio_partial *partial)
+{
+    if (partial == NULL) {
+        return;
+    }
+    buf_finish(&partial->head);
+    buf_finish(&partial->data);
+    free(partial);
+}
+
+bool sio_partial_add(struct sio_partial *partial, struct str data, size_t max_bytes)
+{
+    if (max_bytes > 0 && data.len > max_bytes - MIN(partial->data.len, max_bytes)) {
+        return false;
+    }
+    buf_add_str(&partial->data, data);
+    partial->ends[partial->received++] = partial->data.len;
+    return true;
+}
+
+bool sio_partial_complete(const struct sio_partial *partial)
+{
+    return partial->received == partial->due;
+}
+
+static struct str attachment(const struct sio_partial *partial, unsigned index)
+{
+    size_t start = index > 0 ? partial->ends[index - 1] : 0;
+
+    return (struct str) { partial->data.data + start, partial->ends[index] - start };
+}
+
+enum err sio_partial_bind(const struct sio_partial *partial, struct str args, struct buf *ordered,
+                          struct str *ret_args, struct str *ret_data, unsigned *ret_count)
+{
+    struct sio_placeholders found;
+    enum err err;
+
+    buf_clear(ordered);
+    err = sio_placeholders_order(args, partial->received, ordered, &found);
+    if (err != OK) {
+        return err;
+    }
+    for (unsigned i = 0; i < found.count; i++) {
+        ret_data[i] = attachment(partial, found.index[i]);
+    }
+    *ret_args = buf_str(ordered);
+    *ret_count = found.count;
+    return OK;
+}
