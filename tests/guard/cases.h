@@ -23,12 +23,13 @@ struct guard {
 /* Operations run one after the other, from i = 0: first those that fill caches, then those that are
  * counted. Each makes sure that what it measures has happened. */
 struct guard_case {
-    const char *name, *what;
+    const char *name;
     unsigned warm_up, measured;
     unsigned per; /* how many of `what` an operation is */
     void (*prepare)(struct guard *guard);
     void (*run)(struct guard *guard, unsigned i);
     void (*check)(struct guard *guard); /* at the end; NULL = nothing more to check */
+    const char *what;
 };
 extern const struct guard_case guard_cases[];
 extern const size_t guard_case_count;
