@@ -5,7 +5,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 #include <valgrind/callgrind.h>
 
 #include <openssl/rand.h>
@@ -105,7 +104,7 @@ int __wrap_RAND_bytes(unsigned char *bytes, int len)
 struct waiter {
     struct waiter *next;
     const pthread_cond_t *cond;
-    pid_t thread; /* the order of creation */
+    unsigned thread;
     bool signalled, woken;
 };
 
@@ -114,13 +113,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct waiter *waiters; /* by thread */
 static unsigned created, waiting;
 static bool held;
-
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
-                          void *arg)
-{
-    created++;
-    return __real_pthread_create(thread, attributes, fn, arg);
-}
+static _Thread_local unsigned thread_number; /* in the order of creation, from 1 */
 
 static void wake(struct waiter *waiter)
 {
@@ -154,10 +147,14 @@ static void leave(struct waiter *waiter)
 
 int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
-    struct waiter self = { .cond = cond, .thread = gettid() };
+    struct waiter self = { .cond = cond };
 
     seam_count(false);
     pthread_mutex_lock(&lock);
+    if (thread_number == 0) {
+        thread_number = created;
+    }
+    self.thread = thread_number;
     enter(&self);
     pthread_mutex_unlock(mutex);
     while (!self.woken) {
@@ -206,6 +203,23 @@ static void await_all(void)
     while (waiting < created) {
         __real_pthread_cond_wait(&changed, &lock);
     }
+}
+
+/* One thread at a time gets to where it waits first, so that each has its number. */
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*fn)(void *),
+                          void *arg)
+{
+    int error;
+
+    pthread_mutex_lock(&lock);
+    created++;
+    pthread_mutex_unlock(&lock);
+    error = __real_pthread_create(thread, attributes, fn, arg);
+    pthread_mutex_lock(&lock);
+    created -= error != 0;
+    await_all();
+    pthread_mutex_unlock(&lock);
+    return error;
 }
 
 void seam_hold(void)
