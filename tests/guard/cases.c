@@ -286,27 +286,28 @@ static void run_webhook_status(struct guard *guard, unsigned i)
 
 static void verify(struct guard *guard)
 {
+    struct token_verifier *tokens = guard->tokens != NULL ? guard->tokens : guard->siod->tokens;
     struct token_claims claims;
     struct errmsg msg = { "" };
     int64_t now_s = loop_wall_ms(guard->siod->loop) / 1000;
     enum err err;
 
     seam_count(true);
-    err = token_verify(guard->siod->tokens, str_of(guard->token), now_s, &claims, &msg);
+    err = token_verify(tokens, str_of(guard->token), now_s, &claims, &msg);
     seam_count(false);
     if (err != OK || claims.user_id != 1 || claims.business_id != GUARD_BUSINESS) {
         rig_fail("token not accepted: %s", msg.text);
     }
 }
 
+/* The daemon's own verifier remembers no HMAC tokens. */
 static void prepare_jwt_cached(struct guard *guard)
 {
     struct token_config config = guard->siod->token_config;
     struct errmsg msg;
 
     config.cache_entries = 1;
-    token_verifier_free(guard->siod->tokens);
-    if (token_verifier_new(&config, &guard->siod->tokens, &msg) != OK) {
+    if (token_verifier_new(&config, &guard->tokens, &msg) != OK) {
         rig_fail("%s", msg.text);
     }
     prepare_token(guard);

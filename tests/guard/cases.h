@@ -1,6 +1,7 @@
 /* The hot paths whose instructions are counted; the file `counts` says what each may cost. */
 #pragma once
 
+#include "libshared/token.h"
 #include "tests/guard/rig.h"
 
 enum {
@@ -16,6 +17,7 @@ struct guard {
     struct siod *siod;
     struct client http[BATCH];
     struct client agent, members[MEMBERS];
+    struct token_verifier *tokens; /* NULL = the daemon's */
     char *token;
     unsigned number; /* of the last message */
 };

@@ -36,6 +36,7 @@ static void run(struct siod *siod, const struct guard_case *guard_case)
     for (size_t k = 0; k < ARRAY_SIZE(guard.members); k++) {
         client_close(&guard.members[k]);
     }
+    token_verifier_free(guard.tokens);
     free(guard.token);
     printf("%u\n", guard_case->measured * guard_case->per);
 }
