@@ -24,6 +24,7 @@ start() {
 
 mkdir -p "$dir"
 rm -f "$dir"/siod.db*
+: >"$dir/prepare.log"
 printf 'lab-jwt-secret\n' >"$dir/jwt.key"
 printf 'lab-app-secret\n' >"$dir/app.secret"
 printf 'lab-verify-token\n' >"$dir/verify.token"

@@ -1,0 +1,72 @@
+// What siod is held to, each as a number that is compared with a bound.
+import { layOut } from "./report.mjs";
+
+const peers = ["ws", "uws", "bun"];
+const groupPeers = ["uws-group", "bun-group"];
+const format = (value) => (Number.isFinite(value) ? value.toFixed(2) : "-");
+
+// The peer against which siod looks worst: the least ratio where more is better, else the greatest.
+function hardest(results, name, path, others, least) {
+    const ratios = others.map((other) => results.ratio(name, "siod", other, path)).filter(Number.isFinite);
+    return ratios.length ? (least ? Math.min : Math.max)(...ratios) : NaN;
+}
+
+const rate = (others) => (results, name) => hardest(results, name, "per_s", others, true);
+const p99 = (others) => (results, name) => hardest(results, name, "latency_us.p99", others, false);
+const load = (others) => (results, name) => hardest(results, name, "server_load", others, false);
+
+// Of the limit's speed; where the generator cannot go faster, of its CPU time for each delivery.
+function ofRaw(results, name) {
+    const path = results.median(name, "siod", "generator_load") > 0.95 ? "cpu_us" : "per_s";
+    const ratio = results.ratio(name, "siod", "raw", path);
+    return path === "per_s" ? ratio : 1 / ratio;
+}
+
+const value = (server, path) => (results, name) => results.median(name, server, path);
+const fullOfNormal = (results, name) => results.ratio(name, "siod", "siod-normal", "per_s");
+
+// case, what, number, bound: ">= 8" or "<= 0.5"
+const targets = [
+    ["fan50w8", "times the best peer", rate(peers), ">=", 8],
+    ["fan50w8", "of raw", ofRaw, ">=", 0.9],
+    ["fan50idle9k", "times the best peer", rate(peers), ">=", 8],
+    ["fan50idle9k", "of raw", ofRaw, ">=", 0.9],
+    ["fan50w1", "times the best peer", rate(peers), ">=", 1.5],
+    ["fan50w1", "of raw", ofRaw, ">=", 0.9],
+    ["fan4w2", "times the best peer", rate(peers), ">=", 1.5],
+    ["fan4w2", "of raw", ofRaw, ">=", 0.9],
+    ["fan50r400", "p99 of the best peer's", p99(peers), "<=", 0.5],
+    ["fan50r400", "CPU of the best peer's", load(peers), "<=", 0.55],
+    ["ack1", "times the best peer", rate(peers), ">=", 1.3],
+    ["ack8", "times the best peer", rate(peers), ">=", 6],
+    ["hook", "times the best peer, a transaction each", rate(peers), ">=", 4],
+    ["hook", "times the best peer with group commit", rate(groupPeers)],
+    ["hook64", "FULL of NORMAL", fullOfNormal, ">=", 0.9],
+    ["hookr500", "p99 of the best peer's, a transaction each", p99(peers), "<=", 0.5],
+    ["hookr500", "p99 of the best peer's with group commit", p99(groupPeers)],
+    ["idle10k", "times Bun's connects/s", rate(["bun"]), ">=", 4],
+    ["idle10k", "KB for each connection", value("siod", "kb_each"), "<=", 2.5],
+    ["idle18k", "cores while idle", value("siod", "idle_load"), "<=", 0.1],
+];
+
+function verdict(number, sign, bound) {
+    if (bound === undefined) {
+        return "for information";
+    }
+    if (!Number.isFinite(number)) {
+        return "not measured";
+    }
+    return (sign === ">=" ? number >= bound : number <= bound) ? "met" : "NOT MET";
+}
+
+// The lines of the table of targets of the cases that were measured.
+export function targetTable(results, names) {
+    const rows = targets
+        .filter(([name]) => names.includes(name))
+        .map(([name, what, measure, sign, bound]) => {
+            const number = measure(results, name);
+            const target = bound === undefined ? "" : `${sign} ${bound}`;
+            return [name, what, format(number), target, verdict(number, sign, bound)];
+        });
+    return layOut([["case", "siod is", "measured", "target", ""], ...rows]);
+}
