@@ -210,27 +210,31 @@ static void free_item(void *item, const struct config_section *section)
     }
 }
 
+void config_section_clear(struct config *config, const struct config_section *section)
+{
+    size_t count = config_section_count(config, section);
+
+    for (size_t i = 0; i < count; i++) {
+        void *item = config_section_get(config, section, i);
+
+        free_item(item, section);
+        free((void *)(uintptr_t)title_of(item));
+    }
+    free(config_section_get(config, section, 0));
+    memset((char *)config + section->offset, 0, sizeof(void *));
+    memset((char *)config + section->count_offset, 0, sizeof(size_t));
+}
+
 void config_free(struct config *config)
 {
     if (config == NULL) {
         return;
     }
     for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
-        const struct config_section *section = &sections[i];
-        size_t count = config_section_count(config, section);
-
-        for (size_t j = 0; j < count; j++) {
-            void *item = config_section_get(config, section, j);
-
-            free_item(item, section);
-            if (section->title != NULL) {
-                free((void *)(uintptr_t)title_of(item));
-            }
-        }
-        if (section->title != NULL) {
-            void *items = config_section_get(config, section, 0);
-
-            free(items);
+        if (sections[i].title != NULL) {
+            config_section_clear(config, &sections[i]);
+        } else {
+            free_item(config_section_get(config, &sections[i], 0), &sections[i]);
         }
     }
     free(config);

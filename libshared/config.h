@@ -71,6 +71,28 @@ void config_free(struct config *config);
  * secrets appear by name. */
 void config_print(const struct config *config, struct buf *buf);
 
+struct config_setting;
+/* A setting in which two configurations differ. */
+struct config_change {
+    const struct config_setting *setting;
+    const char *title;          /* of its section, NULL when it has none */
+    const void *before, *after; /* the members; NULL: there is no such title */
+    bool reloads; /* a running daemon takes it over: RELOAD, and, where the title comes
+                     or goes, all settings of the section */
+};
+/* In the order of the table; `change` is borrowed for the call. */
+typedef void config_change_fn(void *arg, const struct config_change *change);
+void config_compare(const struct config *before, const struct config *after, config_change_fn *fn,
+                    void *arg);
+/* Copies from `from` all changes that reload. What was borrowed from them is dangling then. */
+void config_take(struct config *config, const struct config *from);
+/* "log.level", "business.456.name". */
+void config_change_path(const struct config_change *change, struct buf *buf);
+/* {"setting":PATH,"old":…,"new":…,"outcome":"applied" or "needs restart"}; null: no such title. */
+void config_change_render(const struct config_change *change, struct buf *buf);
+/* A member's value as the file has it. */
+void config_value_print(const struct config_setting *setting, const void *member, struct buf *buf);
+
 enum { CONFIG_SECRET_MAX = 65536 };
 /* Append the content of a file that holds a secret, without one trailing \n or \r\n. A relative
  * path is looked up in $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=) first. An empty

@@ -56,8 +56,8 @@ static enum err check_cors(const struct config *config, const struct config_sour
     return OK;
 }
 
-/* An address, or a network as ADDRESS/BITS. */
-static bool is_network(const char *text)
+/* An address, a network as ADDRESS/BITS, or "unix". */
+static bool is_proxy(const char *text)
 {
     autofree char *address = xstrdup(text);
     char *slash = strchr(address, '/');
@@ -65,6 +65,9 @@ static bool is_network(const char *text)
     int family = strchr(address, ':') != NULL ? AF_INET6 : AF_INET;
     int64_t bits = 0;
 
+    if (strcmp(text, "unix") == 0) {
+        return true;
+    }
     if (slash != NULL) {
         *slash = '\0';
         if (strcmp(slash + 1, "0") != 0 && !id_parse(str_of(slash + 1), &bits)) {
@@ -118,9 +121,10 @@ static enum err check_http(const struct config *config, const struct config_sour
     }
 
     for (size_t i = 0; i < http->trusted_proxies.count; i++) {
-        if (!is_network(http->trusted_proxies.items[i])) {
+        if (!is_proxy(http->trusted_proxies.items[i])) {
             return config_fail(source, ERR_INVALID, "http", NULL, "trusted_proxies",
-                               "%s is no address or network", http->trusted_proxies.items[i]);
+                               "%s is no address, network or \"unix\"",
+                               http->trusted_proxies.items[i]);
         }
     }
     if ((*http->tls_cert_file == '\0') != (*http->tls_key_file == '\0')) {

@@ -24,6 +24,9 @@ void *config_section_get(const struct config *config, const struct config_sectio
 void *config_section_open(struct config *config, const struct config_section *section,
                           const char *title);
 
+/* Empties a section that has titles. */
+void config_section_clear(struct config *config, const struct config_section *section);
+
 /* Set a member of `target`, a section's struct. ERR_INVALID with a sentence that has no place. */
 NODISCARD
 enum err config_assign(void *target, const struct config_setting *setting,
@@ -32,6 +35,9 @@ enum err config_assign(void *target, const struct config_setting *setting,
 NODISCARD
 enum err config_assign_text(void *target, const struct config_setting *setting, const char *text,
                             struct errmsg *msg);
+
+/* The values are copied. */
+void config_list_set(struct config_list *list, const char *const *values, size_t count);
 
 /* Where a setting, or a section's opening (key NULL), was written. */
 struct config_place;

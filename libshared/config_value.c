@@ -89,6 +89,19 @@ static enum err assign_text(void *member, const struct config_setting *setting, 
     return err;
 }
 
+void config_list_set(struct config_list *list, const char *const *values, size_t count)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        free(list->items[i]);
+    }
+    list->items = xrealloc(list->items, (count + 1) * sizeof *list->items);
+    for (size_t i = 0; i < count; i++) {
+        list->items[i] = xstrdup(values[i]);
+    }
+    list->items[count] = NULL;
+    list->count = count;
+}
+
 static enum err assign_list(struct config_list *list, const struct config_setting *setting,
                             const char *const *values, size_t count, struct errmsg *msg)
 {
@@ -99,15 +112,7 @@ static enum err assign_list(struct config_list *list, const struct config_settin
             return err;
         }
     }
-    for (size_t i = 0; i < list->count; i++) {
-        free(list->items[i]);
-    }
-    list->items = xrealloc(list->items, (count + 1) * sizeof *list->items);
-    for (size_t i = 0; i < count; i++) {
-        list->items[i] = xstrdup(values[i]);
-    }
-    list->items[count] = NULL;
-    list->count = count;
+    config_list_set(list, values, count);
     return OK;
 }
 
@@ -214,7 +219,7 @@ static void print_choice(struct buf *buf, const char *words, int value)
     buf_add(buf, words, strcspn(words, "|"));
 }
 
-static void print_value(struct buf *buf, const struct config_setting *setting, const void *member)
+void config_value_print(const struct config_setting *setting, const void *member, struct buf *buf)
 {
     switch (setting->type) {
     case CONFIG_BOOL:
@@ -250,7 +255,7 @@ static void print_item(struct buf *buf, const struct config_section *section, co
     for (size_t i = 0; (setting = config_setting_at(i)) != NULL; i++) {
         if (strcmp(setting->section, section->name) == 0) {
             buf_printf(buf, "    %s = ", setting->key);
-            print_value(buf, setting, item + setting->offset);
+            config_value_print(setting, item + setting->offset, buf);
             buf_add_char(buf, '\n');
         }
     }

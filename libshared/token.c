@@ -132,14 +132,32 @@ static void forget(struct token_verifier *verifier, struct cached *cached)
     free(cached);
 }
 
+static void forget_all(struct token_verifier *verifier)
+{
+    while (verifier->cache != NULL) {
+        forget(verifier, verifier->cache);
+    }
+}
+
+void token_verifier_rekey(struct token_verifier *verifier, struct token_verifier *next)
+{
+    struct token_key *keys = verifier->keys;
+    size_t count = verifier->key_count;
+
+    forget_all(verifier);
+    verifier->keys = next->keys;
+    verifier->key_count = next->key_count;
+    next->keys = keys;
+    next->key_count = count;
+    token_verifier_free(next);
+}
+
 void token_verifier_free(struct token_verifier *verifier)
 {
     if (verifier == NULL) {
         return;
     }
-    while (verifier->cache != NULL) {
-        forget(verifier, verifier->cache);
-    }
+    forget_all(verifier);
     for (size_t i = 0; i < verifier->key_count; i++) {
         token_key_finish(&verifier->keys[i]);
     }

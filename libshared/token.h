@@ -55,6 +55,9 @@ struct token_verifier;
 NODISCARD
 enum err token_verifier_new(const struct token_config *config, struct token_verifier **ret,
                             struct errmsg *msg);
+/* Verify with the keys of `next`, which is taken; what was verified with the old ones is not
+ * remembered. */
+void token_verifier_rekey(struct token_verifier *verifier, struct token_verifier *next);
 void token_verifier_free(struct token_verifier *verifier);
 /* One of the TOKEN_* codes or CLAIMS_INVALID on failure, with a sentence in msg that never contains
  * the token. now_s: Unix time. Not thread-safe: the loop's. */

@@ -15,6 +15,13 @@ void admission_init(struct admission *admission, const struct loop *loop, unsign
                                       .milli = (uint64_t)per_s * MILLI };
 }
 
+void admission_set_rate(struct admission *admission, unsigned per_s)
+{
+    if (admission->per_s != per_s) {
+        admission_init(admission, admission->loop, per_s);
+    }
+}
+
 static void refuse(const struct admission *admission, const char *address)
 {
     static struct log_gate gate;

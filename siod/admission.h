@@ -16,5 +16,7 @@ struct admission {
 };
 
 void admission_init(struct admission *admission, const struct loop *loop, unsigned per_s);
+/* A new rate for an admission that runs; the same one changes nothing. */
+void admission_set_rate(struct admission *admission, unsigned per_s);
 /* For eio_config.admit, with the struct as its argument. */
 bool admission_take(void *admission, const char *address);

@@ -15,7 +15,7 @@ enum { EXIT_USAGE = 2, OVERRIDES_MAX = 256 };
 struct options {
     const char *config_path;
     const char *dev_dir;
-    const char *overrides[OVERRIDES_MAX + DEV_SETTINGS]; /* those of --dev first, so that -o wins */
+    const char *overrides[OVERRIDES_MAX + DEV_SETTINGS + 1]; /* --dev's first, so that -o wins */
     size_t override_count;
     bool dev, check, verbose;
 };
@@ -144,9 +144,6 @@ static int run(struct config *config, const struct options *options)
     struct errmsg msg = { "" };
     struct siod *siod;
 
-    if (options->verbose) {
-        config->log.level = LOG_LEVEL_DEBUG;
-    }
     if (siod_start(config, &start, &siod, &msg) != OK) {
         return fail(&msg);
     }
@@ -168,6 +165,9 @@ int main(int argc, char **argv)
         return fail(&msg);
     }
     put_first(&options, &dev);
+    if (options.verbose && !options.check) {
+        options.overrides[options.override_count++] = "log.level=debug";
+    }
     if (config_load(options.config_path, options.overrides, options.override_count, &config,
                     &msg) != OK) {
         status = fail(&msg);

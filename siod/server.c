@@ -13,6 +13,7 @@
 #include "siod/chat/desk.h"
 #include "siod/control/server.h"
 #include "siod/dev.h"
+#include "siod/fingerprint.h"
 #include "siod/metrics/metrics.h"
 #include "siod/net/http.h"
 #include "siod/net/transport.h"
@@ -22,12 +23,6 @@
 #include "siod/store/store.h"
 #include "siod/webhook/receive.h"
 
-enum {
-    HEADERS_MAX = 100,
-    REQUEST_MS = 30000,
-    IDLE_MS = 75000, /* above the 60 s that proxies keep their side */
-};
-
 static void raise_descriptor_limit(void)
 {
     struct rlimit files;
@@ -36,16 +31,6 @@ static void raise_descriptor_limit(void)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-}
-
-static struct http_limits http_limits(const struct siod *siod)
-{
-    return (struct http_limits) {
-        .header_bytes = siod->config->limits.header_bytes,
-        .header_count = HEADERS_MAX,
-        .request_ms = REQUEST_MS,
-        .idle_ms = IDLE_MS,
-    };
 }
 
 /* ---- the store; its callbacks find the desk when there is one */
@@ -73,16 +58,11 @@ static void on_health(void *arg, enum store_health health, const char *reason)
 
 static enum err start_store(struct siod *siod, struct errmsg *msg)
 {
-    const struct store_config config = {
-        .url = siod->config->store.url,
-        .synchronous_full = siod->config->store.synchronous == CONFIG_SYNCHRONOUS_FULL,
-        .queue_limit = siod->config->limits.store_queue,
-        .agent_capacity = siod->config->assign.capacity,
-        .on_commit = on_commit,
-        .on_health = on_health,
-        .arg = siod,
-    };
+    struct store_config config = siod_store_settings(siod);
 
+    config.on_commit = on_commit;
+    config.on_health = on_health;
+    config.arg = siod;
     return store_open(siod->loop, &config, &siod->store, msg);
 }
 
@@ -90,63 +70,20 @@ static enum err start_store(struct siod *siod, struct errmsg *msg)
 
 static void start_desk(struct siod *siod)
 {
-    const struct config *config = siod->config;
-    const struct sio_config sio = {
-        .engine = {
-            .ping_interval_ms = config->engineio.ping_interval_ms,
-            .ping_timeout_ms = config->engineio.ping_timeout_ms,
-            .max_payload = config->engineio.max_payload,
-            .queue_bytes = config->limits.queue_bytes,
-            .sessions_per_address = config->limits.connections_per_address,
-            .bytes_per_s = config->limits.bytes_per_s,
-            .admit = admission_take,
-            .admit_arg = &siod->admission,
-            .cors_origins = (const char *const *)config->http.cors_origins.items,
-        },
-        .sockets_per_connection = config->limits.sockets_per_connection,
-        .rooms_per_socket = config->limits.rooms_per_socket,
-        .json_depth = config->limits.json_depth,
-    };
+    const struct sio_config sio = siod_sio_settings(siod);
+    struct desk_config desk;
 
-    admission_init(&siod->admission, siod->loop, config->limits.handshakes_per_s);
+    admission_init(&siod->admission, siod->loop, siod->config->limits.handshakes_per_s);
     siod->sio = sio_server_new(siod->loop, &sio);
-
-    const struct desk_config desk = {
-        .loop = siod->loop,
-        .store = siod->store,
-        .sio = siod->sio,
-        .tokens = siod->tokens,
-        .connections_per_user = config->limits.connections_per_user,
-        .events_per_s = config->limits.events_per_s,
-        .offline_grace_ms = config->presence.offline_grace_ms,
-        .typing_throttle_ms = config->typing.throttle_ms,
-        .typing_expire_ms = config->typing.expire_ms,
-        .assign_policy = (enum assign_policy)config->assign.policy,
-        .queue_bytes = config->limits.queue_bytes,
-    };
-
+    desk = siod_desk_settings(siod);
     siod->desk = desk_new(&desk);
 }
 
 /* ---- HTTP */
 
-static enum err trust_proxies(struct siod *siod, struct errmsg *msg)
-{
-    const struct config_list *proxies = &siod->config->http.trusted_proxies;
-
-    for (size_t i = 0; i < proxies->count; i++) {
-        enum err err = http_server_trust(siod->http, proxies->items[i], msg);
-
-        if (err != OK) {
-            return err;
-        }
-    }
-    return OK;
-}
-
 static enum err start_http(struct siod *siod, struct errmsg *msg)
 {
-    const struct http_limits limits = http_limits(siod);
+    const struct http_limits limits = siod_http_limits(siod);
     void *engine = sio_engine(siod->sio);
     const struct http_route engine_routes[] = {
         { "/socket.io/", eio_http_handler(), engine },
@@ -159,13 +96,7 @@ static enum err start_http(struct siod *siod, struct errmsg *msg)
         http_server_route(siod->http, &engine_routes[i]);
     }
     webhook_routes(siod->webhook, siod->http);
-    siod->api = (struct api_config) {
-        .loop = siod->loop,
-        .desk = siod->desk,
-        .store = siod->store,
-        .cors_origins = (const char *const *)siod->config->http.cors_origins.items,
-        .json_depth = siod->config->limits.json_depth,
-    };
+    siod->api = siod_api_settings(siod);
     api_routes(siod->http, &siod->api);
     siod->health =
         (struct health_config) { .ready = siod_is_ready, .collect = siod_collect, .arg = siod };
@@ -173,24 +104,19 @@ static enum err start_http(struct siod *siod, struct errmsg *msg)
         siod->admin = http_server_new(siod->loop, &limits);
     }
     health_routes(has_admin ? siod->admin : siod->http, &siod->health);
-    return trust_proxies(siod, msg);
+    return siod_trust_proxies(siod, msg);
 }
 
 /* ---- listening */
 
-static bool is_unix(const char *address)
-{
-    return address[0] == '/' || strncmp(address, "unix:", strlen("unix:")) == 0;
-}
-
 static enum err listen_on(struct siod *siod, const char *address, struct http_server *server,
                           bool is_admin, struct errmsg *msg)
 {
-    const struct config *config = siod->config;
-    const struct tls_files tls = { config->http.tls_cert_file, config->http.tls_key_file };
+    bool tls = siod_speaks_tls(address, is_admin);
+    struct tls_files files;
     const struct listen_options options = {
         .address = address,
-        .tls = tls.cert_file[0] != '\0' && !is_admin && !is_unix(address) ? &tls : NULL,
+        .tls = tls ? siod_tls_files(siod->config, &files) : NULL,
         .unix_mode = 0660,
         .refuse = HTTP_REFUSE_BUSY,
         .exempt = is_admin,
@@ -205,6 +131,7 @@ static enum err listen_on(struct siod *siod, const char *address, struct http_se
     enum err err =
         transport_listen(siod->transport, &options, &siod->listeners[siod->listener_count], msg);
 
+    siod->for_tls[siod->listener_count] = tls;
     siod->listener_count += err == OK;
     return err;
 }
@@ -287,11 +214,11 @@ enum err siod_start(struct config *config, const struct siod_options *options, s
                     struct errmsg *msg)
 {
     struct siod *siod = xnew(struct siod);
-    const struct transport_limits limits = { .connections = config->limits.connections,
-                                             .queue_bytes = config->limits.queue_bytes };
+    struct transport_limits limits;
     enum err err;
 
     siod->config = config;
+    limits = siod_transport_limits(siod);
     siod->options = *options;
     log_set_level(config->log.level);
     log_set_format(config->log.format);
@@ -306,6 +233,7 @@ enum err siod_start(struct config *config, const struct siod_options *options, s
         siod_free(siod);
         return err;
     }
+    siod->prints = fingerprints_new(siod->config);
     *ret = siod;
     return OK;
 }
@@ -341,6 +269,7 @@ void siod_free(struct siod *siod)
     desk_free(siod->desk);
     token_verifier_free(siod->tokens);
     loop_free(siod->loop);
+    siod_reload_finish(siod);
     config_free(siod->config);
     free(siod);
 }

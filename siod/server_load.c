@@ -50,16 +50,17 @@ static enum err enter_dev_business(struct store_tx *tx, struct errmsg *msg)
     return store_business_put(tx, &business, msg);
 }
 
-static enum err retain_configured(const struct siod *siod, struct store_tx *tx)
+static enum err retain_configured(const struct siod *siod, const struct config *config,
+                                  struct store_tx *tx)
 {
-    size_t count = siod->config->business_count, kept = 0;
+    size_t count = config->business_count, kept = 0;
     autofree int64_t *ids = xcalloc(count + 1, sizeof *ids);
 
     if (siod->options.dev_dir != NULL) {
         ids[kept++] = DEV_BUSINESS;
     }
     for (size_t i = 0; i < count; i++) {
-        kept += id_parse(str_of(siod->config->business[i].title), &ids[kept]);
+        kept += id_parse(str_of(config->business[i].title), &ids[kept]);
     }
     return store_business_retain(tx, ids, kept);
 }
@@ -74,19 +75,25 @@ static bool dev_business_configured(const struct config *config)
     return false;
 }
 
+enum err siod_enter_businesses(const struct siod *siod, const struct config *config,
+                               struct store_tx *tx, struct errmsg *msg)
+{
+    enum err err = retain_configured(siod, config, tx);
+
+    if (err == OK && siod->options.dev_dir != NULL && !dev_business_configured(config)) {
+        err = enter_dev_business(tx, msg);
+    }
+    for (size_t i = 0; err == OK && i < config->business_count; i++) {
+        err = enter_business(tx, &config->business[i], msg);
+    }
+    return err;
+}
+
 static enum err enter_apply(struct store_job *job, struct store_tx *tx)
 {
     struct enter_job *enter = CONTAINER_OF(job, struct enter_job, job);
-    const struct config *config = enter->siod->config;
-    enum err err = retain_configured(enter->siod, tx);
 
-    if (err == OK && enter->siod->options.dev_dir != NULL && !dev_business_configured(config)) {
-        err = enter_dev_business(tx, enter->msg);
-    }
-    for (size_t i = 0; err == OK && i < config->business_count; i++) {
-        err = enter_business(tx, &config->business[i], enter->msg);
-    }
-    return err;
+    return siod_enter_businesses(enter->siod, enter->siod->config, tx, enter->msg);
 }
 
 struct desk_query {

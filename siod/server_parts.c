@@ -77,35 +77,48 @@ static enum err read_app(const struct config_app *from, struct app_secrets *app,
     return OK;
 }
 
-enum err siod_start_webhook(struct siod *siod, struct errmsg *msg)
+enum err siod_webhook_settings(const struct siod *siod, const struct config *config,
+                               struct webhook_settings *settings, struct errmsg *msg)
 {
-    const struct config *config = siod->config;
-    size_t count = config->app_count;
-    autofree struct app_secrets *secrets = xcalloc(count, sizeof *secrets);
-    autofree struct webhook_app_config *apps = xcalloc(count, sizeof *apps);
     enum err err = OK;
 
-    for (size_t i = 0; err == OK && i < count; i++) {
-        err = read_app(&config->app[i], &secrets[i], &apps[i], msg);
+    settings->apps = xcalloc(config->app_count, sizeof *settings->apps);
+    settings->secrets = xcalloc(config->app_count, sizeof *settings->secrets);
+    settings->config = (struct webhook_config) {
+        .loop = siod->loop,
+        .store = siod->store,
+        .apps = settings->apps,
+        .app_count = config->app_count,
+        .body_bytes = config->limits.body_bytes,
+        .body_bytes_in_flight = config->limits.body_bytes_in_flight,
+        .json_depth = config->limits.json_depth,
+        .on_waiting = desk_chat_waits,
+        .arg = siod->desk,
+    };
+    for (size_t i = 0; err == OK && i < config->app_count; i++) {
+        err = read_app(&config->app[i], &settings->secrets[i], &settings->apps[i], msg);
     }
-    if (err == OK) {
-        const struct webhook_config webhook = {
-            .loop = siod->loop,
-            .store = siod->store,
-            .apps = apps,
-            .app_count = count,
-            .body_bytes = config->limits.body_bytes,
-            .body_bytes_in_flight = config->limits.body_bytes_in_flight,
-            .json_depth = config->limits.json_depth,
-            .on_waiting = desk_chat_waits,
-            .arg = siod->desk,
-        };
+    return err;
+}
 
-        siod->webhook = webhook_receiver_new(&webhook);
+void siod_webhook_settings_finish(struct webhook_settings *settings)
+{
+    for (size_t i = 0; i < settings->config.app_count; i++) {
+        app_secrets_finish(&settings->secrets[i]);
     }
-    for (size_t i = 0; i < count; i++) {
-        app_secrets_finish(&secrets[i]);
+    free(settings->secrets);
+    free(settings->apps);
+}
+
+enum err siod_start_webhook(struct siod *siod, struct errmsg *msg)
+{
+    struct webhook_settings settings = { .secrets = NULL };
+    enum err err = siod_webhook_settings(siod, siod->config, &settings, msg);
+
+    if (err == OK) {
+        siod->webhook = webhook_receiver_new(&settings.config);
     }
+    siod_webhook_settings_finish(&settings);
     return err;
 }
 
@@ -155,10 +168,10 @@ static enum err check_keys(const struct config *config, struct errmsg *msg)
     return err;
 }
 
-static enum err check_tls(const struct config *config, struct errmsg *msg)
+enum err siod_check_tls(const struct config *config, struct errmsg *msg)
 {
-    const struct tls_files files = { config->http.tls_cert_file, config->http.tls_key_file };
-    enum err err = files.cert_file[0] != '\0' ? tls_files_check(&files, msg) : OK;
+    struct tls_files files;
+    enum err err = siod_tls_files(config, &files) != NULL ? tls_files_check(&files, msg) : OK;
 
     return err == OK ? OK : blame_setting(err, "http.tls_cert_file and tls_key_file", msg);
 }
@@ -170,7 +183,7 @@ enum err siod_check_files(const struct config *config, struct errmsg *msg)
     for (size_t i = 0; err == OK && i < config->app_count; i++) {
         err = check_app(&config->app[i], msg);
     }
-    return err == OK ? check_tls(config, msg) : err;
+    return err == OK ? siod_check_tls(config, msg) : err;
 }
 
 /* ---- control: who may operate */
@@ -198,6 +211,18 @@ static const char *address_at(void *arg, size_t n)
     return n < siod->listener_count ? listener_address(siod->listeners[n]) : NULL;
 }
 
+static void reload(void *arg, control_reloaded *done, void *done_arg)
+{
+    siod_reload(arg, done, done_arg);
+}
+
+static const struct config *wanted(void *arg)
+{
+    const struct siod *siod = arg;
+
+    return siod->wanted;
+}
+
 enum err siod_start_control(struct siod *siod, struct errmsg *msg)
 {
     const struct config_list *names = &siod->config->control.operators;
@@ -214,7 +239,6 @@ enum err siod_start_control(struct siod *siod, struct errmsg *msg)
         .socket_path = siod->config->control.socket,
         .operators = operators,
         .operator_count = names->count,
-        .queue_bytes = siod->config->limits.queue_bytes,
         .config = siod->config,
         .loop = siod->loop,
         .transport = siod->transport,
@@ -227,6 +251,8 @@ enum err siod_start_control(struct siod *siod, struct errmsg *msg)
         .token_config = &siod->token_config,
         .ready = siod_is_ready,
         .address = address_at,
+        .reload = reload,
+        .wanted = wanted,
         .arg = siod,
     };
 

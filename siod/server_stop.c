@@ -4,7 +4,7 @@
  * and answered; then, or after the deadline, the loop ends. No session gets a `41` packet, which
  * would keep its client from reconnecting. A disk that does not answer cannot hold the end up: then
  * an alarm ends the process, and a second signal does so at once. Everything that was acknowledged
- * is on disk. SIGHUP: certificates and the log level are read again. */
+ * is on disk. SIGHUP: the configuration is read again. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -104,40 +104,11 @@ static void on_terminate(struct ev_loop *loop, ev_signal *watcher, int events)
     begin_stop(siod);
 }
 
-static void reload_certificates(struct siod *siod)
-{
-    struct errmsg msg = { "" };
-
-    if (siod->config->http.tls_cert_file[0] == '\0') {
-        return;
-    }
-    for (size_t i = 0; i < siod->listener_count; i++) {
-        if (listener_is_tls(siod->listeners[i]) &&
-            listener_tls_reload(siod->listeners[i], &msg) != OK) {
-            log_error(LOG_MAIN, "certificate not reloaded", "why=\"%s\"", msg.text);
-            return;
-        }
-    }
-    log_info(LOG_MAIN, "certificate reloaded", "file=%s", siod->config->http.tls_cert_file);
-}
-
 static void on_reload(struct ev_loop *loop, ev_signal *watcher, int events)
 {
-    struct siod *siod = watcher->data;
-    struct errmsg msg = { "" };
-    struct config *config;
-
     (void)loop;
     (void)events;
-    if (config_load(siod->options.config_path, siod->options.overrides,
-                    siod->options.override_count, &config, &msg) != OK) {
-        log_error(LOG_CONFIG, "configuration not reloaded", "why=\"%s\"", msg.text);
-        return;
-    }
-    log_set_level(config->log.level);
-    log_set_format(config->log.format);
-    config_free(config);
-    reload_certificates(siod);
+    siod_reload_logged(watcher->data);
 }
 
 static void watch(struct siod *siod, ev_signal *watcher, int signum,

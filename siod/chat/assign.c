@@ -193,6 +193,11 @@ struct assigner *assigner_new(struct desk *desk, enum assign_policy policy)
     return assigner;
 }
 
+void assigner_set_policy(struct assigner *assigner, enum assign_policy policy)
+{
+    assign_queue_set_policy(assigner->queue, policy);
+}
+
 void assigner_free(struct assigner *assigner)
 {
     struct departure *departure, *next;

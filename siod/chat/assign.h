@@ -28,4 +28,5 @@ void assign_agent_gone(struct desk *desk, struct agent *agent);
 struct assigner;
 NODISCARD
 struct assigner *assigner_new(struct desk *desk, enum assign_policy policy);
+void assigner_set_policy(struct assigner *assigner, enum assign_policy policy);
 void assigner_free(struct assigner *assigner);

@@ -21,6 +21,20 @@ struct desk *desk_new(const struct desk_config *config)
     return desk;
 }
 
+void desk_reconfigure(struct desk *desk, const struct desk_config *config)
+{
+    desk->config.connections_per_user = config->connections_per_user;
+    desk->config.events_per_s = config->events_per_s;
+    desk->config.offline_grace_ms = config->offline_grace_ms;
+    desk->config.typing_throttle_ms = config->typing_throttle_ms;
+    desk->config.typing_expire_ms = config->typing_expire_ms;
+    desk->config.queue_bytes = config->queue_bytes;
+    if (desk->config.assign_policy != config->assign_policy) {
+        desk->config.assign_policy = config->assign_policy;
+        assigner_set_policy(desk->assigner, config->assign_policy);
+    }
+}
+
 static void tenants_free(struct desk *desk)
 {
     struct tenant *tenant, *next;

@@ -40,6 +40,9 @@ struct desk_config {
 /* Returns owned. */
 NODISCARD
 struct desk *desk_new(const struct desk_config *config);
+/* Take over limits, times and the policy of `config`; under another policy the chats that wait are
+ * looked at again. What is already running down (a grace, typing) keeps its time. */
+void desk_reconfigure(struct desk *desk, const struct desk_config *config);
 void desk_free(struct desk *desk);
 /* For store_config.on_commit: takes the rows and emits them. */
 void desk_on_commit(void *desk, struct store_events *events);

@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "libshared/alloc.h"
+#include "libshared/config.h"
 #include "libshared/json.h"
 #include "libshared/log.h"
 #include "siod/control/audit.h"
@@ -173,7 +174,7 @@ void control_produce_all(void *arg)
 
 size_t control_behind_max(const struct control *control)
 {
-    size_t limit = control->config.queue_bytes;
+    size_t limit = control->config.config->limits.queue_bytes;
 
     return limit > 0 ? MIN(limit / 4, (size_t)BEHIND_MAX) : BEHIND_MAX;
 }

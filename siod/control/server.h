@@ -8,6 +8,7 @@
 
 #include "libshared/base.h"
 #include "libshared/error.h"
+#include "libshared/str.h"
 
 struct config;
 struct control;
@@ -22,15 +23,17 @@ struct token_verifier;
 struct transport;
 struct webhook_receiver;
 
+/* How a reload went: the error with its sentence, or the changes, a JSON array. */
+typedef void control_reloaded(void *arg, enum err err, const char *why, struct str changes);
+
 /* The modules are borrowed and must outlive the control server; path and operators are copied. */
 struct control_config {
     const char *socket_path;
     /* Users who may OPERATE. Root and the daemon's own user may do everything, others READ. */
     const uid_t *operators;
     size_t operator_count;
-    size_t queue_bytes; /* the transport's limit for one connection; 0 = none */
 
-    const struct config *config; /* the daemon's, to be shown */
+    struct config *config; /* the daemon's; `log level` writes to it */
     struct loop *loop;
     struct transport *transport;
     struct store *store;
@@ -45,6 +48,10 @@ struct control_config {
     bool (*ready)(void *arg, const char **ret_why);
     /* The n-th address the daemon listens on, NULL past the last. */
     const char *(*address)(void *arg, size_t n);
+    /* Read the configuration again; `done` is called once, maybe before this returns. */
+    void (*reload)(void *arg, control_reloaded *done, void *done_arg);
+    /* The configuration as it was read last, NULL when it was read at start only. */
+    const struct config *(*wanted)(void *arg);
     void *arg;
 };
 

@@ -67,6 +67,8 @@ struct eio_config {
 /* Returns owned. `config` is copied; the lists in it are borrowed. */
 NODISCARD
 struct eio_server *eio_server_new(struct loop *loop, const struct eio_config *config);
+/* Take over the limits and the list of origins; the rest stays as it was made with. */
+void eio_server_reconfigure(struct eio_server *server, const struct eio_config *config);
 /* Closes every session that is left. */
 void eio_server_free(struct eio_server *server);
 /* To be registered as a route (with the server as arg) for "/socket.io/" and "/socket.io". */

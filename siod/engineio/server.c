@@ -76,6 +76,14 @@ struct eio_server *eio_server_new(struct loop *loop, const struct eio_config *co
     return server;
 }
 
+void eio_server_reconfigure(struct eio_server *server, const struct eio_config *config)
+{
+    server->config.queue_bytes = config->queue_bytes;
+    server->config.cors_origins = config->cors_origins;
+    server->config.sessions_per_address = config->sessions_per_address;
+    server->config.bytes_per_s = config->bytes_per_s;
+}
+
 void eio_server_free(struct eio_server *server)
 {
     struct eio_session *session, *next;

@@ -68,8 +68,8 @@ struct listener {
     struct listener *prev, *next;
     struct transport *transport;
     struct lws_vhost *vhost;
-    struct ssl_ctx_st *tls; /* the vhost's, NULL = plain */
-    char *cert_file, *key_file;
+    struct ssl_ctx_st *tls_context; /* the vhost's; NULL while it has not spoken TLS yet */
+    bool tls;
     char *address;
     char *unix_path; /* of the socket file that is ours to remove, NULL = none */
     bool local;      /* a Unix socket */
@@ -136,7 +136,6 @@ void output_round(struct transport *transport);
 
 /* Load a certificate chain and its key, checked in a scratch context first. */
 NODISCARD
-enum err tls_load(struct ssl_ctx_st *ctx, const char *cert_file, const char *key_file,
-                  struct errmsg *msg);
+enum err tls_load(struct ssl_ctx_st *ctx, const struct tls_files *files, struct errmsg *msg);
 /* What every server context of ours has. */
 void tls_prepare(struct ssl_ctx_st *ctx);

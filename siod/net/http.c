@@ -54,9 +54,27 @@ void http_server_route(struct http_server *server, const struct http_route *rout
     server->routes[server->route_count++] = *route;
 }
 
-enum err http_server_trust(struct http_server *server, const char *cidr, struct errmsg *msg)
+enum err http_server_trust(struct http_server *server, const char *const *cidrs, size_t count,
+                           struct errmsg *msg)
 {
-    return trust_add(&server->trust, cidr, msg);
+    struct trust trust = { .networks = NULL };
+
+    for (size_t i = 0; i < count; i++) {
+        enum err err = trust_add(&trust, cidrs[i], msg);
+
+        if (err != OK) {
+            trust_finish(&trust);
+            return err;
+        }
+    }
+    trust_finish(&server->trust);
+    server->trust = trust;
+    return OK;
+}
+
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits)
+{
+    server->limits = *limits;
 }
 
 static bool route_matches(const struct http_route *route, struct str path)

@@ -70,9 +70,13 @@ void http_server_free(struct http_server *server);
     "Connection: close\r\n\r\n"
 void http_server_route(struct http_server *server, const struct http_route *route);
 /* CIDR list ("10.0.0.0/8", "::1") of proxies whose X-Forwarded-For is believed (the right-most
- * address that is not itself trusted); Unix peers count as trusted when the list holds "unix". */
+ * address that is not itself trusted); Unix peers count as trusted when the list holds "unix".
+ * Replaces the list that was there; on ERR_INVALID that one stays. */
 NODISCARD
-enum err http_server_trust(struct http_server *server, const char *cidr, struct errmsg *msg);
+enum err http_server_trust(struct http_server *server, const char *const *cidrs, size_t count,
+                           struct errmsg *msg);
+/* For heads that arrive from now on. */
+void http_server_set_limits(struct http_server *server, const struct http_limits *limits);
 /* For listen_options.on_accept, with the server as arg. */
 void http_server_accept(void *server, struct conn *conn);
 /* Answer what is being handled, refuse what is new, and close idle connections: first step of a

@@ -274,7 +274,7 @@ static enum err listen_inherited(struct listener *listener, const char *number, 
 static void refuse(struct listener *listener, int fd)
 {
     listener->transport->stats.refused++;
-    if (listener->refuse != NULL && listener->tls == NULL) {
+    if (listener->refuse != NULL && !listener->tls) {
         if (send(fd, listener->refuse, strlen(listener->refuse), MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
             shutdown(fd, SHUT_WR);
         }
@@ -359,22 +359,32 @@ static void listener_free(struct listener *listener)
 {
     free(listener->address);
     free(listener->unix_path);
-    free(listener->cert_file);
-    free(listener->key_file);
     free(listener);
 }
 
-static enum err prepare_tls(struct listener *listener, const struct tls_files *files,
-                            struct errmsg *msg)
+static enum err make_vhost(struct listener *listener, struct errmsg *msg)
 {
-    listener->cert_file = xstrdup(files->cert_file);
-    listener->key_file = xstrdup(files->key_file);
-    listener->vhost = transport_tls_vhost(listener->transport, &listener->tls);
+    listener->vhost = transport_tls_vhost(listener->transport, &listener->tls_context);
     if (listener->vhost == NULL) {
         return err_set(msg, ERR_INTERNAL, "TLS is not available");
     }
-    tls_prepare(listener->tls);
-    return tls_load(listener->tls, listener->cert_file, listener->key_file, msg);
+    tls_prepare(listener->tls_context);
+    return OK;
+}
+
+enum err listener_set_tls(struct listener *listener, const struct tls_files *files,
+                          struct errmsg *msg)
+{
+    enum err err = OK;
+
+    if (files != NULL) {
+        err = listener->vhost == NULL ? make_vhost(listener, msg) : OK;
+        err = err == OK ? tls_load(listener->tls_context, files, msg) : err;
+    }
+    if (err == OK) {
+        listener->tls = files != NULL;
+    }
+    return err;
 }
 
 static enum err open_address(struct listener *listener, const struct listen_options *options,
@@ -407,7 +417,7 @@ enum err transport_listen(struct transport *transport, const struct listen_optio
     listener->on_accept = options->on_accept;
     listener->arg = options->arg;
     if (options->tls != NULL) {
-        err = prepare_tls(listener, options->tls, msg);
+        err = listener_set_tls(listener, options->tls, msg);
     }
     if (err == OK) {
         err = open_address(listener, options, &fd, msg);
@@ -433,7 +443,7 @@ const char *listener_address(const struct listener *listener)
 
 bool listener_is_tls(const struct listener *listener)
 {
-    return listener->tls != NULL;
+    return listener->tls;
 }
 
 /* The file may have been replaced by somebody else's socket meanwhile. */
@@ -463,12 +473,4 @@ void listener_close(struct listener *listener)
     }
     DL_DELETE(transport->listeners, listener);
     listener_free(listener);
-}
-
-enum err listener_tls_reload(struct listener *listener, struct errmsg *msg)
-{
-    if (listener->tls == NULL) {
-        return err_set(msg, ERR_INVALID, "%s is not a TLS listener", listener->address);
-    }
-    return tls_load(listener->tls, listener->cert_file, listener->key_file, msg);
 }

@@ -43,11 +43,11 @@ enum err tls_files_check(const struct tls_files *files, struct errmsg *msg)
     return err;
 }
 
-enum err tls_load(SSL_CTX *ctx, const char *cert_file, const char *key_file, struct errmsg *msg)
+enum err tls_load(SSL_CTX *ctx, const struct tls_files *files, struct errmsg *msg)
 {
-    enum err err = tls_files_check(&(struct tls_files) { cert_file, key_file }, msg);
+    enum err err = tls_files_check(files, msg);
 
-    return err != OK ? err : load(ctx, cert_file, key_file, msg);
+    return err != OK ? err : load(ctx, files->cert_file, files->key_file, msg);
 }
 
 /* No ALPN: the library would offer HTTP/2, which the raw role cannot speak. No SNI callback: one

@@ -201,6 +201,11 @@ struct lws_vhost *transport_tls_vhost(struct transport *transport, SSL_CTX **ret
     return vhost;
 }
 
+void transport_set_limits(struct transport *transport, const struct transport_limits *limits)
+{
+    transport->limits = *limits;
+}
+
 struct transport *transport_new(struct loop *loop, const struct transport_limits *limits)
 {
     struct transport *transport = xnew(struct transport);
@@ -260,7 +265,7 @@ static struct conn *new_conn(struct listener *listener, const char *peer)
 
     conn->transport = transport;
     conn->listener = listener;
-    conn->tls = listener->tls != NULL;
+    conn->tls = listener->tls;
     conn->local = listener->local;
     conn->counted = !listener->exempt;
     conn->reading = true;

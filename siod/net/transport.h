@@ -56,6 +56,8 @@ struct transport_limits {
 /* Returns owned. */
 NODISCARD
 struct transport *transport_new(struct loop *loop, const struct transport_limits *limits);
+/* From now on; nobody is cut who was within the limits before. */
+void transport_set_limits(struct transport *transport, const struct transport_limits *limits);
 /* Closes every connection (CONN_END_SHUTDOWN) and listener. */
 void transport_free(struct transport *transport);
 
@@ -91,9 +93,11 @@ const char *listener_address(const struct listener *listener);
 bool listener_is_tls(const struct listener *listener);
 /* Stop accepting on this listener, at shutdown. The Unix socket file is removed. */
 void listener_close(struct listener *listener);
-/* Read the certificate files again; the old ones stay in use when they cannot be loaded. */
+/* What connections that are accepted from now on speak: TLS with these files, which are read again
+ * in any case, or plain (NULL). Nothing changes when they cannot be loaded. */
 NODISCARD
-enum err listener_tls_reload(struct listener *listener, struct errmsg *msg);
+enum err listener_set_tls(struct listener *listener, const struct tls_files *files,
+                          struct errmsg *msg);
 
 /* Become (or hand over to) the owner of the connection's input; ops and user are borrowed as long
  * as the conn lives. */

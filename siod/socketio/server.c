@@ -23,6 +23,13 @@ static void on_round_end(void *arg)
     }
 }
 
+static void take_limits(struct sio_server *server, const struct sio_config *config)
+{
+    server->config.sockets_per_connection = config->sockets_per_connection;
+    server->config.rooms_per_socket = config->rooms_per_socket;
+    server->json.depth = config->json_depth > 0 ? config->json_depth : JSON_DEPTH;
+}
+
 struct sio_server *sio_server_new(struct loop *loop, const struct sio_config *config)
 {
     struct sio_server *server = xnew(struct sio_server);
@@ -30,7 +37,7 @@ struct sio_server *sio_server_new(struct loop *loop, const struct sio_config *co
 
     server->loop = loop;
     server->config = *config;
-    server->json.depth = config->json_depth > 0 ? config->json_depth : JSON_DEPTH;
+    take_limits(server, config);
     server->json.keys = JSON_KEYS;
     TAILQ_INIT(&server->leaving);
     server->hook = (struct loop_hook) { .fn = on_round_end, .arg = server };
@@ -40,6 +47,12 @@ struct sio_server *sio_server_new(struct loop *loop, const struct sio_config *co
     engine.arg = server;
     server->engine = eio_server_new(loop, &engine);
     return server;
+}
+
+void sio_server_reconfigure(struct sio_server *server, const struct sio_config *config)
+{
+    take_limits(server, config);
+    eio_server_reconfigure(server->engine, &config->engine);
 }
 
 void sio_server_free(struct sio_server *server)

@@ -67,6 +67,8 @@ struct sio_config {
 /* Returns owned. */
 NODISCARD
 struct sio_server *sio_server_new(struct loop *loop, const struct sio_config *config);
+/* Take over the limits, and what eio_server_reconfigure() takes; the rest stays as it was. */
+void sio_server_reconfigure(struct sio_server *server, const struct sio_config *config);
 void sio_server_free(struct sio_server *server);
 struct eio_server *sio_engine(struct sio_server *server);
 /* name: "/" or "/custom". app is borrowed. */

@@ -5,6 +5,8 @@
  * other error is the job's own: the job is undone and the transaction goes on. */
 #pragma once
 
+#include <stdatomic.h>
+
 #include "siod/store/rowlog.h"
 #include "siod/store/store.h"
 
@@ -19,8 +21,9 @@ PRINTF(2, 3) enum err store_fault_set(struct store_fault *fault, const char *for
 struct store_tx {
     const struct store_backend *backend;
     struct store_fault fault;
-    struct store_rowlog log; /* of the batch */
-    int64_t now_ms;          /* wall clock of the batch */
+    struct store_rowlog log;             /* of the batch */
+    int64_t now_ms;                      /* wall clock of the batch */
+    atomic_int_least64_t agent_capacity; /* of a new agent; the loop thread may change it */
 };
 
 /* A read connection, likewise. */

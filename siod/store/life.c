@@ -4,7 +4,7 @@
 #include "libshared/alloc.h"
 #include "siod/store/worker.h"
 
-enum { DEFAULT_RETRY_MS = 250 };
+enum { DEFAULT_RETRY_MS = 250, DEFAULT_AGENT_CAPACITY = 50 };
 
 void store_refresh_accepting(struct store *store)
 {
@@ -49,6 +49,14 @@ static void start_writer(struct store *store)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+static void set_agent_capacity(struct store *store, const struct store_config *config)
+{
+    int64_t capacity =
+        config->agent_capacity != 0 ? config->agent_capacity : DEFAULT_AGENT_CAPACITY;
+
+    atomic_store_explicit(&store->tx->agent_capacity, capacity, memory_order_relaxed);
+}
+
 enum err store_open(struct loop *loop, const struct store_config *config, struct store **ret,
                     struct errmsg *msg)
 {
@@ -78,11 +86,21 @@ enum err store_open(struct loop *loop, const struct store_config *config, struct
         free(store);
         return err;
     }
+    set_agent_capacity(store, config);
     store->stats.bytes = backend->bytes(store->tx);
     store_refresh_accepting(store);
     start_writer(store);
     *ret = store;
     return OK;
+}
+
+void store_reconfigure(struct store *store, const struct store_config *config)
+{
+    pthread_mutex_lock(&store->lock);
+    store->config.queue_limit = config->queue_limit;
+    store_refresh_accepting(store);
+    pthread_mutex_unlock(&store->lock);
+    set_agent_capacity(store, config);
 }
 
 void store_close(struct store *store)

@@ -19,7 +19,6 @@
 enum {
     SQLITE_APPLICATION_ID = 0x73696f64, /* "siod" */
     SQLITE_VALUE_MAX = 64 << 20,        /* bytes of one value or row */
-    DEFAULT_AGENT_CAPACITY = 50,        /* open chats of an agent who was never seen before */
     SQLITE_BUSY_MS = 5000,              /* for someone else's transaction (a shell, a backup) */
 };
 
@@ -241,7 +240,6 @@ struct sqlite_writer {
     bool savepoint;          /* the job that runs has one */
     int64_t job_changes;     /* rows that the connection had written before it */
     int64_t seen_us;         /* the last status's */
-    int64_t agent_capacity;  /* a new agent's */
     int wal_pages, wal_base; /* in the log now; at the last checkpoint */
 };
 

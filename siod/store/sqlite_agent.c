@@ -38,7 +38,7 @@ static enum err agent_write(struct store_tx *tx, int64_t business_id, int64_t us
     put_int(&q, user_id);
     put_str_full(&q, name);
     put_str_full(&q, role);
-    put_int(&q, writer->agent_capacity);
+    put_int(&q, atomic_load_explicit(&tx->agent_capacity, memory_order_relaxed));
     put_int(&q, tx->now_ms);
     return query_run(&q);
 }

@@ -154,8 +154,6 @@ enum err sqlite_writer_open(const struct store_config *config, struct store_tx *
     writer->tx.backend = &sqlite_backend;
     writer->conn.fault = &writer->tx.fault;
     writer->lock_fd = -1;
-    writer->agent_capacity =
-        config->agent_capacity != 0 ? config->agent_capacity : DEFAULT_AGENT_CAPACITY;
     if (err == OK) {
         err = open_database(writer, ret_epoch, msg);
     }

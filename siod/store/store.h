@@ -217,6 +217,8 @@ struct store_config {
 NODISCARD
 enum err store_open(struct loop *loop, const struct store_config *config, struct store **ret,
                     struct errmsg *msg);
+/* Take over queue_limit and agent_capacity; the rest stays as it was opened with. */
+void store_reconfigure(struct store *store, const struct store_config *config);
 /* Runs the jobs that wait, commits, joins the threads, checkpoints and closes. done() calls that
  * are left are posted to the loop before it returns: run the loop once more, or drop them with it.
  */

@@ -25,6 +25,7 @@ struct delivery {
     struct webhook_receiver *receiver;
     struct delivery_source source;
     int64_t received_ms;
+    unsigned json_depth; /* the receiver's at that time: parsing may happen on another thread */
     struct buf body;
 
     json_t *root; /* NULL: no JSON, as syntax says */
@@ -312,7 +313,7 @@ static void applied(struct store_job *job, enum err err)
 
 static void parse(struct delivery *delivery)
 {
-    const struct json_limits limits = { .depth = delivery->receiver->json_depth };
+    const struct json_limits limits = { .depth = delivery->json_depth };
 
     delivery->root = json_read(buf_str(&delivery->body), &limits, &delivery->syntax);
     if (delivery->root != NULL) {
@@ -354,6 +355,7 @@ void delivery_start(struct webhook_receiver *receiver, const struct delivery_sou
     delivery->receiver = receiver;
     delivery->source = *source;
     delivery->received_ms = loop_wall_ms(receiver->loop);
+    delivery->json_depth = receiver->json_depth;
     delivery->body = *body;
     *body = (struct buf)BUF_INIT;
     if (is_large(delivery) && !receiver->closed) {

@@ -321,6 +321,33 @@ static void app_finish(struct webhook_app *app)
     buf_finish(&app->verify_token);
 }
 
+static void take_limits(struct webhook_receiver *receiver, const struct webhook_config *config)
+{
+    receiver->body_bytes = config->body_bytes;
+    receiver->body_bytes_in_flight = config->body_bytes_in_flight;
+    receiver->json_depth = config->json_depth;
+}
+
+static void app_rekey(struct webhook_app *app, const struct webhook_app_config *config)
+{
+    signature_keys_free(app->keys);
+    app->keys = signature_keys_new(config->secrets, config->secret_count);
+    buf_clear(&app->verify_token);
+    buf_add_str(&app->verify_token, config->verify_token);
+}
+
+void webhook_reconfigure(struct webhook_receiver *receiver, const struct webhook_config *config)
+{
+    take_limits(receiver, config);
+    for (size_t i = 0; i < receiver->app_count; i++) {
+        for (size_t j = 0; j < config->app_count; j++) {
+            if (strcmp(receiver->apps[i].name, config->apps[j].name) == 0) {
+                app_rekey(&receiver->apps[i], &config->apps[j]);
+            }
+        }
+    }
+}
+
 struct webhook_receiver *webhook_receiver_new(const struct webhook_config *config)
 {
     struct webhook_receiver *receiver = xnew(struct webhook_receiver);
@@ -329,9 +356,7 @@ struct webhook_receiver *webhook_receiver_new(const struct webhook_config *confi
     receiver->loop = config->loop;
     receiver->store = config->store;
     receiver->pool = pool_new(config->loop, "siod-webhook", 1);
-    receiver->body_bytes = config->body_bytes;
-    receiver->body_bytes_in_flight = config->body_bytes_in_flight;
-    receiver->json_depth = config->json_depth;
+    take_limits(receiver, config);
     receiver->on_waiting = config->on_waiting;
     receiver->arg = config->arg;
     receiver->app_count = config->app_count;

@@ -50,6 +50,9 @@ struct webhook_config {
 /* Returns owned. */
 NODISCARD
 struct webhook_receiver *webhook_receiver_new(const struct webhook_config *config);
+/* Take over the limits, and for each app of the same name its secrets and its verify token: for
+ * requests that begin from now on. Apps stay as many as they were, on their paths. */
+void webhook_reconfigure(struct webhook_receiver *receiver, const struct webhook_config *config);
 /* Deliveries that are under way are still stored (store_close() sees to it), but nobody is told. */
 void webhook_receiver_free(struct webhook_receiver *receiver);
 /* One route for each app. The receiver must outlive the server's requests or be freed with nobody

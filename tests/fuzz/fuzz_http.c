@@ -188,7 +188,9 @@ static void set_up(void)
     for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
         http_server_route(server, &routes[i]);
     }
-    require(http_server_trust(server, "203.0.113.0/24", &msg) == OK);
+    const char *proxy = "203.0.113.0/24";
+
+    require(http_server_trust(server, &proxy, 1, &msg) == OK);
 }
 
 /* The end of a round: what was sent has left. */

@@ -80,7 +80,7 @@ served_name() {
     assert_equal "$(served_name)" second
     echo broken >"$SIOD_DIR/tls.pem"
     kill -HUP "$SIOD_PID"
-    wait_until log_has 'certificate not reloaded'
+    wait_until log_has 'configuration not reloaded .*http.tls_cert_file'
     assert_equal "$(served_name)" second
 }
 

@@ -29,6 +29,15 @@ documented_settings() {
     awk '$1 == ".Ss" { section = $2 } $1 == ".It" && $2 == "Ic" { print section "." $3 }' man/siod.conf.5
 }
 
+reloadable_settings() {
+    sed -nE 's/^(SETTING|CHOICE) *\((\w+), *(\w+),.*RELOAD.*/\2.\3/p' libshared/config.def
+}
+
+documented_reloadable() {
+    awk '$1 == ".Ss" { section = $2 } $1 == ".It" && $2 == "Ic" { key = $3 }
+        $0 == "Reloadable." { print section "." key }' man/siod.conf.5
+}
+
 events() {
     sed -nE 's/^(ON|EMIT) *\(\w+, *"(\w+)".*/\2/p' siod/chat/events.def
 }
@@ -58,6 +67,7 @@ documented_options() {
 
 same_names command "$(commands)" man/sioctl.8 "$(documented_commands)"
 same_names setting "$(settings)" man/siod.conf.5 "$(documented_settings)"
+same_names "reloadable setting" "$(reloadable_settings)" man/siod.conf.5 "$(documented_reloadable)"
 same_names event "$(events)" man/siod-events.7 "$(items man/siod-events.7 Ic | cut -d ' ' -f 1)"
 same_names resource "$(resources)" man/siod-api.7 "$(items man/siod-api.7 Ic RESOURCES)"
 same_names metric "$(metrics)" man/siod.8 "$(items man/siod.8 Li METRICS)"

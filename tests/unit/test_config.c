@@ -304,7 +304,7 @@ static void a_bad_file_is_refused_with_its_line(void **state)
         { STR_INIT("http {\n cors_origins = {\"http://a/\"} }"),
           ":2: http.cors_origins: http://a/ is no origin such as https://desk.example.com" },
         { STR_INIT("http {\n trusted_proxies = {\"10.0.0.0/33\"} }"),
-          ":2: http.trusted_proxies: 10.0.0.0/33 is no address or network" },
+          ":2: http.trusted_proxies: 10.0.0.0/33 is no address, network or \"unix\"" },
         { STR_INIT("http {\n\n tls_cert_file = a }"),
           ":3: http.tls_cert_file: tls_cert_file and tls_key_file go together" },
         { STR_INIT("http {\n listen = {\"a:0\", \"127.0.0.1:65536\"} }"),
@@ -515,6 +515,56 @@ static int remove_directory(void **state)
     return rmdir(directory);
 }
 
+static void add_path(void *arg, const struct config_change *change)
+{
+    config_change_path(change, arg);
+    buf_add_cstr(arg, change->reloads ? " " : "! ");
+}
+
+static struct config *loaded(const char *const *overrides, size_t count)
+{
+    struct config *config = NULL;
+    struct errmsg msg = { "" };
+
+    assert_int_equal(config_load(NULL, overrides, count, &config, &msg), OK);
+    return config;
+}
+
+static void what_reloads_is_taken_over_and_the_rest_stays(void **state)
+{
+    static const char *const before[] = { "app.a.secret_files=x", "app.a.path=/a",
+                                          "business.1.name=One", "business.2.name=Two" };
+    static const char *const after[] = { "app.a.secret_files=x,y", "app.a.path=/b",
+                                         "app.c.secret_files=z",   "business.3.name=Three",
+                                         "business.2.name=Zwei",   "log.level=debug",
+                                         "limits.queue_bytes=5",   "typing.expire_ms=1",
+                                         "recovery.enabled=false", "http.cors_origins=*",
+                                         "jwt.issuer=somebody",    "http.tls_cert_file=/c",
+                                         "http.tls_key_file=/k" };
+    struct config *config = loaded(before, ARRAY_SIZE(before));
+    struct config *file = loaded(after, ARRAY_SIZE(after));
+    autobuf struct buf paths = BUF_INIT;
+
+    (void)state;
+    config_compare(config, file, add_path, &paths);
+    assert_string_equal(
+        paths.data,
+        "http.cors_origins http.tls_cert_file http.tls_key_file jwt.issuer! app.a.path! "
+        "app.a.secret_files app.c.path! app.c.secret_files! app.c.verify_token_file! "
+        "recovery.enabled! typing.expire_ms limits.queue_bytes log.level business.1.name "
+        "business.1.phone_number_ids business.2.name business.3.name "
+        "business.3.phone_number_ids ");
+    config_take(config, file);
+    buf_clear(&paths);
+    config_compare(config, file, add_path, &paths);
+    assert_string_equal(paths.data, "jwt.issuer! app.a.path! app.c.path! app.c.secret_files! "
+                                    "app.c.verify_token_file! recovery.enabled! ");
+    config_free(file); /* nothing is shared */
+    assert_string_equal(config->business[0].title, "3");
+    assert_string_equal(config->app[0].secret_files.items[1], "y");
+    config_free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +584,7 @@ int main(void)
         cmocka_unit_test(one_trailing_newline_of_a_secret_is_ignored),
         cmocka_unit_test(bad_secret_files_are_named),
         cmocka_unit_test(relative_secrets_are_looked_up_among_the_credentials_first),
+        cmocka_unit_test(what_reloads_is_taken_over_and_the_rest_stays),
     };
 
     return cmocka_run_group_tests(tests, make_directory, remove_directory);

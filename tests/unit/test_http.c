@@ -747,7 +747,7 @@ static void forwarded_addresses_are_believed_from_trusted_proxies(void **state)
         char request[256];
 
         if (cases[i].trust != NULL) {
-            assert_int_equal(http_server_trust(f->server, cases[i].trust, &msg), OK);
+            assert_int_equal(http_server_trust(f->server, &cases[i].trust, 1, &msg), OK);
         }
         snprintf(request, sizeof request, "GET /show HTTP/1.1\r\nHost: a\r\n%s\r\n",
                  cases[i].headers);
@@ -769,7 +769,7 @@ static void wrong_networks_are_refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-        assert_int_equal(http_server_trust(f->server, wrong[i], &msg), ERR_INVALID);
+        assert_int_equal(http_server_trust(f->server, &wrong[i], 1, &msg), ERR_INVALID);
     }
     stop(f);
 }

@@ -284,6 +284,7 @@ static long serial_seen(struct fixture *f)
 static void certificates_are_reloaded_unless_they_are_broken(void **state)
 {
     struct fixture *f = start();
+    const struct tls_files files = { f->cert, f->key };
     struct tls_client old = tls_connect(f);
     char cert_of_2[80];
     struct errmsg msg;
@@ -294,24 +295,44 @@ static void certificates_are_reloaded_unless_they_are_broken(void **state)
     assert_int_equal(serial_seen(f), 1);
     write_pair(f, 2);
     assert_int_equal(serial_seen(f), 1); /* not by itself */
-    assert_int_equal(listener_tls_reload(f->listener, &msg), OK);
+    assert_int_equal(listener_set_tls(f->listener, &files, &msg), OK);
     assert_int_equal(serial_seen(f), 2);
 
     snprintf(cert_of_2, sizeof cert_of_2, "%s.2", f->cert);
     assert_int_equal(rename(f->cert, cert_of_2), 0);
-    assert_int_equal(listener_tls_reload(f->listener, &msg), ERR_INVALID); /* missing */
+    assert_int_equal(listener_set_tls(f->listener, &files, &msg), ERR_INVALID); /* missing */
     assert_non_null(strstr(msg.text, f->cert));
     write_pair(f, 3);
     assert_int_equal(rename(cert_of_2, f->cert), 0);
-    assert_int_equal(listener_tls_reload(f->listener, &msg), ERR_INVALID); /* no match */
+    assert_int_equal(listener_set_tls(f->listener, &files, &msg), ERR_INVALID); /* no match */
     assert_int_equal(serial_seen(f), 2);
     fclose(fopen(f->cert, "w"));
-    assert_int_equal(listener_tls_reload(f->listener, &msg), ERR_INVALID); /* empty */
+    assert_int_equal(listener_set_tls(f->listener, &files, &msg), ERR_INVALID); /* empty */
     assert_int_equal(serial_seen(f), 2);
 
     tls_send(f, &old, "b", 1);
     TLS_WAIT(f, &old, old.in.len == 2);
     tls_finish(&old);
+    stop(f);
+}
+
+static void a_listener_turns_plain_and_back_for_new_connections(void **state)
+{
+    struct fixture *f = start();
+    const struct tls_files files = { f->cert, f->key };
+    struct tls_client before = tls_connect(f);
+    struct errmsg msg;
+
+    (void)state;
+    tls_send(f, &before, "a", 1);
+    TLS_WAIT(f, &before, before.in.len == 1);
+    assert_int_equal(listener_set_tls(f->listener, NULL, &msg), OK);
+    assert_false(listener_is_tls(f->listener));
+    tls_send(f, &before, "b", 1);
+    TLS_WAIT(f, &before, before.in.len == 2);
+    assert_int_equal(listener_set_tls(f->listener, &files, &msg), OK);
+    assert_int_equal(serial_seen(f), 1);
+    tls_finish(&before);
     stop(f);
 }
 
@@ -396,6 +417,7 @@ int main(void)
         cmocka_unit_test(the_protocol_is_never_http2),
         cmocka_unit_test(closing_says_so_within_tls),
         cmocka_unit_test(certificates_are_reloaded_unless_they_are_broken),
+        cmocka_unit_test(a_listener_turns_plain_and_back_for_new_connections),
         cmocka_unit_test(a_broken_pair_refuses_to_listen),
         cmocka_unit_test(what_is_no_tls_never_reaches_a_handler),
         cmocka_unit_test(a_handshake_that_stalls_ends),

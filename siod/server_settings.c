@@ -1,0 +1,120 @@
+/* What each module is told of the configuration: at its start, and again after a reload. */
+#include "libshared/json.h"
+#include "siod/chat/desk.h"
+#include "siod/net/http.h"
+#include "siod/net/transport.h"
+#include "siod/server_state.h"
+#include "siod/socketio/socketio.h"
+#include "siod/store/store.h"
+
+enum {
+    HEADERS_MAX = 100,
+    REQUEST_MS = 30000,
+    IDLE_MS = 75000, /* above the 60 s that proxies keep their side */
+};
+
+struct transport_limits siod_transport_limits(const struct siod *siod)
+{
+    const struct config_limits *limits = &siod->config->limits;
+
+    return (struct transport_limits) { .connections = limits->connections,
+                                       .queue_bytes = limits->queue_bytes };
+}
+
+struct http_limits siod_http_limits(const struct siod *siod)
+{
+    return (struct http_limits) {
+        .header_bytes = siod->config->limits.header_bytes,
+        .header_count = HEADERS_MAX,
+        .request_ms = REQUEST_MS,
+        .idle_ms = IDLE_MS,
+    };
+}
+
+struct store_config siod_store_settings(const struct siod *siod)
+{
+    const struct config *config = siod->config;
+
+    return (struct store_config) {
+        .url = config->store.url,
+        .synchronous_full = config->store.synchronous == CONFIG_SYNCHRONOUS_FULL,
+        .queue_limit = config->limits.store_queue,
+        .agent_capacity = config->assign.capacity,
+    };
+}
+
+struct sio_config siod_sio_settings(struct siod *siod)
+{
+    const struct config *config = siod->config;
+    unsigned depth = config->limits.json_depth;
+
+    return (struct sio_config) {
+        .engine = {
+            .ping_interval_ms = config->engineio.ping_interval_ms,
+            .ping_timeout_ms = config->engineio.ping_timeout_ms,
+            .max_payload = config->engineio.max_payload,
+            .queue_bytes = config->limits.queue_bytes,
+            .sessions_per_address = config->limits.connections_per_address,
+            .bytes_per_s = config->limits.bytes_per_s,
+            .admit = admission_take,
+            .admit_arg = &siod->admission,
+            .cors_origins = (const char *const *)config->http.cors_origins.items,
+        },
+        .sockets_per_connection = config->limits.sockets_per_connection,
+        .rooms_per_socket = config->limits.rooms_per_socket,
+        .json_depth = depth > 0 ? depth : JSON_DEPTH_MAX,
+    };
+}
+
+struct desk_config siod_desk_settings(const struct siod *siod)
+{
+    const struct config *config = siod->config;
+
+    return (struct desk_config) {
+        .loop = siod->loop,
+        .store = siod->store,
+        .sio = siod->sio,
+        .tokens = siod->tokens,
+        .connections_per_user = config->limits.connections_per_user,
+        .events_per_s = config->limits.events_per_s,
+        .offline_grace_ms = config->presence.offline_grace_ms,
+        .typing_throttle_ms = config->typing.throttle_ms,
+        .typing_expire_ms = config->typing.expire_ms,
+        .assign_policy = (enum assign_policy)config->assign.policy,
+        .queue_bytes = config->limits.queue_bytes,
+    };
+}
+
+struct api_config siod_api_settings(const struct siod *siod)
+{
+    return (struct api_config) {
+        .loop = siod->loop,
+        .desk = siod->desk,
+        .store = siod->store,
+        .cors_origins = (const char *const *)siod->config->http.cors_origins.items,
+        .json_depth = siod->config->limits.json_depth,
+    };
+}
+
+enum err siod_trust_proxies(struct siod *siod, struct errmsg *msg)
+{
+    const struct config_list *proxies = &siod->config->http.trusted_proxies;
+
+    return http_server_trust(siod->http, (const char *const *)proxies->items, proxies->count, msg);
+}
+
+static bool is_unix(const char *address)
+{
+    return address[0] == '/' || str_starts_with(str_of(address), STR("unix:"));
+}
+
+bool siod_speaks_tls(const char *address, bool is_admin)
+{
+    return !is_admin && !is_unix(address);
+}
+
+const struct tls_files *siod_tls_files(const struct config *config, struct tls_files *files)
+{
+    *files = (struct tls_files) { config->http.tls_cert_file, config->http.tls_key_file };
+    return files->cert_file[0] != '\0' ? files : NULL;
+}
