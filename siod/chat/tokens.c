@@ -151,7 +151,9 @@ void desk_token_revoke(struct desk *desk, const struct store_revocation *revocat
     revoke->done = done;
     revoke->arg = arg;
     if (!store_submit(desk->config.store, &revoke->job)) {
-        revoke_done(&revoke->job, ERR_BUSY);
+        bool works = store_health(desk->config.store, NULL) == STORE_OK;
+
+        revoke_done(&revoke->job, works ? ERR_BUSY : ERR_STORE);
     }
 }
 

@@ -56,6 +56,24 @@ fails_and_heals() {
     fails_and_heals enospc
 }
 
+@test "on a full disk nothing is revoked, and whoever asked is told" {
+    local words code=0
+    echo enospc >"$MODE"
+    refute sioctl token revoke --user 7 --business 1
+    store_is_down() { [[ $(metric siod_store_up) == 0 ]]; }
+    wait_until store_is_down
+    words=$(sioctl token revoke --user 7 --business 1 2>&1) || code=$?
+    assert_equal "$code" 1
+    assert_contains "$words" store_failed
+    refute agent_saw a '.type == "disconnect"'
+
+    echo ok >"$MODE"
+    wait_until readyz 200
+    assert_equal "$(sioctl -o json token revocations)" '[]'
+    sioctl token revoke --user 7 --business 1
+    wait_until agent_saw a '.data.code == "token_revoked"'
+}
+
 @test "a disk that became read-only: 503 and no event, and it recovers without a restart" {
     fails_and_heals erofs
 }
