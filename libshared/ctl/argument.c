@@ -228,6 +228,7 @@ static json_t *parse_any(const struct ctl_argument *argument, struct str text)
 {
     switch (argument->type) {
     case CTL_TEXT:
+    case CTL_SECRET:
         return json_stringn(text.data, text.len);
     case CTL_ID:
         return parse_id(text);
@@ -296,6 +297,7 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
     case CTL_SINCE:
         return value >= 0 && value < ID_MAX;
     case CTL_TEXT:
+    case CTL_SECRET:
     case CTL_DIGITS:
     case CTL_PATH:
     case CTL_URL:

@@ -14,12 +14,13 @@
 #include "libshared/ctl/frame.h"
 
 /* What one answer or piece may measure: a whole list is cut into pieces far below it. */
-enum { ANSWER_MAX = 64 * 1024 * 1024, READ_SIZE = 64 * 1024 };
+enum { ANSWER_MAX = 64 * 1024 * 1024, READ_SIZE = 64 * 1024, CONNECT_PAUSE_MS = 20 };
 
 struct ctl_client {
     struct ctl_client_config config;
     int fd;
     int64_t last_id;
+    bool busy; /* the answer to the last call was not read to its end */
     struct ctl_lines lines;
     char code[CTL_REQUEST_ID_MAX];
 };
@@ -53,6 +54,11 @@ static int poll_timeout(uint64_t deadline_ms)
     return deadline_ms <= now_ms ? 0 : (int)MIN(deadline_ms - now_ms, 1u << 30);
 }
 
+static bool is_interrupted(const struct ctl_client *client)
+{
+    return client->config.interrupted != NULL && *client->config.interrupted;
+}
+
 static enum ctl_outcome wait_for(const struct ctl_client *client, short events,
                                  uint64_t deadline_ms, struct errmsg *msg)
 {
@@ -60,7 +66,7 @@ static enum ctl_outcome wait_for(const struct ctl_client *client, short events,
         struct pollfd pfd = { .fd = client->fd, .events = events };
         int ready;
 
-        if (client->config.interrupted != NULL && *client->config.interrupted) {
+        if (is_interrupted(client)) {
             (void)err_set(msg, ERR_TIMEOUT, "interrupted");
             return CTL_INTERRUPTED;
         }
@@ -125,6 +131,31 @@ static enum ctl_outcome read_line(struct ctl_client *client, uint64_t deadline_m
     return CTL_DONE;
 }
 
+/* A daemon that accepts nobody has a full backlog at some time: a blocking connect() would wait for
+ * ever. */
+static enum ctl_outcome connect_patiently(const struct ctl_client *client,
+                                          const struct sockaddr_un *address, struct errmsg *msg)
+{
+    uint64_t deadline_ms = deadline_after(client->config.timeout_ms);
+
+    while (connect(client->fd, (const struct sockaddr *)address, sizeof(*address)) < 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            (void)err_set(msg, ERR_IO, "cannot reach siod at %s: %s", address->sun_path,
+                          strerror(errno));
+            return CTL_UNREACHABLE;
+        }
+        if (is_interrupted(client)) {
+            return CTL_INTERRUPTED;
+        }
+        if (poll_timeout(deadline_ms) == 0) {
+            (void)err_set(msg, ERR_TIMEOUT, "siod does not answer");
+            return CTL_TIMED_OUT;
+        }
+        (void)poll(NULL, 0, CONNECT_PAUSE_MS);
+    }
+    return CTL_DONE;
+}
+
 static enum ctl_outcome connect_to(struct ctl_client *client, const char *path, struct errmsg *msg)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -135,13 +166,12 @@ static enum ctl_outcome connect_to(struct ctl_client *client, const char *path, 
         return CTL_UNREACHABLE;
     }
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (client->fd < 0 ||
-        connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+    client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (client->fd < 0) {
         (void)err_set(msg, ERR_IO, "cannot reach siod at %s: %s", path, strerror(errno));
         return CTL_UNREACHABLE;
     }
-    return CTL_DONE;
+    return connect_patiently(client, &address, msg);
 }
 
 static enum ctl_outcome greet(struct ctl_client *client, struct errmsg *msg)
@@ -188,6 +218,23 @@ void ctl_client_close(struct ctl_client *client)
     free(client);
 }
 
+int ctl_client_fd(const struct ctl_client *client)
+{
+    return client->fd;
+}
+
+void ctl_client_set_timeout(struct ctl_client *client, int64_t timeout_ms)
+{
+    client->config.timeout_ms = timeout_ms;
+}
+
+bool ctl_client_usable(const struct ctl_client *client)
+{
+    struct pollfd pfd = { .fd = client->fd, .events = POLLIN };
+
+    return !client->busy && poll(&pfd, 1, 0) == 0;
+}
+
 const char *ctl_client_code(const struct ctl_client *client)
 {
     return client->code;
@@ -201,7 +248,8 @@ static enum ctl_outcome refused(struct ctl_client *client, const struct ctl_repl
     return CTL_REFUSED;
 }
 
-/* The next reply to our request; those to earlier ones that were given up are skipped. */
+/* The next reply to our request; those to earlier ones that were given up are skipped. A refusal
+ * without an id is for what was sent last. */
 static enum ctl_outcome read_reply(struct ctl_client *client, uint64_t deadline_ms,
                                    struct ctl_reply *ret_reply, struct errmsg *msg)
 {
@@ -215,7 +263,7 @@ static enum ctl_outcome read_reply(struct ctl_client *client, uint64_t deadline_
         if (ctl_reply_decode(line, ret_reply, msg) != OK) {
             return CTL_UNREACHABLE;
         }
-        if (ret_reply->id == client->last_id || !ret_reply->ok) {
+        if (ret_reply->id == client->last_id || (ret_reply->id == 0 && !ret_reply->ok)) {
             return ret_reply->ok ? CTL_DONE : refused(client, ret_reply, msg);
         }
         ctl_reply_finish(ret_reply);
@@ -231,6 +279,7 @@ static enum ctl_outcome collect(struct ctl_client *client, const struct ctl_call
         enum ctl_outcome outcome = read_reply(client, deadline_after(timeout_ms), &reply, msg);
         bool go_on = outcome == CTL_DONE && reply.more;
 
+        client->busy = go_on || (outcome != CTL_DONE && outcome != CTL_REFUSED);
         if (outcome == CTL_DONE && call->on_piece != NULL && reply.more) {
             go_on = reply.result == NULL || call->on_piece(call->arg, reply.result);
         } else if (outcome == CTL_DONE) {
@@ -250,6 +299,7 @@ enum ctl_outcome ctl_client_call(struct ctl_client *client, const struct ctl_cal
     json_t *whole = NULL;
     enum ctl_outcome outcome;
 
+    client->busy = true;
     ctl_request_encode(&request, ++client->last_id, str_of(call->cmd), call->args);
     outcome = send_all(client, buf_str(&request), deadline_after(client->config.timeout_ms), msg);
     if (outcome == CTL_DONE) {

@@ -38,6 +38,13 @@ NODISCARD
 enum ctl_outcome ctl_client_open(const struct ctl_client_config *config, struct ctl_client **ret,
                                  struct errmsg *msg);
 void ctl_client_close(struct ctl_client *client);
+/* May it be asked once more? Not after a call that did not come to its end, and not when the daemon
+ * has hung up. */
+bool ctl_client_usable(const struct ctl_client *client);
+/* For the calls from now on, as in the configuration. */
+void ctl_client_set_timeout(struct ctl_client *client, int64_t timeout_ms);
+/* Readable while nothing was asked: the daemon has hung up. Borrowed. */
+int ctl_client_fd(const struct ctl_client *client);
 
 /* A piece of a stream, borrowed; false ends it. */
 typedef bool (*ctl_piece_fn)(void *arg, json_t *piece);

@@ -229,6 +229,16 @@ static enum err bind_globals(struct ctl_line *line, const struct sorted *sorted,
     return OK;
 }
 
+static bool only_globals(const struct sorted *sorted)
+{
+    for (unsigned i = 0; i < sorted->option_count; i++) {
+        if (option_index(sorted->options[i].name) < 0) {
+            return false;
+        }
+    }
+    return sorted->argument_count == 0 && sorted->option_count > 0;
+}
+
 static enum err parse_sorted(struct ctl_line *line, const struct sorted *sorted, struct errmsg *msg)
 {
     unsigned used = 0;
@@ -241,6 +251,7 @@ static enum err parse_sorted(struct ctl_line *line, const struct sorted *sorted,
         (line->options[CTL_OPT_help] != NULL || line->options[CTL_OPT_version] != NULL)) {
         return OK;
     }
+    line->only_options = only_globals(sorted);
     err =
         ctl_command_resolve(sorted->arguments, sorted->argument_count, &line->command, &used, msg);
     return err != OK ? err : bind_command(line, sorted, used, msg);

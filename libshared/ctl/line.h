@@ -28,6 +28,7 @@ struct ctl_line {
     json_t *args;                      /* object, as in a request */
     /* options.def, as given: NULL = not given; a flag is true */
     json_t *options[CTL_OPTION_COUNT];
+    bool only_options; /* of options.def, and good: for the shell, an error anywhere else */
 };
 
 /* Reads the words after the program's name. Options may stand anywhere, `--` ends them, `-` is an
