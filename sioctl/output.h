@@ -56,6 +56,8 @@ void output_close(struct output *out);
 
 /* Text in which control characters are written as \x1b, so that a terminal obeys none. */
 void text_printable(struct buf *to, struct str text);
+/* Is it the same as what text_printable() makes of it? */
+bool text_is_printable(struct str text);
 /* The formats, appending lines. */
 void text_list(struct buf *to, const struct output *out, const json_t *list);
 void text_object(struct buf *to, const struct output *out, const json_t *object);

@@ -40,6 +40,14 @@ void text_printable(struct buf *to, struct str text)
     }
 }
 
+bool text_is_printable(struct str text)
+{
+    autobuf struct buf printable = BUF_INIT;
+
+    text_printable(&printable, text);
+    return str_eq(buf_str(&printable), text);
+}
+
 static int width_of(struct str text)
 {
     mbstate_t state = { 0 };

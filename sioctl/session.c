@@ -39,15 +39,20 @@ static enum exit_code explain(const struct session *session, enum ctl_outcome ou
     return exit_code_of(outcome);
 }
 
+enum ctl_outcome session_open(struct session *session, struct errmsg *msg)
+{
+    if (session->client == NULL) {
+        return ctl_client_open(&session->config, &session->client, msg);
+    }
+    ctl_client_set_timeout(session->client, session->config.timeout_ms);
+    return CTL_DONE;
+}
+
 enum exit_code session_call(struct session *session, const struct ctl_call *call,
                             json_t **ret_result)
 {
-    enum ctl_outcome outcome = CTL_DONE;
     struct errmsg msg = { "" };
-
-    if (session->client == NULL) {
-        outcome = ctl_client_open(&session->config, &session->client, &msg);
-    }
+    enum ctl_outcome outcome = session_open(session, &msg);
     if (outcome == CTL_DONE) {
         outcome = ctl_client_call(session->client, call, ret_result, &msg);
     }
@@ -126,13 +131,34 @@ static bool read_stream(FILE *file, const char *path, size_t max, struct buf *to
     return true;
 }
 
+static bool stdin_is_script;
+
+void input_is_script(void)
+{
+    stdin_is_script = true;
+}
+
+/* A terminal goes on behind an end of file. */
+static bool read_stdin(size_t max, struct buf *to)
+{
+    bool good;
+
+    if (stdin_is_script) {
+        say("-: the standard input is the script that is running");
+        return false;
+    }
+    good = read_stream(stdin, "stdin", max, to);
+    clearerr(stdin);
+    return good;
+}
+
 bool read_input(const char *path, size_t max, struct buf *to)
 {
     FILE *file;
     bool good;
 
     if (strcmp(path, "-") == 0) {
-        return read_stream(stdin, "stdin", max, to);
+        return read_stdin(max, to);
     }
     file = fopen(path, "re");
     if (file == NULL) {

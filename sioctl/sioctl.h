@@ -22,16 +22,38 @@ enum exit_code {
     EXIT_INTERRUPTED = 130, /* by SIGTERM as well */
 };
 
+/* What commands that run one after the other have in common. */
+struct runner {
+    struct ctl_client *client;         /* between two commands; NULL until something was asked */
+    json_t *options[CTL_OPTION_COUNT]; /* for a command that is not given them itself */
+    bool in_shell;
+    bool output_lost; /* the last command could not write to stdout */
+};
+
 struct session {
+    struct runner *runner;
     const struct ctl_line *line;
     struct output out;
     struct ctl_client_config config;
     struct ctl_client *client; /* NULL until something was asked */
 };
 
-/* Set by SIGINT and SIGTERM. */
+/* The number of the signal, SIGINT or SIGTERM, that has come. */
 extern volatile sig_atomic_t interrupted;
+/* Waiting calls return when one comes; what is printed so far is finished properly. With `once` the
+ * second one ends everything. */
+void catch_signals(bool once);
 
+/* Runs the command that these words are. In the shell, options alone are kept for the commands that
+ * follow. */
+enum exit_code run_words(struct runner *runner, const char *const *words, unsigned count);
+/* The connection that is there, taken; NULL when there is none, or none that can still be used. */
+struct ctl_client *runner_client(struct runner *runner);
+struct ctl_client_config client_config(const json_t *const options[CTL_OPTION_COUNT]);
+
+/* Connects, if that was not done yet. */
+NODISCARD
+enum ctl_outcome session_open(struct session *session, struct errmsg *msg);
 /* Ask the daemon; connects first when needed. What goes wrong is said on stderr. On EXIT_DONE
  * *ret_result is owned and may be NULL. */
 NODISCARD
@@ -48,6 +70,8 @@ const char *session_arg_text(const struct session *session, const char *key);
 /* A file, or stdin for "-", appended. Says what went wrong. */
 NODISCARD
 bool read_input(const char *path, size_t max, struct buf *to);
+/* From now on "-" is refused: stdin is a script that the shell reads. */
+void input_is_script(void);
 /* The text as JSON, bytes that are no UTF-8 replaced. Returns owned. */
 NODISCARD
 json_t *json_text(struct str text);
@@ -62,6 +86,13 @@ json_t *json_text(struct str text);
 
 /* Everything else: asked as it stands, printed by its view. */
 enum exit_code run_by_daemon(struct session *session);
+
+/* complete.c: what may stand where the last word is, each candidate once; none that would need
+ * control characters to be typed. Asks the daemon what only it knows. True when file names may
+ * stand there, behind the = of an --option=. */
+typedef void (*candidate_fn)(void *arg, const char *word);
+bool complete_words(struct session *session, const char *const *words, unsigned count,
+                    candidate_fn fn, void *arg);
 
 /* help.c */
 void show_help(FILE *file, const struct ctl_command *command);

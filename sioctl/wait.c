@@ -18,11 +18,8 @@ enum {
 static enum ctl_outcome look(struct session *session, json_t **ret_result, struct errmsg *msg)
 {
     const struct ctl_call call = { .cmd = "wait", .args = session->line->args };
-    enum ctl_outcome outcome = CTL_DONE;
+    enum ctl_outcome outcome = session_open(session, msg);
 
-    if (session->client == NULL) {
-        outcome = ctl_client_open(&session->config, &session->client, msg);
-    }
     if (outcome == CTL_DONE) {
         outcome = ctl_client_call(session->client, &call, ret_result, msg);
     }

@@ -363,7 +363,7 @@ static void candidates_leave_plumbing_out(void **state)
     (void)state;
     ctl_command_candidates(NULL, "", collect, &list);
     assert_string_equal(list.data, "status wait room socket chat message agent business emit tail "
-                                   "webhook token config log audit help ");
+                                   "webhook token config log audit shell help ");
     buf_clear(&list);
     ctl_command_candidates("webhook", "", collect, &list);
     assert_string_equal(list.data, "list replay sign ");
