@@ -184,10 +184,10 @@ void roster_leave(struct agent *agent)
 void roster_restore(struct desk *desk, const struct store_agent *row)
 {
     struct agent *agent = add(desk, row->business_id, row->user_id, row->name);
+    enum token_role role = TOKEN_ROLE_AGENT;
 
-    if (!token_role_parse(row->role, &agent->role)) {
-        agent->role = TOKEN_ROLE_AGENT;
-    }
+    (void)token_role_parse(row->role, &role);
+    agent->role = role;
     roster_learn(agent, row);
     start_grace(agent);
 }

@@ -29,13 +29,13 @@ struct agent {
     char *name;         /* NULL = none */
     struct timer grace; /* without sockets: until user_offline; with some: until the row is asked
                            for again */
+    uint64_t turn;      /* when it got its last chat, as a count; 0 = none */
     unsigned sockets;
-    enum token_role role;           /* of the socket that came last */
-    unsigned capacity, load;        /* valid once `known` */
-    enum store_agent_status status; /* likewise */
-    bool known;                     /* the store's row was read */
-    unsigned reserved;              /* chats that were proposed for it and not yet answered */
-    uint64_t turn;                  /* when it got its last chat, as a count; 0 = none */
+    unsigned reserved;                  /* chats that were proposed for it and not yet answered */
+    unsigned capacity, load;            /* valid once `known` */
+    enum store_agent_status status : 8; /* likewise */
+    enum token_role role : 8;           /* of the socket that came last */
+    bool known : 1;                     /* the store's row was read */
 };
 
 /* NULL when this agent is not online. */

@@ -66,12 +66,11 @@ bool eio_session_take_bytes(struct eio_session *session, size_t len)
         return true;
     }
     full = MAX(config->bytes_per_s, config->max_payload);
-    left = session->allowance + (now_ms - session->allowance_ms) * config->bytes_per_s / MS_PER_S;
+    left = session->allowance + (now_ms - session->heard_ms) * config->bytes_per_s / MS_PER_S;
     left = MIN(left, full);
-    if (session->allowance_ms == 0) {
+    if (session->heard_ms == 0) {
         left = full;
     }
-    session->allowance_ms = now_ms;
     if (len > left) {
         session->server->stats.rate_exceeded++;
         log_warn(LOG_ENGINEIO, "too many bytes in a second",

@@ -51,7 +51,7 @@ struct eio_session *eio_session_open(struct eio_server *server, struct http_requ
     session->server = server;
     session->transport = (uint8_t)transport;
     session->query = application_query(http_query(request));
-    session->opened_ms = loop_now_ms(server->loop);
+    session->opened_ms = loop_now_ms(server->loop) & 0xffffffffffu;
     session->base64 = http_query_param(request, STR("b64")).data != NULL;
     session->from = eio_address_enter(server, http_client_address(request));
     id_sid(session->sid);

@@ -78,12 +78,11 @@ struct eio_session {
     struct ws *ws;               /* the live transport; NULL while polling, and once it is gone */
     struct eio_polling *polling; /* NULL once everything goes over WebSocket */
     struct eio_address *from;
-    uint64_t allowance_ms, allowance; /* of limits on bytes: when it was looked at, what was left */
-    char *query;                      /* of the application; NULL when it has none */
-    struct timer timer;               /* the next ping or its deadline; how long it lingers */
-    uint64_t opened_ms;
-    uint64_t ping_ms;  /* when the next ping is due, or the present one was */
-    uint64_t heard_ms; /* of the latest packet */
+    uint64_t allowance; /* bytes: what was left of it at heard_ms */
+    char *query;        /* of the application; NULL when it has none */
+    struct timer timer; /* the next ping or its deadline; how long it lingers */
+    uint64_t ping_ms;   /* when the next ping is due, or the present one was */
+    uint64_t heard_ms;  /* of the latest packet; 0 = none yet */
     STAILQ_ENTRY(eio_session) closing;
     UT_hash_handle hh;
     char sid[SID_SIZE];
@@ -92,7 +91,8 @@ struct eio_session {
     uint8_t reason;    /* enum eio_reason, once closing */
     uint8_t farewell;  /* enum eio_farewell, once closing */
     bool awaiting_pong;
-    bool base64; /* the client wants no binary frames */
+    bool base64;             /* the client wants no binary frames */
+    uint64_t opened_ms : 40; /* of the loop's clock, which lasts for 34 years */
 };
 
 struct eio_server {

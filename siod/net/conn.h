@@ -41,16 +41,18 @@ enum conn_state {
 struct conn {
     struct conn *prev, *next;
     struct transport *transport;
-    struct listener *listener; /* until it is handed out */
-    struct lws *wsi;           /* NULL once the library has closed it */
+    struct lws *wsi; /* NULL once the library has closed it */
     const struct conn_ops *ops;
-    void *user;
+    union {
+        struct listener *listener; /* until it is handed out */
+        void *user;
+    };
     struct conn *next_attention;
     struct chunk *head, *tail;
     size_t queued;       /* bytes of the frames in the chunks that were not yet written */
     size_t head_written; /* of the first frame */
-    size_t in_library;   /* at most so much is still buffered by the library */
     struct timer timer;  /* of the TLS handshake, of closing and lingering */
+    uint32_t in_library; /* at most so much is still buffered by the library */
     uint8_t state, end;
     bool attention : 1; /* in the list for the end of the round */
     bool accepted : 1;

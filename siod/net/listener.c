@@ -467,7 +467,7 @@ void listener_close(struct listener *listener)
     remove_socket_file(listener);
     close(listener->watcher.fd);
     DL_FOREACH (transport->conns, conn) {
-        if (conn->listener == listener) {
+        if (!conn->accepted && conn->listener == listener) {
             conn_die(conn, CONN_END_SHUTDOWN);
         }
     }

@@ -55,7 +55,7 @@ static void on_library_log(int level, const char *line)
 
 static void hand_out(struct conn *conn)
 {
-    struct listener *listener = TAKE(conn->listener);
+    struct listener *listener = conn->listener;
 
     conn->accepted = true;
     conn->transport->stats.accepted++;

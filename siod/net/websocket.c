@@ -37,9 +37,11 @@ struct early {
     struct buf bytes;
 };
 
-struct control {
-    size_t len;
-    char bytes[WS_CONTROL_MAX];
+/* What is incomplete: a message, a control frame between its fragments, or both. */
+struct partial {
+    struct buf message;
+    size_t control_len;
+    char control[WS_CONTROL_MAX];
 };
 
 struct ws {
@@ -47,8 +49,7 @@ struct ws {
     const struct ws_ops *ops;
     void *user;
     struct early *early;
-    struct control *control; /* payload of an incomplete control frame */
-    struct buf message;      /* of an incomplete message */
+    struct partial *partial; /* NULL while nothing is incomplete */
     struct ws_decoder decoder;
     uint32_t fragments; /* of the present message */
     uint8_t end;
@@ -57,6 +58,22 @@ struct ws {
 };
 
 static char scratch[SCRATCH_SIZE];
+
+static struct partial *partial(struct ws *ws)
+{
+    if (ws->partial == NULL) {
+        ws->partial = xnew(struct partial);
+    }
+    return ws->partial;
+}
+
+static void drop_partial(struct ws *ws)
+{
+    if (ws->partial != NULL) {
+        buf_finish(&ws->partial->message);
+        free(TAKE(ws->partial));
+    }
+}
 
 static void tell(struct ws *ws)
 {
@@ -85,7 +102,7 @@ static void finish(struct ws *ws, enum ws_end end, unsigned code)
     }
     ws->ended = true;
     ws->end = (uint8_t)end;
-    buf_finish(&ws->message);
+    drop_partial(ws);
     send_close(ws, code);
     tell(ws);
 }
@@ -127,24 +144,24 @@ static void on_control(struct ws *ws, struct str payload)
 static size_t control_input(struct ws *ws, struct str bytes)
 {
     char whole[WS_CONTROL_MAX];
+    size_t before = ws->partial != NULL ? ws->partial->control_len : 0;
     ptrdiff_t len;
 
-    if (ws->control == NULL && bytes.len >= ws->decoder.left) {
-        len = ws_decoder_payload(&ws->decoder, bytes, whole);
-        on_control(ws, (struct str) { whole, (size_t)len });
+    if (before > 0) {
+        memcpy(whole, ws->partial->control, before);
+    }
+    len = ws_decoder_payload(&ws->decoder, bytes, whole + before);
+    if (!ws_decoder_frame_done(&ws->decoder)) {
+        memcpy(partial(ws)->control + before, whole + before, (size_t)len);
+        ws->partial->control_len = before + (size_t)len;
         return (size_t)len;
     }
-    if (ws->control == NULL) {
-        ws->control = xnew(struct control);
+    if (before > 0 && ws->partial->message.len == 0) {
+        drop_partial(ws);
+    } else if (before > 0) {
+        ws->partial->control_len = 0;
     }
-    len = ws_decoder_payload(&ws->decoder, bytes, ws->control->bytes + ws->control->len);
-    ws->control->len += (size_t)len;
-    if (ws_decoder_frame_done(&ws->decoder)) {
-        struct control *control = TAKE(ws->control);
-
-        on_control(ws, (struct str) { control->bytes, control->len });
-        free(control);
-    }
+    on_control(ws, (struct str) { whole, before + (size_t)len });
     return (size_t)len;
 }
 
@@ -158,18 +175,19 @@ static void deliver(struct ws *ws, struct str payload)
 static size_t partial_input(struct ws *ws, struct str bytes)
 {
     size_t most = bytes.len < ws->decoder.left ? bytes.len : (size_t)ws->decoder.left;
-    char *to = buf_reserve(&ws->message, most);
+    char *to = buf_reserve(&partial(ws)->message, most);
     ptrdiff_t len = ws_decoder_payload(&ws->decoder, bytes, to);
 
     if (len < 0) {
         fail(ws, WS_CODE_INVALID_DATA);
         return bytes.len;
     }
-    ws->message.len += (size_t)len;
+    ws->partial->message.len += (size_t)len;
     if (ws_decoder_frame_done(&ws->decoder) && ws->decoder.fin) {
-        autobuf struct buf message = ws->message;
+        autobuf struct buf message = ws->partial->message;
 
-        ws->message = (struct buf)BUF_INIT;
+        ws->partial->message = (struct buf)BUF_INIT;
+        drop_partial(ws);
         deliver(ws, buf_str(&message));
     }
     return (size_t)len;
@@ -179,8 +197,8 @@ static size_t data_input(struct ws *ws, struct str bytes)
 {
     ptrdiff_t len;
 
-    if (ws->message.len > 0 || !ws->decoder.fin || bytes.len < ws->decoder.left ||
-        ws->decoder.left > SCRATCH_SIZE) {
+    if ((ws->partial != NULL && ws->partial->message.len > 0) || !ws->decoder.fin ||
+        bytes.len < ws->decoder.left || ws->decoder.left > SCRATCH_SIZE) {
         return partial_input(ws, bytes);
     }
     len = ws_decoder_payload(&ws->decoder, bytes, scratch);
@@ -253,8 +271,7 @@ static void on_close(struct conn *conn, enum conn_end end)
     if (ws->early != NULL) {
         ws->early->ws = NULL;
     }
-    buf_finish(&ws->message);
-    free(ws->control);
+    drop_partial(ws);
     free(ws);
 }
 

@@ -48,8 +48,8 @@ void sio_connection_close(struct eio_session *session, enum eio_reason reason)
 {
     struct sio_connection *connection = eio_session_user(session);
 
-    while (!LIST_EMPTY(&connection->sockets)) {
-        sio_socket_close(LIST_FIRST(&connection->sockets),
+    while (!SLIST_EMPTY(&connection->sockets)) {
+        sio_socket_close(SLIST_FIRST(&connection->sockets),
                          (struct sio_reason) { SIO_LEFT_SESSION, reason });
     }
     drop_deadline(connection);
@@ -74,7 +74,7 @@ static struct sio_socket *find_socket(const struct sio_connection *connection, s
     struct sio_socket *socket;
 
     *ret_leaving = false;
-    LIST_FOREACH (socket, &connection->sockets, sibling) {
+    SLIST_FOREACH (socket, &connection->sockets, sibling) {
         if (str_eq(socket->nsp->name, nsp)) {
             if (socket->state != SIO_STATE_LEAVING) {
                 return socket;

@@ -8,7 +8,7 @@
 #include "libshared/alloc.h"
 #include "siod/socketio/server.h"
 
-enum { MEMBERS_FIRST = 4, ROOMS_FIRST = 2 };
+enum { MEMBERS_FIRST = 4, ROOMS_FIRST = 1 };
 
 /* Laid out as scope and name are in struct sio_room. */
 struct room_key {

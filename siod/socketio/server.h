@@ -69,7 +69,7 @@ struct sio_socket {
     struct sio_membership *rooms; /* in no order */
     unsigned room_count, room_cap;
     LIST_HEAD(, sio_pending_ack) acks;
-    LIST_ENTRY(sio_socket) sibling;  /* of the same connection */
+    SLIST_ENTRY(sio_socket) sibling; /* of the same connection */
     TAILQ_ENTRY(sio_socket) leaving; /* in server->leaving */
     UT_hash_handle hh;               /* in nsp->sockets, once accepted */
     uint8_t state;                   /* enum sio_state */
@@ -95,7 +95,7 @@ struct sio_deadline {
 struct sio_connection {
     struct sio_server *server;
     struct eio_session *session;
-    LIST_HEAD(, sio_socket) sockets;
+    SLIST_HEAD(, sio_socket) sockets; /* few: one a namespace */
     unsigned count;
     struct sio_deadline *deadline; /* until the first namespace is joined */
     struct sio_partial *partial;   /* NULL almost always */

@@ -25,7 +25,7 @@ void sio_socket_open(struct sio_connection *connection, struct sio_namespace *ns
     socket->nsp = nsp;
     socket->connection = connection;
     id_sid(socket->id);
-    LIST_INSERT_HEAD(&connection->sockets, socket, sibling);
+    SLIST_INSERT_HEAD(&connection->sockets, socket, sibling);
     connection->count++;
     nsp->app->on_connect(nsp->arg, socket, auth.len > 0 ? auth : STR("{}"));
 }
@@ -44,7 +44,7 @@ static void socket_free(struct sio_socket *socket)
     if (socket->kicked) {
         TAILQ_REMOVE(&server->leaving, socket, leaving);
     }
-    LIST_REMOVE(socket, sibling);
+    SLIST_REMOVE(&socket->connection->sockets, socket, sio_socket, sibling);
     socket->connection->count--;
     free(socket);
 }
@@ -136,7 +136,7 @@ void sio_socket_disconnect(struct sio_socket *socket, bool close_session)
         kick(socket);
         return;
     }
-    LIST_FOREACH (sibling, &connection->sockets, sibling) {
+    SLIST_FOREACH (sibling, &connection->sockets, sibling) {
         kick(sibling);
     }
     eio_session_close(connection->session, EIO_REASON_FORCED_SERVER_CLOSE);
