@@ -22,46 +22,15 @@ void buf_clear(struct buf *buf)
     }
 }
 
-char *buf_reserve(struct buf *buf, size_t more)
+void buf_grow(struct buf *buf, size_t more)
 {
-    size_t need = buf->len + more + 1;
+    size_t need = buf->len + more + 1, cap = buf->cap > 0 ? buf->cap : BUF_FIRST;
 
-    if (need > buf->cap) {
-        size_t cap = buf->cap ? buf->cap : BUF_FIRST;
-
-        while (cap < need) {
-            cap *= 2;
-        }
-        buf->data = xrealloc(buf->data, cap);
-        buf->cap = cap;
+    while (cap < need) {
+        cap *= 2;
     }
-    return buf->data + buf->len;
-}
-
-void buf_add(struct buf *buf, const void *data, size_t len)
-{
-    char *to = buf_reserve(buf, len);
-
-    if (len > 0) {
-        memcpy(to, data, len);
-    }
-    buf->len += len;
-    buf->data[buf->len] = '\0';
-}
-
-void buf_add_char(struct buf *buf, char c)
-{
-    buf_add(buf, &c, 1);
-}
-
-void buf_add_str(struct buf *buf, struct str text)
-{
-    buf_add(buf, text.data, text.len);
-}
-
-void buf_add_cstr(struct buf *buf, const char *text)
-{
-    buf_add(buf, text, strlen(text));
+    buf->data = xrealloc(buf->data, cap);
+    buf->cap = cap;
 }
 
 void buf_add_u64(struct buf *buf, uint64_t value)
