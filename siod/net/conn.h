@@ -94,8 +94,8 @@ struct transport {
     struct conn *conns;
     struct listener *listeners;
     struct conn *attention, **attention_end;
-    struct chunk *spare;
-    unsigned spare_count;
+    struct chunk **spares; /* a stack of pointers: taking one touches no cold memory */
+    unsigned spare_count, spare_cap;
     ev_prepare prepare;
     struct lws_context *context;
     struct lws_vhost *plain;

@@ -62,9 +62,7 @@ struct frame *frame_control(unsigned opcode, struct str payload)
     return websocket_frame((enum ws_opcode)opcode, payload, STR_NONE);
 }
 
-void frame_unref(struct frame *frame)
+void frame_free(struct frame *frame)
 {
-    if (frame != NULL && --frame->refs == 0) {
-        free(frame);
-    }
+    free(frame);
 }

@@ -44,8 +44,15 @@ static inline struct frame *frame_ref(struct frame *frame)
     frame->refs++;
     return frame;
 }
+/* The last reference is gone. */
+void frame_free(struct frame *frame);
 /* NULL is accepted. */
-void frame_unref(struct frame *frame);
+static inline void frame_unref(struct frame *frame)
+{
+    if (frame != NULL && --frame->refs == 0) {
+        frame_free(frame);
+    }
+}
 
 static inline struct str frame_payload(const struct frame *frame)
 {

@@ -15,7 +15,7 @@
 #include "libshared/log.h"
 #include "siod/net/conn.h"
 
-enum { SPARE_MAX = 4096, DIRECT_MIN = 16384 };
+enum { SPARE_FIRST = 64, SPARE_MAX = 4096, DIRECT_MIN = 16384 };
 
 void conn_attend(struct conn *conn)
 {
@@ -46,14 +46,9 @@ void conn_die(struct conn *conn, enum conn_end end)
 
 static struct chunk *chunk_get(struct transport *transport)
 {
-    struct chunk *chunk = transport->spare;
+    struct chunk *chunk = transport->spare_count > 0 ? transport->spares[--transport->spare_count]
+                                                     : xmalloc(sizeof *chunk);
 
-    if (chunk != NULL) {
-        transport->spare = chunk->next;
-        transport->spare_count--;
-    } else {
-        chunk = xmalloc(sizeof *chunk);
-    }
     chunk->next = NULL;
     chunk->first = 0;
     chunk->end = 0;
@@ -66,9 +61,12 @@ static void chunk_put(struct transport *transport, struct chunk *chunk)
         free(chunk);
         return;
     }
-    chunk->next = transport->spare;
-    transport->spare = chunk;
-    transport->spare_count++;
+    if (transport->spare_count == transport->spare_cap) {
+        transport->spare_cap = transport->spare_cap > 0 ? transport->spare_cap * 2 : SPARE_FIRST;
+        transport->spares =
+            xrealloc(transport->spares, transport->spare_cap * sizeof *transport->spares);
+    }
+    transport->spares[transport->spare_count++] = chunk;
 }
 
 static void queue_push(struct conn *conn, struct frame *frame)
@@ -102,9 +100,29 @@ static void queue_pop(struct conn *conn)
     }
 }
 
+static void queue_clear(struct conn *conn)
+{
+    struct chunk *next;
+
+    for (struct chunk *chunk = conn->head; chunk != NULL; chunk = next) {
+        next = chunk->next;
+        for (uint32_t i = chunk->first; i < chunk->end; i++) {
+            frame_unref(chunk->frames[i]);
+        }
+        chunk_put(conn->transport, chunk);
+    }
+    conn->head = conn->tail = NULL;
+    conn->head_written = 0;
+    conn->queued = 0;
+}
+
 /* `len` bytes from the front were written. */
 static void queue_advance(struct conn *conn, size_t len)
 {
+    if (len == conn->queued) {
+        queue_clear(conn);
+        return;
+    }
     conn->queued -= len;
     while (len > 0) {
         struct frame *frame = conn->head->frames[conn->head->first];
@@ -142,14 +160,6 @@ static char *queue_front(struct conn *conn, size_t *ret_len)
     }
     *ret_len = len;
     return to;
-}
-
-static void drop_queue(struct conn *conn)
-{
-    while (conn->head != NULL) {
-        queue_pop(conn);
-    }
-    conn->queued = 0;
 }
 
 /* One write of what is queued, if the library holds nothing. */
@@ -277,7 +287,7 @@ static void finish(struct conn *conn)
         }
         link_kill(conn);
     }
-    drop_queue(conn);
+    queue_clear(conn);
     conn->in_library = 0;
     if (conn->ops != NULL) {
         conn->ops->on_close(conn, (enum conn_end)conn->end);
@@ -314,6 +324,14 @@ static void settle(struct conn *conn)
     }
 }
 
+/* Writing takes the kernel a while, in which it pushes our structs out of the near caches: fetch
+ * what `conn`, the next one, needs, and the head of the one after it. */
+static inline void prefetch(const struct conn *conn)
+{
+    __builtin_prefetch(conn->head);
+    __builtin_prefetch(conn->next_attention);
+}
+
 void output_round(struct transport *transport)
 {
     struct conn *conn = transport->attention;
@@ -323,6 +341,9 @@ void output_round(struct transport *transport)
     while (conn != NULL) {
         struct conn *next = conn->next_attention;
 
+        if (next != NULL) {
+            prefetch(next);
+        }
         settle(conn);
         conn = next;
     }

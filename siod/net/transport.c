@@ -231,7 +231,6 @@ struct transport *transport_new(struct loop *loop, const struct transport_limits
 
 void transport_free(struct transport *transport)
 {
-    struct chunk *chunk;
     struct conn *conn;
 
     if (transport == NULL) {
@@ -249,10 +248,10 @@ void transport_free(struct transport *transport)
     }
     lws_context_destroy(transport->context);
     ev_prepare_stop(loop_ev(transport->loop), &transport->prepare);
-    while ((chunk = transport->spare) != NULL) {
-        transport->spare = chunk->next;
-        free(chunk);
+    while (transport->spare_count > 0) {
+        free(transport->spares[--transport->spare_count]);
     }
+    free(transport->spares);
     free(transport->scratch);
     free(transport);
 }
