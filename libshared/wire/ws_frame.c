@@ -107,11 +107,30 @@ static enum ws_code frame_begin(struct ws_decoder *decoder, const uint8_t *head,
     return WS_CODE_NONE;
 }
 
+/* A header that lies whole in `bytes`: almost every one. */
+static enum ws_step whole_head(struct ws_decoder *decoder, struct str bytes, size_t *ret_used,
+                               enum ws_code *ret_code)
+{
+    const uint8_t *head = (const uint8_t *)bytes.data;
+
+    if (!start_valid(decoder, head)) {
+        *ret_used = 2;
+        *ret_code = WS_CODE_PROTOCOL;
+        return WS_STEP_ERROR;
+    }
+    *ret_used = header_size(head);
+    *ret_code = frame_begin(decoder, head, *ret_used);
+    return *ret_code == WS_CODE_NONE ? WS_STEP_FRAME : WS_STEP_ERROR;
+}
+
 enum ws_step ws_decoder_head(struct ws_decoder *decoder, struct str bytes, size_t *ret_used,
                              enum ws_code *ret_code)
 {
     size_t used = 0, size = decoder->head_len < 2 ? 2 : header_size(decoder->head);
 
+    if (decoder->head_len == 0 && bytes.len >= WS_CLIENT_HEADER_MAX) {
+        return whole_head(decoder, bytes, ret_used, ret_code);
+    }
     while (decoder->head_len < size) {
         if (used == bytes.len) {
             *ret_used = used;
