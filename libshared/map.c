@@ -1,15 +1,21 @@
 #include "libshared/map.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "libshared/base.h"
 #include "libshared/id.h"
 
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static atomic_bool seeded; /* pthread_once() is a call into libc each time */
 static uint64_t seed[2];
 
 static void choose_seed(void)
 {
     id_random(seed, sizeof seed);
+    atomic_store_explicit(&seeded, true, memory_order_release);
 }
 
 static inline uint64_t rotl(uint64_t x, unsigned bits)
@@ -34,12 +40,13 @@ static inline void sip_round(uint64_t v[4])
 /* SipHash (Aumasson, Bernstein 2012) with one compression and three finalisation rounds. */
 uint32_t map_hash(const void *key, size_t len)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     const unsigned char *at = key;
     uint64_t v[4], word, last = (uint64_t)len << 56;
     size_t left = len;
 
-    pthread_once(&once, choose_seed);
+    if (UNLIKELY(!atomic_load_explicit(&seeded, memory_order_acquire))) {
+        pthread_once(&once, choose_seed);
+    }
     v[0] = seed[0] ^ 0x736f6d6570736575u;
     v[1] = seed[1] ^ 0x646f72616e646f6du;
     v[2] = seed[0] ^ 0x6c7967656e657261u;
