@@ -395,26 +395,33 @@ static enum err scan_document(struct normaliser *n)
     return OK;
 }
 
+/* Member by member: most of the struct are the bits of containers that are not open yet. */
+static void start(struct normaliser *n, struct str text, const struct json_limits *limits)
+{
+    bool limited = limits->depth > 0 && limits->depth < JSON_DEPTH_MAX;
+
+    n->start = n->at = text.data;
+    n->end = text.data + text.len;
+    n->limits = limits;
+    n->keys = 0;
+    n->depth = 0;
+    n->max_depth = limited ? limits->depth : JSON_DEPTH_MAX;
+}
+
 enum err json_normalise(struct str text, const struct json_limits *limits, struct buf *scratch,
                         struct str *ret_text, struct errmsg *msg)
 {
-    struct normaliser n = { .start = text.data,
-                            .at = text.data,
-                            .scratch = scratch,
-                            .limits = limits,
-                            .msg = msg,
-                            .max_depth = JSON_DEPTH_MAX };
     const char *value_end;
+    struct normaliser n;
     enum err err;
 
     buf_clear(scratch);
     if (text.len == 0) {
         return err_set(msg, ERR_SYNTAX, "empty document");
     }
-    if (limits->depth > 0 && limits->depth < JSON_DEPTH_MAX) {
-        n.max_depth = limits->depth;
-    }
-    n.end = text.data + text.len;
+    start(&n, text, limits);
+    n.scratch = scratch;
+    n.msg = msg;
     skip_space(&n);
     n.kept = n.at;
     text.data = n.at;

@@ -136,7 +136,7 @@ static void join_own(const struct event_ctx *ctx, const struct chat_join *wanted
     struct sio_socket *socket = ctx->from->socket;
     char name[CHAT_ROOM_SIZE];
     struct str room = chat_room(wanted->chat_id, name);
-    bool was_member = sio_socket_in(socket, room);
+    bool was_member = wanted->history > 0 && sio_socket_in(socket, room);
 
     if (!sio_socket_join(socket, room)) {
         refuse(ctx, ERR_RATE_LIMITED, "too many rooms (limits.rooms_per_socket)");
