@@ -53,6 +53,7 @@ struct sio_config siod_sio_settings(struct siod *siod)
             .ping_interval_ms = config->engineio.ping_interval_ms,
             .ping_timeout_ms = config->engineio.ping_timeout_ms,
             .max_payload = config->engineio.max_payload,
+            .allow_v3 = config->engineio.allow_eio3,
             .queue_bytes = config->limits.queue_bytes,
             .sessions_per_address = config->limits.connections_per_address,
             .bytes_per_s = config->limits.bytes_per_s,

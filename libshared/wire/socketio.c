@@ -61,8 +61,8 @@ static enum err take_namespace(struct str *rest, struct str *ret_nsp)
     if (rest->len == 0 || rest->data[0] != '/') {
         return OK;
     }
-    comma = memchr(rest->data, ',', MIN(rest->len, (size_t)SIO_NAMESPACE_MAX + 1));
-    if (comma == NULL && rest->len > SIO_NAMESPACE_MAX) {
+    comma = memchr(rest->data, ',', MIN(rest->len, (size_t)SIO_NAMESPACE_QUERY_MAX + 1));
+    if (comma == NULL && rest->len > SIO_NAMESPACE_QUERY_MAX) {
         return ERR_TOO_LARGE;
     }
     ret_nsp->data = rest->data;

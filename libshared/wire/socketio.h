@@ -29,8 +29,9 @@ enum sio_packet_type {
 };
 
 enum {
-    SIO_ATTACHMENTS_MAX = 10, /* as in the reference */
-    SIO_NAMESPACE_MAX = 256,  /* bytes of a namespace's name */
+    SIO_ATTACHMENTS_MAX = 10,       /* as in the reference */
+    SIO_NAMESPACE_MAX = 256,        /* bytes of a namespace's name */
+    SIO_NAMESPACE_QUERY_MAX = 8192, /* bytes, with the query that clients of protocol 4 put there */
 };
 #define SIO_ACK_NONE   ((int64_t)-1)
 #define SIO_ACK_ID_MAX (((int64_t)1 << 53) - 1)
@@ -38,7 +39,7 @@ enum {
 struct sio_packet {
     enum sio_packet_type type;
     unsigned attachments; /* announced by a binary packet: 1 … SIO_ATTACHMENTS_MAX */
-    struct str nsp;       /* "/" when the packet names none */
+    struct str nsp;       /* "/" when the packet names none; may be longer than a name */
     int64_t ack;          /* 0 … SIO_ACK_ID_MAX, or SIO_ACK_NONE */
     struct str body;      /* normalised JSON; empty when the packet has none */
     struct str name;      /* event: decoded, a number as its text; .data NULL without a body */

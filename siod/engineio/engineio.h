@@ -1,5 +1,5 @@
-/* Engine.IO v4 server: sessions over HTTP long polling and WebSocket, upgrade, heartbeat
- * (protocol.md 1).
+/* Engine.IO server: sessions over HTTP long polling and WebSocket, upgrade, heartbeat, for clients
+ * of protocol 4 and, where that is allowed, 3 (protocol.md 1, 2).
  *
  * It knows packets, not what is in them: messages go up as bytes, frames come down. The Engine.IO
  * type byte of a text message ('4') is part of the frame, so that one frame serves every recipient
@@ -60,6 +60,7 @@ struct eio_config {
     /* Optional admission: false refuses the handshake with 503 and Retry-After (limits). */
     bool (*admit)(void *arg, const char *address);
     void *admit_arg;
+    bool allow_v3; /* serve clients of protocol 3 (Socket.IO 2) too; without JSONP */
     const struct eio_ops *ops;
     void *arg;
 };
@@ -91,6 +92,8 @@ void *eio_session_user(const struct eio_session *session);
 void *eio_session_arg(const struct eio_session *session); /* config.arg */
 /* The secret sid: for lookups and tests, never for logs or other clients. */
 const char *eio_session_sid(const struct eio_session *session);
+/* 4 or 3. */
+unsigned eio_session_protocol(const struct eio_session *session);
 enum eio_transport eio_session_transport(const struct eio_session *session);
 /* The client's address at the handshake, after trusted_proxies. */
 const char *eio_session_address(const struct eio_session *session);

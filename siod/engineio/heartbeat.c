@@ -1,4 +1,5 @@
-/* The server pings (protocol.md 1.6). One deadline a session, which an upgrade leaves alone: the
+/* The server pings (protocol.md 1.6); in protocol 3 the client does, and the server only waits for
+ * the next ping (protocol.md 2). One deadline a session, which an upgrade leaves alone: the
  * ping that was sent over polling may be answered over WebSocket, and if it got lost the session
  * still ends.
  *
@@ -18,6 +19,9 @@ static uint64_t deadline_ms(const struct eio_session *session)
     uint64_t timeout_ms = session->server->config.ping_timeout_ms;
     uint64_t alive_ms = MAX(session->ping_ms, session->heard_ms);
 
+    if (session->is_v3) {
+        return session->ping_ms;
+    }
     return MIN(alive_ms + timeout_ms, session->ping_ms + 2 * timeout_ms);
 }
 
@@ -62,9 +66,30 @@ static void on_timer(struct timer *timer)
     }
 }
 
+/* In protocol 3 a session waits all the time; ping_ms is when the client's next one is overdue. */
+static void await_ping(struct eio_session *session)
+{
+    const struct eio_config *config = &session->server->config;
+
+    session->awaiting_pong = true;
+    session->ping_ms =
+        loop_now_ms(session->server->loop) + config->ping_interval_ms + config->ping_timeout_ms;
+    set_timer(session, session->ping_ms);
+}
+
 void eio_heartbeat_start(struct eio_session *session)
 {
-    schedule_ping(session);
+    if (session->is_v3) {
+        await_ping(session);
+    } else {
+        schedule_ping(session);
+    }
+}
+
+void eio_heartbeat_ping(struct eio_session *session)
+{
+    await_ping(session);
+    eio_session_send(session, session->server->pong);
 }
 
 void eio_heartbeat_pong(struct eio_session *session)

@@ -124,11 +124,11 @@ static size_t polled_size(const struct frame *frame)
     return (frame->binary ? 1 + (len + 2) / 3 * 4 : len) + 1;
 }
 
-static struct frame *polled_frame(struct frame *frame)
+static struct frame *polled_frame(const struct eio_session *session, struct frame *frame)
 {
     struct frame *text;
 
-    if (!frame->binary) {
+    if (!frame->binary || session->is_v3) {
         return frame;
     }
     text = eio_base64_frame(frame);
@@ -146,7 +146,7 @@ static size_t take_packets(struct eio_polling *polling, struct frame **frames, s
         if (count > 0 && bytes > max_bytes + 1) {
             break;
         }
-        frames[count++] = polled_frame(eio_polling_dequeue(polling));
+        frames[count++] = polled_frame(polling->session, eio_polling_dequeue(polling));
     }
     return count;
 }
@@ -154,7 +154,7 @@ static size_t take_packets(struct eio_polling *polling, struct frame **frames, s
 static void answer_get(struct eio_polling *polling, struct frame *const *frames, size_t count)
 {
     unmark(polling);
-    eio_reply_packets(polling->session->server, release(&polling->get), frames, count);
+    eio_reply_packets(polling->session, release(&polling->get), frames, count);
 }
 
 static void unref_all(struct frame **frames, size_t count)
@@ -305,12 +305,13 @@ void eio_polling_post(struct eio_session *session, struct http_request *request)
     } else if (polling->post != NULL) {
         http_abort(release(&polling->post));
         refuse_post(session, request);
-    } else if (is_octet_stream(request)) {
+    } else if (is_octet_stream(request) && !session->is_v3) {
         refuse_post(session, request);
     } else if (length > 0 && (uint64_t)length > session->server->config.max_payload) {
         refuse_oversize(session, request);
     } else {
         polling->post = request;
+        polling->post_is_bytes = is_octet_stream(request);
         http_set_user(request, session);
         http_accept_body(request, 0); /* its size is counted here: a 413 does not end the session */
     }
@@ -340,6 +341,9 @@ static bool receive_payload(struct eio_session *session, struct str body)
     struct eio_payload payload = eio_payload_of(body);
     struct str packet;
 
+    if (session->is_v3) {
+        return eio_v3_receive_payload(session, body, session->polling->post_is_bytes);
+    }
     while (session->state == EIO_STATE_OPEN && eio_payload_next(&payload, &packet)) {
         if (!eio_session_receive(session, utf8_valid(packet) ? packet : STR_NONE)) {
             return false;

@@ -38,11 +38,16 @@ static void add_common(struct buf *headers, const struct eio_server *server,
     cors_add(headers, server->config.cors_origins, request);
 }
 
-void eio_reply_packets(struct eio_server *server, struct http_request *request,
+void eio_reply_packets(struct eio_session *session, struct http_request *request,
                        struct frame *const *frames, size_t count)
 {
+    struct eio_server *server = session->server;
     autobuf struct buf headers = BUF_INIT;
 
+    if (session->is_v3) {
+        eio_v3_reply_packets(session, request, frames, count);
+        return;
+    }
     add_common(&headers, server, request, "text/plain; charset=UTF-8");
     http_respond_frames(request, 200, buf_str(&headers), frames, count, EIO_SEPARATOR);
 }

@@ -1,38 +1,19 @@
 /* What an HTTP request on the Engine.IO path asks for. All refusals are made here, before a
  * WebSocket gets its 101 (protocol.md 1.1, 1.4, 1.7). */
 #include "libshared/log.h"
+#include "libshared/query.h"
 #include "siod/engineio/session.h"
 
 enum { QUERY_MAX = 16384 }; /* bytes; what the application may put there is kept per session */
-
-bool eio_query_next(struct str *query, struct eio_param *ret_param)
-{
-    const char *end, *equals;
-    struct str text = *query;
-
-    if (text.len == 0) {
-        return false;
-    }
-    end = memchr(text.data, '&', text.len);
-    text.len = end != NULL ? (size_t)(end - text.data) : text.len;
-    *query = str_skip(*query, end != NULL ? text.len + 1 : text.len);
-    equals = memchr(text.data, '=', text.len);
-    *ret_param = (struct eio_param) { text, text, STR("") };
-    if (equals != NULL) {
-        ret_param->name.len = (size_t)(equals - text.data);
-        ret_param->value = str_skip(text, ret_param->name.len + 1);
-    }
-    return true;
-}
 
 /* A sid that cannot be decoded is a wrong one, not an absent one. */
 static bool has_broken_sid(struct http_request *request)
 {
     struct str query = http_query(request);
-    struct eio_param given;
+    struct query_param given;
     bool found = false;
 
-    while (eio_query_next(&query, &given)) {
+    while (query_next(&query, &given)) {
         if (str_eq(given.name, STR("sid"))) {
             found = given.value.len > 0;
         }
@@ -78,22 +59,37 @@ static bool origin_is_clean(const struct http_request *request)
     return true;
 }
 
+enum { UNSUPPORTED = 0 };
+
+/* 4, 3 or UNSUPPORTED. The reference takes everything that is not 4 for 3. */
+static unsigned protocol_of(const struct eio_server *server, struct http_request *request)
+{
+    struct str version = param(request, STR("EIO"));
+
+    if (str_eq(version, STR("4"))) {
+        return 4;
+    }
+    return server->config.allow_v3 && str_eq(version, STR("3")) ? 3 : UNSUPPORTED;
+}
+
 static void open_polling(struct eio_server *server, struct http_request *request)
 {
-    struct eio_session *session = eio_session_open(server, request, EIO_TRANSPORT_POLLING);
+    struct eio_session *session =
+        eio_session_open(server, request, EIO_TRANSPORT_POLLING, protocol_of(server, request) == 3);
     autobuf struct buf packet = BUF_INIT;
     struct frame *frame;
 
     eio_session_handshake(session, &packet);
     frame = frame_text(buf_str(&packet));
-    eio_reply_packets(server, request, &frame, 1);
+    eio_reply_packets(session, request, &frame, 1);
     frame_unref(frame);
     server->config.ops->on_open(server->config.arg, session);
 }
 
 static void open_websocket(struct eio_server *server, struct http_request *request)
 {
-    struct eio_session *session = eio_session_open(server, request, EIO_TRANSPORT_WEBSOCKET);
+    struct eio_session *session = eio_session_open(server, request, EIO_TRANSPORT_WEBSOCKET,
+                                                   protocol_of(server, request) == 3);
     autobuf struct buf packet = BUF_INIT;
     struct frame *frame;
 
@@ -127,7 +123,7 @@ static void open_session(struct eio_server *server, struct http_request *request
 {
     if (!is_method(request, STR("GET"))) {
         eio_reply_error(server, request, EIO_ERROR_BAD_METHOD);
-    } else if (!str_eq(param(request, STR("EIO")), STR("4"))) {
+    } else if (protocol_of(server, request) == UNSUPPORTED) {
         log_version(request);
         eio_reply_error(server, request, EIO_ERROR_UNSUPPORTED_VERSION);
     } else if (http_query(request).len > QUERY_MAX) {
@@ -151,7 +147,7 @@ static void open_session(struct eio_server *server, struct http_request *request
 static bool fits(const struct eio_session *session, struct http_request *request,
                  enum eio_transport transport)
 {
-    if (!str_eq(param(request, STR("EIO")), STR("4"))) {
+    if (protocol_of(session->server, request) != eio_session_protocol(session)) {
         return false;
     }
     if (transport == EIO_TRANSPORT_WEBSOCKET) {
@@ -161,12 +157,32 @@ static bool fits(const struct eio_session *session, struct http_request *request
            (is_method(request, STR("GET")) || is_method(request, STR("POST")));
 }
 
+/* A session that closes this round is gone for what comes now, unless there is still something to
+ * fetch, or the client closed it with a POST that overtook its GET: libev handles what became
+ * readable in one round last come first. */
+static bool is_gone(const struct eio_session *session, struct http_request *request)
+{
+    if (session->state != EIO_STATE_CLOSING) {
+        return false;
+    }
+    switch ((enum eio_farewell)session->farewell) {
+    case EIO_FAREWELL_ORDERLY:
+        return false;
+    case EIO_FAREWELL_CLOSE:
+        break;
+    case EIO_FAREWELL_NOOP:
+        return !is_method(request, STR("GET")) || session->polling == NULL ||
+               session->polling->get != NULL;
+    }
+    return true;
+}
+
 static void use_session(struct eio_server *server, struct http_request *request,
                         enum eio_transport transport, struct str sid)
 {
     struct eio_session *session = eio_session_find(server, sid);
 
-    if (session == NULL) {
+    if (session == NULL || is_gone(session, request)) {
         eio_reply_error(server, request, EIO_ERROR_SESSION_UNKNOWN);
     } else if (!fits(session, request, transport)) {
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);

@@ -68,6 +68,7 @@ struct eio_server *eio_server_new(struct loop *loop, const struct eio_config *co
     server->config = *config;
     STAILQ_INIT(&server->closing);
     server->ping = frame_text(STR("2"));
+    server->pong = frame_text(STR("3"));
     server->noop = frame_text(STR("6"));
     server->close = frame_text(STR("1"));
     server->probe_answer = frame_text(STR("3probe"));
@@ -102,6 +103,7 @@ void eio_server_free(struct eio_server *server)
     finish_closing(server);
     loop_hook_remove(server->loop, &server->hook);
     frame_unref(server->ping);
+    frame_unref(server->pong);
     frame_unref(server->noop);
     frame_unref(server->close);
     frame_unref(server->probe_answer);

@@ -4,6 +4,8 @@
 
 #include "libshared/alloc.h"
 #include "libshared/log.h"
+#include "libshared/query.h"
+#include "libshared/wire/engineio3.h"
 
 enum { LINGER_MS = 30000 };
 
@@ -15,9 +17,9 @@ static char *application_query(struct str query)
                                       STR_INIT("sid"), STR_INIT("t"),   STR_INIT("b64"),
                                       STR_INIT("j") };
     autobuf struct buf kept = BUF_INIT;
-    struct eio_param param;
+    struct query_param param;
 
-    while (eio_query_next(&query, &param)) {
+    while (query_next(&query, &param)) {
         bool is_own = false;
 
         for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
@@ -44,12 +46,13 @@ static void count_transport(struct eio_session *session, int change)
 }
 
 struct eio_session *eio_session_open(struct eio_server *server, struct http_request *request,
-                                     enum eio_transport transport)
+                                     enum eio_transport transport, bool is_v3)
 {
     struct eio_session *session = xnew(struct eio_session);
 
     session->server = server;
     session->transport = (uint8_t)transport;
+    session->is_v3 = is_v3;
     session->query = application_query(http_query(request));
     session->opened_ms = loop_now_ms(server->loop) & 0xffffffffffu;
     session->base64 = http_query_param(request, STR("b64")).data != NULL;
@@ -84,10 +87,6 @@ struct eio_session *eio_session_find(struct eio_server *server, struct str sid)
     }
     if (session != NULL && session->state == EIO_STATE_OPEN && eio_heartbeat_expired(session)) {
         eio_session_end(session, EIO_REASON_PING_TIMEOUT, EIO_FAREWELL_CLOSE);
-    }
-    if (session != NULL && session->state == EIO_STATE_CLOSING &&
-        session->farewell != EIO_FAREWELL_ORDERLY) {
-        return NULL;
     }
     return session;
 }
@@ -195,6 +194,12 @@ void eio_session_finish(struct eio_session *session)
     }
 }
 
+/* In protocol 4 only the server pings, in protocol 3 only the client. */
+static void wrong_direction(struct eio_session *session)
+{
+    eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
+}
+
 static void receive_packet(struct eio_session *session, const struct eio_packet *packet)
 {
     session->heard_ms = loop_now_ms(session->server->loop);
@@ -203,10 +208,18 @@ static void receive_packet(struct eio_session *session, const struct eio_packet 
         session->server->config.ops->on_message(session, packet->binary, packet->data);
         break;
     case EIO_PONG:
-        eio_heartbeat_pong(session);
+        if (session->is_v3) {
+            wrong_direction(session);
+        } else {
+            eio_heartbeat_pong(session);
+        }
         break;
-    case EIO_PING: /* in v4 only the server may */
-        eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
+    case EIO_PING:
+        if (session->is_v3) {
+            eio_heartbeat_ping(session);
+        } else {
+            wrong_direction(session);
+        }
         break;
     case EIO_CLOSE:
         eio_session_end(session, EIO_REASON_TRANSPORT_CLOSE, EIO_FAREWELL_NOOP);
@@ -218,31 +231,52 @@ static void receive_packet(struct eio_session *session, const struct eio_packet 
     }
 }
 
-bool eio_session_receive(struct eio_session *session, struct str text)
+static bool may_receive(struct eio_session *session, size_t len)
 {
-    struct eio_packet packet;
-
-    if (!eio_session_take_bytes(session, text.len)) {
+    if (!eio_session_take_bytes(session, len)) {
         eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
         return false;
     }
-    if (eio_packet_decode(text, &session->server->scratch, &packet) != OK) {
-        eio_session_end(session, EIO_REASON_PARSE_ERROR, EIO_FAREWELL_CLOSE);
-        return false;
-    }
-    receive_packet(session, &packet);
     return true;
 }
 
-void eio_session_receive_binary(struct eio_session *session, struct str data)
+static bool receive_decoded(struct eio_session *session, enum err err,
+                            const struct eio_packet *packet)
 {
-    const struct eio_packet packet = { EIO_MESSAGE, true, data };
-
-    if (!eio_session_take_bytes(session, data.len)) {
-        eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
-        return;
+    if (err != OK) {
+        eio_session_end(session, EIO_REASON_PARSE_ERROR, EIO_FAREWELL_CLOSE);
+        return false;
     }
-    receive_packet(session, &packet);
+    receive_packet(session, packet);
+    return true;
+}
+
+bool eio_session_receive(struct eio_session *session, struct str text)
+{
+    const struct eio3_item item = { .packet = text };
+    struct buf *scratch = &session->server->scratch;
+    struct eio_packet packet;
+
+    return may_receive(session, text.len) &&
+           receive_decoded(session,
+                           UNLIKELY(session->is_v3) ? eio3_packet_decode(&item, scratch, &packet)
+                                                    : eio_packet_decode(text, scratch, &packet),
+                           &packet);
+}
+
+bool eio_session_receive_binary(struct eio_session *session, struct str data)
+{
+    const struct eio3_item item = { .binary = true, .packet = data };
+    struct eio_packet packet = { EIO_MESSAGE, true, data };
+    enum err err = OK;
+
+    if (!may_receive(session, data.len)) {
+        return false;
+    }
+    if (session->is_v3) {
+        err = eio3_packet_decode(&item, &session->server->scratch, &packet);
+    }
+    return receive_decoded(session, err, &packet);
 }
 
 void eio_session_set_user(struct eio_session *session, void *user)
@@ -263,6 +297,11 @@ void *eio_session_arg(const struct eio_session *session)
 const char *eio_session_sid(const struct eio_session *session)
 {
     return session->sid;
+}
+
+unsigned eio_session_protocol(const struct eio_session *session)
+{
+    return session->is_v3 ? 3 : 4;
 }
 
 enum eio_transport eio_session_transport(const struct eio_session *session)

@@ -1,8 +1,9 @@
 /* Inside engineio: what its files know of one another. Nobody else includes this.
  *
  * request.c decides what an HTTP request is and refuses it; polling.c and websocket.c are the two
- * transports; session.c is what they have in common; heartbeat.c keeps the one deadline; server.c
- * owns all sessions and runs the end of the round.
+ * transports; session.c is what they have in common; protocol3.c is what clients of protocol 3 need
+ * otherwise; heartbeat.c keeps the one deadline; server.c owns all sessions and runs the end of the
+ * round.
  *
  * A session ends in two steps. eio_session_end() only marks it, wherever that happens; the hook at
  * the end of the round says farewell on the transport, tells the layer above and frees it. So no
@@ -54,6 +55,7 @@ struct eio_polling {
     struct eio_session *session;
     struct http_request *get;  /* parked */
     struct http_request *post; /* its body is being read */
+    bool post_is_bytes;        /* in the byte form of protocol 3 */
     struct buf body;
     STAILQ_HEAD(, eio_queued) queue;
     size_t queued_bytes;
@@ -91,7 +93,8 @@ struct eio_session {
     uint8_t reason;    /* enum eio_reason, once closing */
     uint8_t farewell;  /* enum eio_farewell, once closing */
     bool awaiting_pong;
-    bool base64;             /* the client wants no binary frames */
+    bool base64 : 1;         /* the client wants no binary frames */
+    bool is_v3 : 1;          /* speaks protocol 3 */
     uint64_t opened_ms : 40; /* of the loop's clock, which lasts for 34 years */
 };
 
@@ -103,25 +106,18 @@ struct eio_server {
     STAILQ_HEAD(, eio_session) closing;
     struct eio_polling *dirty;
     struct loop_hook hook;
-    struct frame *ping, *noop, *close, *probe_answer;
+    struct frame *ping, *pong, *noop, *close, *probe_answer;
     struct buf scratch;       /* a decoded base64 packet */
     unsigned drain_per_round; /* 0 = not draining */
     bool freeing;
     struct eio_stats stats;
 };
 
-/* request.c */
-struct eio_param {
-    struct str text, name, value; /* as they came: still percent-encoded */
-};
-/* Takes the first parameter off a query string; false when there is none left. */
-bool eio_query_next(struct str *query, struct eio_param *ret_param);
-
 /* session.c */
 NODISCARD
 struct eio_session *eio_session_open(struct eio_server *server, struct http_request *request,
-                                     enum eio_transport transport);
-/* NULL for an unknown one, and for one whose deadline passed a moment ago. */
+                                     enum eio_transport transport, bool is_v3);
+/* NULL for an unknown one. One whose deadline passed a moment ago is closing. */
 struct eio_session *eio_session_find(struct eio_server *server, struct str sid);
 /* Append the open packet of a new session. */
 void eio_session_handshake(const struct eio_session *session, struct buf *buf);
@@ -135,7 +131,8 @@ void eio_session_forget(struct eio_session *session);
 /* A packet in text form (valid UTF-8), from either transport. False when it was malformed: the
  * session is ending. */
 bool eio_session_receive(struct eio_session *session, struct str text);
-void eio_session_receive_binary(struct eio_session *session, struct str data);
+/* A binary message; in protocol 3 with its type byte. False as above. */
+bool eio_session_receive_binary(struct eio_session *session, struct str data);
 
 /* peer.c */
 /* Has the address as many sessions as it may? Counted and logged then. */
@@ -148,6 +145,8 @@ bool eio_session_take_bytes(struct eio_session *session, size_t len);
 /* heartbeat.c */
 void eio_heartbeat_start(struct eio_session *session);
 void eio_heartbeat_pong(struct eio_session *session);
+/* Protocol 3: the client pinged. */
+void eio_heartbeat_ping(struct eio_session *session);
 bool eio_heartbeat_expired(const struct eio_session *session);
 
 /* polling.c */
@@ -184,11 +183,20 @@ void eio_websocket_probe(struct eio_session *session, struct http_request *reque
 /* Let go of it: what it still says is not heard. */
 void eio_websocket_close(struct ws *ws);
 
+/* protocol3.c */
+void eio_v3_reply_packets(struct eio_session *session, struct http_request *request,
+                          struct frame *const *frames, size_t count);
+/* Packets before a bad one are delivered. False when there was one: the session is ending. */
+bool eio_v3_receive_payload(struct eio_session *session, struct str body, bool is_bytes);
+/* A binary message as one WebSocket message. Returns owned. */
+NODISCARD
+struct frame *eio_v3_binary_frame(const struct eio_session *session, const struct frame *frame);
+
 /* reply.c */
 /* Is this handshake's Origin welcome? */
 bool eio_origin_allowed(const struct eio_server *server, const struct http_request *request);
-/* 200 with frames joined by the separator. */
-void eio_reply_packets(struct eio_server *server, struct http_request *request,
+/* 200 with a payload of these frames. */
+void eio_reply_packets(struct eio_session *session, struct http_request *request,
                        struct frame *const *frames, size_t count);
 /* Status and body with the headers that every answer has. content_type may be NULL. */
 void eio_reply(struct eio_server *server, struct http_request *request, unsigned status,

@@ -89,7 +89,7 @@ static void on_message(struct ws *ws, bool binary, struct str payload)
     if (session->ws != ws) {
         on_probe_message(session, binary, payload);
     } else if (binary) {
-        eio_session_receive_binary(session, payload);
+        (void)eio_session_receive_binary(session, payload);
     } else {
         (void)eio_session_receive(session, payload);
     }
@@ -128,11 +128,12 @@ struct ws *eio_websocket_accept(struct eio_server *server, struct http_request *
 
 void eio_websocket_send(struct eio_session *session, struct frame *frame)
 {
-    if (UNLIKELY(frame->binary && session->base64)) {
-        struct frame *text = eio_base64_frame(frame);
+    if (UNLIKELY(frame->binary && (session->base64 || session->is_v3))) {
+        struct frame *marked =
+            session->is_v3 ? eio_v3_binary_frame(session, frame) : eio_base64_frame(frame);
 
-        ws_send(session->ws, text);
-        frame_unref(text);
+        ws_send(session->ws, marked);
+        frame_unref(marked);
         return;
     }
     ws_send(session->ws, frame);

@@ -399,37 +399,3 @@ unsigned http_head_parse(struct str text, unsigned max_fields, struct http_head 
                                   head_list_has(ret_head, STR("Upgrade"), STR("websocket"));
     return 0;
 }
-
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-bool http_percent_decode(struct str text, bool plus, char *to, size_t *ret_len)
-{
-    size_t len = 0;
-
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.data[i];
-
-        if (c == '%') {
-            int high = i + 2 < text.len ? hex_value(text.data[i + 1]) : -1;
-            int low = high >= 0 ? hex_value(text.data[i + 2]) : -1;
-
-            if (low < 0 || high + low == 0) {
-                return false;
-            }
-            c = (char)(high << 4 | low);
-            i += 2;
-        } else if (c == '+' && plus) {
-            c = ' ';
-        }
-        to[len++] = c;
-    }
-    *ret_len = len;
-    return true;
-}

@@ -51,8 +51,3 @@ const struct http_field *http_field_find(const struct http_field *fields, size_t
                                          struct str name);
 /* Is `token` an element of the comma-separated list? Case is ignored. */
 bool http_list_has(struct str list, struct str token);
-
-/* Undo %XX, and '+' where asked for; `to` has room for text.len bytes. False for a broken escape
- * and for NUL. */
-NODISCARD
-bool http_percent_decode(struct str text, bool plus, char *to, size_t *ret_len);

@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "libshared/alloc.h"
+#include "libshared/query.h"
 #include "siod/net/http_internal.h"
 
 /* `text` moved from one buffer to another. */
@@ -50,7 +51,7 @@ struct http_request *http_request_new(struct http_conn *hc, const struct http_he
 
     memset(request, 0, sizeof *request);
     memcpy(text, head->method.data, span);
-    if (!http_percent_decode(head->path, false, path, &path_len)) {
+    if (!percent_decode(head->path, false, path, &path_len)) {
         free(request);
         return NULL;
     }
@@ -111,7 +112,7 @@ static struct http_param *decode(struct str text)
 {
     struct http_param *param = xmalloc(sizeof *param + text.len);
 
-    if (!http_percent_decode(text, true, param->value, &param->len)) {
+    if (!percent_decode(text, true, param->value, &param->len)) {
         free(param);
         return NULL;
     }
@@ -136,17 +137,12 @@ static bool name_matches(struct str raw, struct str name)
 static struct str find_param(struct str query, struct str name)
 {
     struct str found = STR_NONE;
+    struct query_param param;
 
-    while (query.len > 0) {
-        const char *amp = memchr(query.data, '&', query.len);
-        struct str pair = { query.data, amp != NULL ? (size_t)(amp - query.data) : query.len };
-        const char *equals = memchr(pair.data, '=', pair.len);
-        struct str raw = { pair.data, equals != NULL ? (size_t)(equals - pair.data) : pair.len };
-
-        if (name_matches(raw, name)) {
-            found = str_skip(pair, equals != NULL ? raw.len + 1 : raw.len);
+    while (query_next(&query, &param)) {
+        if (name_matches(param.name, name)) {
+            found = param.value;
         }
-        query = str_skip(query, amp != NULL ? pair.len + 1 : pair.len);
     }
     return found;
 }

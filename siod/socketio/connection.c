@@ -37,6 +37,9 @@ void sio_connection_open(void *arg, struct eio_session *session)
     timer_set(server->loop, &connection->deadline->timer,
               timeout_ms > 0 ? timeout_ms : CONNECT_TIMEOUT_MS, on_connect_timeout);
     eio_session_set_user(session, connection);
+    if (eio_session_protocol(session) == 3) {
+        sio_v4_open(connection);
+    }
 }
 
 void sio_connection_joined(struct sio_connection *connection)
@@ -85,21 +88,34 @@ static struct sio_socket *find_socket(const struct sio_connection *connection, s
     return NULL;
 }
 
-static void on_connect(struct sio_connection *connection, const struct sio_packet *packet)
+static void connect_to(struct sio_connection *connection, struct str name, struct str auth)
 {
     struct sio_server *server = connection->server;
-    struct sio_namespace *nsp = sio_namespace_find(server, packet->nsp);
+    struct sio_namespace *nsp = sio_namespace_find(server, name);
     unsigned limit = server->config.sockets_per_connection;
     bool leaving;
 
     if (nsp == NULL) {
-        sio_connect_error(connection, packet->nsp, STR("Invalid namespace"), STR(""));
-    } else if (find_socket(connection, packet->nsp, &leaving) != NULL) {
+        sio_connect_error(connection, name, STR("Invalid namespace"), STR(""));
+    } else if (find_socket(connection, name, &leaving) != NULL) {
         reject(connection, EIO_REASON_FORCED_SERVER_CLOSE, "connected twice");
     } else if (limit > 0 && connection->count >= limit) {
-        sio_connect_error(connection, packet->nsp, STR("Too many namespaces"), STR(""));
+        sio_connect_error(connection, name, STR("Too many namespaces"), STR(""));
     } else {
-        sio_socket_open(connection, nsp, packet->body);
+        sio_socket_open(connection, nsp, auth);
+    }
+}
+
+static void on_connect(struct sio_connection *connection, const struct sio_packet *packet)
+{
+    autobuf struct buf auth = BUF_INIT;
+    struct str name;
+
+    if (connection->is_v4) {
+        sio_v4_connect(packet->nsp, &auth, &name);
+        connect_to(connection, name, buf_str(&auth));
+    } else {
+        connect_to(connection, packet->nsp, packet->body);
     }
 }
 
@@ -173,6 +189,8 @@ static void on_text(struct sio_connection *connection, struct str text)
         reject(connection, EIO_REASON_FORCED_CLOSE, "text while attachments are due");
     } else if (sio_packet_decode(text, &server->json, &server->scratch, &packet) != OK) {
         reject(connection, EIO_REASON_FORCED_CLOSE, "malformed packet");
+    } else if (packet.nsp.len > SIO_NAMESPACE_MAX && !connection->is_v4) {
+        reject(connection, EIO_REASON_FORCED_CLOSE, "namespace is too long");
     } else {
         on_packet(connection, &packet, text);
     }

@@ -99,6 +99,7 @@ struct sio_connection {
     unsigned count;
     struct sio_deadline *deadline; /* until the first namespace is joined */
     struct sio_partial *partial;   /* NULL almost always */
+    bool is_v4;                    /* a client of Socket.IO 2 */
 };
 
 struct sio_namespace {
@@ -133,6 +134,15 @@ void sio_connection_message(struct eio_session *session, bool binary, struct str
 void sio_connection_close(struct eio_session *session, enum eio_reason reason);
 /* The first namespace was joined. */
 void sio_connection_joined(struct sio_connection *connection);
+
+/* protocol4.c: clients of Socket.IO 2 (protocol.md 4) */
+/* The session is open: the main namespace is connected unasked. */
+void sio_v4_open(struct sio_connection *connection);
+/* What a CONNECT asks for: the namespace without its query, and the query as a JSON object, which
+ * is appended to `auth`. */
+void sio_v4_connect(struct str nsp, struct buf *auth, struct str *ret_name);
+void sio_v4_add_accept(struct buf *out, struct str nsp);
+void sio_v4_add_refuse(struct buf *out, struct str nsp, struct str message, struct str data_json);
 
 /* binary.c */
 /* Returns owned. `attachments` of them are due. */

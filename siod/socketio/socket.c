@@ -77,11 +77,27 @@ void sio_socket_accept(struct sio_socket *socket, uint64_t scope, void *user)
     server->stats.connects++;
     sio_connection_joined(socket->connection);
     out = sio_out_begin(server);
-    sio_packet_encode_head(out, SIO_CONNECT, 0, nsp->name, SIO_ACK_NONE);
-    buf_add_cstr(out, "{\"sid\":\"");
-    buf_add(out, socket->id, SID_LEN);
-    buf_add_cstr(out, "\"}");
+    if (socket->connection->is_v4) {
+        sio_v4_add_accept(out, nsp->name);
+    } else {
+        sio_packet_encode_head(out, SIO_CONNECT, 0, nsp->name, SIO_ACK_NONE);
+        buf_add_cstr(out, "{\"sid\":\"");
+        buf_add(out, socket->id, SID_LEN);
+        buf_add_cstr(out, "\"}");
+    }
     sio_out_send(server, socket->connection->session);
+}
+
+static void add_refuse(struct buf *out, struct str nsp, struct str message, struct str data_json)
+{
+    sio_packet_encode_head(out, SIO_CONNECT_ERROR, 0, nsp, SIO_ACK_NONE);
+    buf_add_cstr(out, "{\"message\":");
+    json_add_string(out, message);
+    if (data_json.len > 0) {
+        buf_add_cstr(out, ",\"data\":");
+        buf_add_str(out, data_json);
+    }
+    buf_add_char(out, '}');
 }
 
 void sio_connect_error(struct sio_connection *connection, struct str nsp, struct str message,
@@ -91,14 +107,7 @@ void sio_connect_error(struct sio_connection *connection, struct str nsp, struct
     struct buf *out = sio_out_begin(server);
 
     server->stats.refused++;
-    sio_packet_encode_head(out, SIO_CONNECT_ERROR, 0, nsp, SIO_ACK_NONE);
-    buf_add_cstr(out, "{\"message\":");
-    json_add_string(out, message);
-    if (data_json.len > 0) {
-        buf_add_cstr(out, ",\"data\":");
-        buf_add_str(out, data_json);
-    }
-    buf_add_char(out, '}');
+    (connection->is_v4 ? sio_v4_add_refuse : add_refuse)(out, nsp, message, data_json);
     sio_out_send(server, connection->session);
 }
 

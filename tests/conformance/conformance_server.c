@@ -1,7 +1,7 @@
 /* What the official protocol suites need of a server (protocol.md 8): an Engine.IO echo on
  * /engine.io/ and a small Socket.IO application on /socket.io/, on one HTTP server.
  *
- *     conformance_server --listen 127.0.0.1:3000 [--ping-interval MS] [--ping-timeout MS]
+ *     conformance_server --listen 127.0.0.1:3000 [--eio3] [--ping-interval MS] [--ping-timeout MS]
  *                        [--max-payload BYTES]
  *
  * Says "ready on ADDRESS:PORT" on stderr; ends on SIGTERM or SIGINT. */
@@ -104,6 +104,7 @@ static void parse_options(int argc, char **argv, struct options *ret)
 {
     static const struct option names[] = {
         { "listen", required_argument, NULL, 'l' },
+        { "eio3", no_argument, NULL, '3' },
         { "ping-interval", required_argument, NULL, 'i' },
         { "ping-timeout", required_argument, NULL, 't' },
         { "max-payload", required_argument, NULL, 'm' },
@@ -115,6 +116,9 @@ static void parse_options(int argc, char **argv, struct options *ret)
         switch (option) {
         case 'l':
             ret->listen = optarg;
+            break;
+        case '3':
+            ret->engine.allow_v3 = true;
             break;
         case 'i':
             ret->engine.ping_interval_ms = parse_number(optarg);
@@ -130,8 +134,8 @@ static void parse_options(int argc, char **argv, struct options *ret)
         }
     }
     if (optind < argc || ret->listen == NULL) {
-        fprintf(stderr, "usage: conformance_server --listen ADDRESS:PORT [--ping-interval MS]"
-                        " [--ping-timeout MS] [--max-payload BYTES]\n");
+        fprintf(stderr, "usage: conformance_server --listen ADDRESS:PORT [--eio3]"
+                        " [--ping-interval MS] [--ping-timeout MS] [--max-payload BYTES]\n");
         exit(EXIT_USAGE);
     }
 }

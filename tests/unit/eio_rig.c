@@ -429,8 +429,10 @@ void ws_client_send(struct client *client, unsigned opcode, struct str payload)
     if (payload.len < 126) {
         buf_add_char(&frame, (char)(0x80 | payload.len));
     } else {
-        buf_add_char(&frame, (char)(0x80 | 127));
-        for (int shift = 56; shift >= 0; shift -= 8) {
+        bool is_short = payload.len <= UINT16_MAX;
+
+        buf_add_char(&frame, (char)(0x80 | (is_short ? 126 : 127)));
+        for (int shift = is_short ? 8 : 56; shift >= 0; shift -= 8) {
             buf_add_char(&frame, (char)((uint64_t)payload.len >> shift));
         }
     }

@@ -410,6 +410,53 @@ static void a_post_that_is_under_way_when_its_session_ends_is_answered(void **st
                 "1");
 }
 
+struct crossing {
+    struct client *get, *post;
+    const char *sid;
+};
+
+/* On the loop thread: it finds both requests when it comes back. */
+static void send_both(void *arg)
+{
+    const struct crossing *crossing = arg;
+    autofree char *get = NULL, *post = NULL;
+
+    get = xasprintf("GET /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n\r\n",
+                    crossing->sid);
+    post = xasprintf("POST /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\nHost: x\r\n"
+                     "Content-Length: 1\r\n\r\n1",
+                     crossing->sid);
+    client_send(crossing->get, str_of(get));
+    client_send(crossing->post, str_of(post));
+}
+
+static void a_get_that_the_closing_post_overtakes_is_still_answered(void **state)
+{
+    autoeio struct eio_fixture f = { 0 };
+    autoclient struct client get = { 0 }, post = { 0 };
+    autoreply struct reply first_get = { 0 }, first_post = { 0 }, reply = { 0 }, ok = { 0 };
+    char sid[21];
+
+    (void)state;
+    eio_fixture_run(&f);
+    client_open(&get, f.rig);
+    client_open(&post, f.rig);
+    /* both connections are in the server's hands once they had an answer */
+    client_send(&get, STR("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    client_send(&post, STR("GET / HTTP/1.1\r\nHost: x\r\n\r\n"));
+    assert_true(client_receive_reply(&get, &first_get));
+    assert_true(client_receive_reply(&post, &first_post));
+    poll_open(f.rig, sid);
+    rig_call(f.rig, send_both, &(struct crossing) { &get, &post, sid });
+    assert_true(client_receive_reply(&post, &ok));
+    assert_int_equal(ok.status, 200);
+    assert_true(client_receive_reply(&get, &reply));
+    assert_int_equal(reply.status, 200);
+    expect_body(&reply, "6");
+    expect_closed(&f, EIO_REASON_TRANSPORT_CLOSE);
+    expect_unknown(&f, sid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -432,6 +479,7 @@ int main(void)
         cmocka_unit_test(a_slow_polling_client_is_cut),
         cmocka_unit_test(a_client_that_gives_up_its_post_is_gone),
         cmocka_unit_test(a_post_that_is_under_way_when_its_session_ends_is_answered),
+        cmocka_unit_test(a_get_that_the_closing_post_overtakes_is_still_answered),
     };
 
     log_set_level(LOG_LEVEL_ERROR);

@@ -224,13 +224,13 @@ static void a_megabyte_in_any_header_field_is_refused(void **state)
     assert_int_equal(decode_filled("2", '[', MEGABYTE, ""), ERR_TOO_LARGE);
 }
 
-static void a_namespace_may_have_256_bytes_and_no_more(void **state)
+static void a_namespace_with_its_query_may_have_8192_bytes_and_no_more(void **state)
 {
     (void)state;
-    assert_int_equal(decode_filled("0/", 'n', 255, ""), OK);
-    assert_int_equal(decode_filled("0/", 'n', 255, ",{}"), OK);
-    assert_int_equal(decode_filled("0/", 'n', 256, ""), ERR_TOO_LARGE);
-    assert_int_equal(decode_filled("0/", 'n', 256, ",{}"), ERR_TOO_LARGE);
+    assert_int_equal(decode_filled("0/", 'n', 8191, ""), OK);
+    assert_int_equal(decode_filled("0/", 'n', 8191, ",{}"), OK);
+    assert_int_equal(decode_filled("0/", 'n', 8192, ""), ERR_TOO_LARGE);
+    assert_int_equal(decode_filled("0/", 'n', 8192, ",{}"), ERR_TOO_LARGE);
 }
 
 static void a_nul_in_an_event_name_is_part_of_the_name(void **state)
@@ -285,7 +285,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_packet_of_the_truth_table_decodes_as_stated),
         cmocka_unit_test(a_megabyte_in_any_header_field_is_refused),
-        cmocka_unit_test(a_namespace_may_have_256_bytes_and_no_more),
+        cmocka_unit_test(a_namespace_with_its_query_may_have_8192_bytes_and_no_more),
         cmocka_unit_test(a_nul_in_an_event_name_is_part_of_the_name),
         cmocka_unit_test(names_that_the_reference_keeps_for_itself_are_reserved),
         cmocka_unit_test(packets_are_encoded_as_clients_read_them),

@@ -192,6 +192,27 @@ static void header_fields_of_a_megabyte_end_the_connection(void **state)
     }
 }
 
+static void a_namespace_may_have_256_bytes_and_no_more(void **state)
+{
+    autosio struct sio_fixture f = { 0 };
+    autoclient struct client ws = { 0 };
+    char name[1 + SIO_NAMESPACE_MAX] = "";
+    autofree char *fits = NULL, *refused = NULL, *too_long = NULL;
+
+    (void)state;
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 2] = '\0';
+    fits = xasprintf("40/%s,", name);
+    refused = xasprintf("44/%s,{\"message\":\"Invalid namespace\"}", name);
+    too_long = xasprintf("40/n%s,", name);
+    sio_fixture_run(&f);
+    connect_client(&ws, &f);
+    ws_client_text(&ws, fits);
+    ws_client_expect(&ws, refused);
+    ws_client_text(&ws, too_long);
+    ws_client_expect_close(&ws);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +221,7 @@ int main(void)
         cmocka_unit_test(anything_before_connect_ends_the_connection),
         cmocka_unit_test(binary_without_a_header_ends_the_connection),
         cmocka_unit_test(header_fields_of_a_megabyte_end_the_connection),
+        cmocka_unit_test(a_namespace_may_have_256_bytes_and_no_more),
     };
 
     log_set_level(LOG_LEVEL_ERROR);
