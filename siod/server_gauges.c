@@ -5,6 +5,7 @@
 #include "siod/chat/tokens.h"
 #include "siod/metrics/metrics.h"
 #include "siod/net/http.h"
+#include "siod/net/loop.h"
 #include "siod/net/transport.h"
 #include "siod/server_state.h"
 #include "siod/socketio/socketio.h"
@@ -22,6 +23,16 @@ static void collect_transport(const struct siod *siod)
     metric_set(METRIC_SLOW_CONSUMERS, stats.slow_consumers);
     metric_set(METRIC_BYTES_IN, stats.bytes_in);
     metric_set(METRIC_BYTES_OUT, stats.bytes_out);
+}
+
+static void collect_loop(const struct siod *siod)
+{
+    struct loop_stats stats;
+
+    loop_stats(siod->loop, &stats);
+    metric_set(METRIC_LOOP_ROUNDS, stats.rounds);
+    metric_set(METRIC_LOOP_SLOW_ROUNDS, stats.slow_rounds);
+    metric_set(METRIC_LOOP_LONGEST, stats.longest_ns / 1000);
 }
 
 static void collect_http(const struct siod *siod)
@@ -75,6 +86,7 @@ void siod_collect(void *arg)
     const struct siod *siod = arg;
     struct token_stats tokens;
 
+    collect_loop(siod);
     collect_transport(siod);
     collect_http(siod);
     collect_sessions(siod);

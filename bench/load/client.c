@@ -184,11 +184,12 @@ static char *token_of(const struct crowd_config *config, unsigned number)
     autobuf struct buf claims = BUF_INIT;
     int64_t now_s = clock_wall_ms() / 1000, day_s = 86400;
     unsigned shift = config->per_business > 0 ? number / config->per_business : 0;
+    unsigned user = config->users > 0 ? number % config->users : number;
     struct errmsg msg;
     char *text;
 
     buf_printf(&claims, "{\"userId\":%" PRId64 ",\"businessId\":%" PRId64,
-               config->first_user + number, config->business + shift);
+               config->first_user + user, config->business + shift);
     buf_printf(&claims, ",\"iat\":%" PRId64 ",\"exp\":%" PRId64 "}", now_s, now_s + day_s);
     if (token_mint(&token, buf_str(&claims), &text, &msg) != OK) {
         bench_fail("--jwt-key: %s", msg.text);

@@ -47,6 +47,7 @@ struct crowd {
 struct crowd_config {
     unsigned count;
     int64_t first_user;    /* user ids count up from here */
+    unsigned users;        /* that many; 0 = each client its own */
     int64_t business;      /* of the first; each holds `per_business`, the next has the next id */
     unsigned per_business; /* 0 = all in one */
     const char *jwt_key_file;

@@ -14,10 +14,8 @@ static const struct {
     const char *name;
     void (*run)(struct scenario *scenario);
 } scenarios[] = {
-    { "idle", scenario_idle },
-    { "fanout", scenario_fanout },
-    { "ack", scenario_ack },
-    { "webhook", scenario_webhook },
+    { "idle", scenario_idle },       { "fanout", scenario_fanout }, { "ack", scenario_ack },
+    { "webhook", scenario_webhook }, { "rooms", scenario_rooms },
 };
 
 static void raise_descriptor_limit(void)

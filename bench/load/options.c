@@ -20,7 +20,7 @@ static const struct option_row {
 
 NORETURN static void usage(void)
 {
-    fputs("usage: siod-load idle|fanout|ack|webhook [OPTION]...\n", stderr);
+    fputs("usage: siod-load idle|fanout|ack|webhook|rooms [OPTION]...\n", stderr);
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         fprintf(stderr, "  --%-10s %-8s %s (%s)\n", rows[i].name, rows[i].value, rows[i].help,
                 rows[i].preset);

@@ -5,6 +5,7 @@
 
 #include <jansson.h>
 
+#include "bench/lib/fail.h"
 #include "bench/lib/loop.h"
 #include "bench/load/client.h"
 #include "bench/load/histogram.h"
@@ -22,6 +23,7 @@ void scenario_idle(struct scenario *scenario);
 void scenario_fanout(struct scenario *scenario);
 void scenario_ack(struct scenario *scenario);
 void scenario_webhook(struct scenario *scenario);
+void scenario_rooms(struct scenario *scenario);
 
 /* ---- what they share: scenario.c */
 

@@ -119,6 +119,7 @@ static void fanout_init(struct fanout *fanout)
     const struct options *options = fanout->scenario->options;
     struct crowd_config config = { .count = options->rooms * options->members,
                                    .first_user = USERS_DESK,
+                                   .users = options->users,
                                    .business = options->desk,
                                    .jwt_key_file = options->jwt_key };
 

@@ -43,7 +43,8 @@ struct webhook {
 static void body_write(struct webhook *webhook, uint64_t number)
 {
     const struct options *options = webhook->scenario->options;
-    uint64_t customer = 15550000000 + options->first + number % options->customers;
+    const uint64_t stride = 7919; /* a prime: they come in no order that an index would like */
+    uint64_t customer = 15550000000 + number * stride % options->customers;
     struct buf *body = &webhook->body;
 
     buf_clear(body);

@@ -15,15 +15,19 @@
 #include "libshared/clock.h"
 #include "siod/net/timer_wheel.h"
 
+enum { LONGEST_WINDOW_MS = 30000 };
+
 struct loop {
     struct ev_loop *ev;
     ev_prepare prepare;
     ev_prepare last; /* sets the alarm, when nothing more can change the wheel */
     ev_check check;
-    ev_timer alarm;   /* the wheel's next deadline */
-    ev_async arrival; /* something was posted */
-    uint64_t now_ms;
+    ev_timer alarm;            /* the wheel's next deadline */
+    ev_async arrival;          /* something was posted */
+    uint64_t now_ms, round_ns; /* when the round began */
     int64_t wall_ms;
+    uint64_t rounds, slow_rounds;
+    uint64_t longest_ns, longest_before_ns, longest_since_ms; /* in this window, in the last one */
     uint64_t alarm_ms; /* what the alarm is set to, UINT64_MAX = off */
     struct loop_hook *hooks;
     struct loop_hook *hook_at; /* the one that runs next, while hooks run */
@@ -35,8 +39,31 @@ struct loop {
 
 static void read_clocks(struct loop *loop)
 {
-    loop->now_ms = clock_monotonic_ms();
+    loop->round_ns = clock_monotonic_ns();
+    loop->now_ms = loop->round_ns / 1000000;
     loop->wall_ms = clock_wall_ms();
+}
+
+static void count_round(struct loop *loop)
+{
+    uint64_t took_ns = clock_monotonic_ns() - loop->round_ns;
+
+    loop->rounds++;
+    loop->slow_rounds += took_ns > LOOP_SLOW_MS * UINT64_C(1000000);
+    if (loop->now_ms - loop->longest_since_ms >= LONGEST_WINDOW_MS) {
+        loop->longest_before_ns = loop->longest_ns;
+        loop->longest_ns = 0;
+        loop->longest_since_ms = loop->now_ms;
+    }
+    loop->longest_ns = MAX(loop->longest_ns, took_ns);
+}
+
+void loop_stats(const struct loop *loop, struct loop_stats *ret_stats)
+{
+    *ret_stats =
+        (struct loop_stats) { .rounds = loop->rounds,
+                              .slow_rounds = loop->slow_rounds,
+                              .longest_ns = MAX(loop->longest_ns, loop->longest_before_ns) };
 }
 
 static void run_posted(struct loop *loop)
@@ -91,6 +118,7 @@ static void on_last(struct ev_loop *ev, ev_prepare *watcher, int revents)
 
     (void)watcher;
     (void)revents;
+    count_round(loop);
     if (next_ms == loop->alarm_ms) {
         return;
     }

@@ -31,6 +31,15 @@ uint64_t loop_now_ms(const struct loop *loop);
  */
 int64_t loop_wall_ms(const struct loop *loop);
 
+/* How long rounds took, from the end of the wait to the next one. */
+enum { LOOP_SLOW_MS = 5 };
+struct loop_stats {
+    uint64_t rounds;
+    uint64_t slow_rounds; /* those that took longer than LOOP_SLOW_MS */
+    uint64_t longest_ns;  /* of the last half minute, or of the one before */
+};
+void loop_stats(const struct loop *loop, struct loop_stats *ret_stats);
+
 /* A one-shot deadline in the hierarchical timer wheel: O(1) to set, move and clear, 10 ms
  * granularity, never early. Embed it in the object it guards; zero-initialised means not set. */
 struct timer {

@@ -161,6 +161,35 @@ static void the_loop_fires_its_timers(void **state)
     loop_free(loop);
 }
 
+static void dawdle(struct timer *timer)
+{
+    uint64_t end_ns = clock_monotonic_ns() + 2 * LOOP_SLOW_MS * UINT64_C(1000000);
+
+    (void)timer;
+    while (clock_monotonic_ns() < end_ns) {
+    }
+    fired = true;
+}
+
+static void a_slow_round_is_counted(void **state)
+{
+    struct loop *loop = loop_new();
+    struct timer timer = { 0 };
+    struct loop_stats before, after;
+
+    (void)state;
+    fired = false;
+    loop_stats(loop, &before);
+    timer_set(loop, &timer, 10, dawdle);
+    WAIT_FOR(loop, NULL, fired);
+    loop_once(loop); /* a round is over when the next wait begins */
+    loop_stats(loop, &after);
+    assert_true(after.rounds > before.rounds);
+    assert_true(after.slow_rounds > before.slow_rounds);
+    assert_true(after.longest_ns >= 2 * LOOP_SLOW_MS * UINT64_C(1000000));
+    loop_free(loop);
+}
+
 struct stopper {
     struct timer timer;
     struct loop *loop;
@@ -323,6 +352,7 @@ int main(void)
         cmocka_unit_test(a_wheel_that_was_not_looked_at_for_long_catches_up_in_order),
         cmocka_unit_test(a_timer_may_clear_another_that_is_due_at_the_same_time),
         cmocka_unit_test(the_loop_fires_its_timers),
+        cmocka_unit_test(a_slow_round_is_counted),
         cmocka_unit_test(a_blocked_loop_wakes_up_for_a_timer),
         cmocka_unit_test(posts_of_a_thread_run_in_order),
         cmocka_unit_test(the_pool_runs_every_job_and_reports_on_the_loop),
