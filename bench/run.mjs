@@ -2,15 +2,15 @@
 // Measures siod beside its peers: every round runs each case on each server in turn, the server pinned to core 0 and
 // the generator to core 1, and the table shows the medians of the rounds. Results go line by line to a file while it
 // runs; --record adds the tables to bench/RESULTS.md.
-import { execFileSync } from "node:child_process";
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { appendFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 
 import { cases } from "./driver/cases.mjs";
+import { load, readMetrics } from "./driver/load.mjs";
 import { machineFacts } from "./driver/machine.mjs";
+import { namesOf, numberOf, parse } from "./driver/options.mjs";
 import { Results, caseTable } from "./driver/report.mjs";
-import { benchDir, binaries, run, servers, start, stop, stopAll } from "./driver/servers.mjs";
+import { benchDir, binaries, end, servers, start, stop, workDirs } from "./driver/servers.mjs";
 import { targetTable } from "./driver/targets.mjs";
 
 const usage = `usage: ./dev bench [--quick] [--cases NAME,...] [--servers NAME,...] [--rounds N] [--seconds S]
@@ -24,59 +24,28 @@ cases:   ${Object.keys(cases).join(" ")}
 servers: ${Object.keys(servers).join(" ")}
 `;
 
-function fail(text) {
-    process.stderr.write(text);
-    process.exit(2);
-}
-
 function readOptions() {
-    let values;
-    try {
-        ({ values } = parseArgs({
-            options: {
-                quick: { type: "boolean", default: false },
-                record: { type: "boolean", default: false },
-                cases: { type: "string" },
-                servers: { type: "string" },
-                rounds: { type: "string" },
-                seconds: { type: "string" },
-                warmup: { type: "string", default: "1" },
-                output: { type: "string", default: join(binaries, "..", "bench", "results.ndjson") },
-                help: { type: "boolean", short: "h", default: false },
-            },
-        }));
-    } catch (error) {
-        fail(`bench: ${error.message}\n${usage}`);
-    }
-    if (values.help) {
-        process.stdout.write(usage);
-        process.exit(0);
-    }
+    const values = parse(
+        {
+            quick: { type: "boolean", default: false },
+            record: { type: "boolean", default: false },
+            cases: { type: "string" },
+            servers: { type: "string" },
+            rounds: { type: "string" },
+            seconds: { type: "string" },
+            warmup: { type: "string", default: "1" },
+            output: { type: "string", default: join(binaries, "..", "bench", "results.ndjson") },
+        },
+        usage,
+    );
     return {
         ...values,
-        cases: namesOf(values.cases, cases, "case"),
-        servers: namesOf(values.servers, servers, "server"),
+        cases: namesOf(values.cases, cases, "case", usage),
+        servers: namesOf(values.servers, servers, "server", usage),
         rounds: numberOf(values.rounds ?? (values.quick ? "1" : "3"), "rounds"),
         seconds: numberOf(values.seconds ?? (values.quick ? "1" : "1.5"), "seconds"),
         warmup: numberOf(values.warmup, "warmup"),
     };
-}
-
-function namesOf(list, table, what) {
-    const names = list?.split(",") ?? Object.keys(table);
-    const unknown = names.find((name) => !Object.hasOwn(table, name));
-    if (unknown !== undefined) {
-        fail(`bench: there is no ${what} ${unknown}\n${usage}`);
-    }
-    return names;
-}
-
-function numberOf(text, name) {
-    const value = Number(text);
-    if (!(value > 0)) {
-        fail(`bench: --${name} ${text} is no positive number\n`);
-    }
-    return value;
 }
 
 // What is to be done, in order: interleaved, so that what the machine does meanwhile falls on all servers.
@@ -100,45 +69,14 @@ function minutesOf(plan, { warmup, seconds }) {
     return (total / 60).toFixed(1);
 }
 
-async function text(stream) {
-    let all = "";
-    for await (const part of stream) {
-        all += part;
-    }
-    return all;
-}
-
-// One run of siod-load against a server that is up; the object that it prints.
-async function load(server, { load: args }, { warmup, seconds }) {
-    const common = {
-        label: server.name,
-        port: server.port,
-        pid: server.pid,
-        "jwt-key": join(server.dir, "jwt.key"),
-        "app-secret": join(server.dir, "app.secret"),
-        warmup,
-        seconds,
-    };
-    const command = [...args, ...Object.entries(common).flatMap(([name, value]) => [`--${name}`, value])].map(String);
-    const child = run("1", [join(binaries, "siod-load"), ...command], { log: null });
-    const timer = setTimeout(() => child.kill("SIGKILL"), 150_000);
-    const [out, said] = await Promise.all([text(child.stdout), text(child.stderr), child.ended]);
-    clearTimeout(timer);
-    if (!out) {
-        throw new Error(said.trim() || "siod-load took too long");
-    }
-    return JSON.parse(out);
-}
-
 // How many webhooks shared a transaction, by siod's own count.
 async function groupsOf(server) {
     if (!server.name.startsWith("siod")) {
         return {};
     }
-    const metrics = await (await fetch(`http://127.0.0.1:${server.port}/metrics`)).text();
-    const count = (name) => Number(new RegExp(`^${name} ([0-9]+)$`, "m").exec(metrics)?.[1]);
-    const webhooks = count('siod_webhooks_total\\{result="accepted"\\}');
-    return webhooks > 0 ? { webhooks_per_commit: webhooks / count("siod_store_commits_total") } : {};
+    const metric = await readMetrics(server);
+    const webhooks = metric('siod_webhooks_total{result="accepted"}');
+    return webhooks > 0 ? { webhooks_per_commit: webhooks / metric("siod_store_commits_total") } : {};
 }
 
 async function measure({ name, server: serverName, round }, options, dirs) {
@@ -148,7 +86,7 @@ async function measure({ name, server: serverName, round }, options, dirs) {
     rmSync(dir, { recursive: true, force: true });
     try {
         server = await start(serverName, dirs.state, dir, cases[name].cpus ?? "0");
-        Object.assign(row, await load(server, cases[name], options), await groupsOf(server));
+        Object.assign(row, await load(server, cases[name].load, options), await groupsOf(server));
     } catch (error) {
         row.failed = error.message;
     }
@@ -179,20 +117,10 @@ async function main() {
     const options = readOptions();
     const plan = planOf(options);
     const facts = machineFacts();
-    const base = join(binaries, "..", "bench");
-    mkdirSync(base, { recursive: true });
-    const work = mkdtempSync(join(base, "run-"));
-    const dirs = { work, state: join(work, "state") };
     const results = new Results();
-    const end = async (code) => {
-        await stopAll();
-        process.exit(code);
-    };
-    process.on("exit", () => rmSync(work, { recursive: true, force: true }));
-    process.on("SIGINT", () => end(130)).on("SIGTERM", () => end(143));
 
     process.stderr.write(`bench: ${plan.length} measurements, about ${minutesOf(plan, options)} minutes\n`);
-    execFileSync(join(benchDir, "prepare.sh"), [dirs.state], { stdio: ["ignore", "ignore", "inherit"] });
+    const dirs = workDirs();
     rmSync(options.output, { force: true });
     for (const [done, item] of plan.entries()) {
         const row = await measure(item, options, dirs);

@@ -1,6 +1,6 @@
 // The servers that are measured, and how each is started on a free port in a directory of its own.
-import { spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { execFileSync, spawn } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -86,11 +86,26 @@ export function run(cpus, command, { log, ...options }) {
     return child;
 }
 
-export async function stopAll() {
+// Ends this process and all that it started.
+export async function end(code) {
     for (const child of running) {
         child.kill("SIGKILL");
     }
     await Promise.all([...running].map(({ ended }) => ended));
+    process.exit(code);
+}
+
+// Directories of this run, gone when it ends: `state` is prepared for siod, `work` is for everything else. They are in
+// the build and not in /tmp, which may be memory: an fsync must be one.
+export function workDirs() {
+    const base = join(binaries, "..", "bench");
+    mkdirSync(base, { recursive: true });
+    const work = mkdtempSync(join(base, "run-"));
+    process.on("exit", () => rmSync(work, { recursive: true, force: true }));
+    process.on("SIGINT", () => end(130)).on("SIGTERM", () => end(143));
+    const state = join(work, "state");
+    execFileSync(join(benchDir, "prepare.sh"), [state], { stdio: ["ignore", "ignore", "inherit"] });
+    return { work, state };
 }
 
 // A fresh copy of the prepared state in `dir`, and the server in it. Throws with the server's words when it does not

@@ -82,14 +82,24 @@ static void connect_sent(struct client *client)
     client->state = CLIENT_CONNECTING;
 }
 
-static uint64_t number_at(struct str text)
+bool client_ack_ok(struct str args)
 {
-    uint64_t value = 0;
+    static const struct str ok = STR_INIT("[{\"ok\":true");
 
-    for (; text.len > 0 && *text.data >= '0' && *text.data <= '9'; text = str_skip(text, 1)) {
-        value = value * 10 + (uint64_t)(*text.data - '0');
+    return str_starts_with(args, ok);
+}
+
+static void ack_received(struct client *client, struct str packet)
+{
+    uint64_t id = 0;
+
+    for (; packet.len > 0 && *packet.data >= '0' && *packet.data <= '9';
+         packet = str_skip(packet, 1)) {
+        id = id * 10 + (uint64_t)(*packet.data - '0');
     }
-    return value;
+    if (client->crowd->ops.ack != NULL) {
+        client->crowd->ops.ack(client, id, packet);
+    }
 }
 
 static void message_received(struct client *client, struct str packet)
@@ -108,9 +118,7 @@ static void message_received(struct client *client, struct str packet)
         }
         break;
     case '3':
-        if (crowd->ops.ack != NULL) {
-            crowd->ops.ack(client, number_at(str_skip(packet, 1)));
-        }
+        ack_received(client, str_skip(packet, 1));
         break;
     default:
         bench_fail("agent %u was sent 4%.*s", client->number, (int)MIN(packet.len, 200),
@@ -184,7 +192,7 @@ static char *token_of(const struct crowd_config *config, unsigned number)
     autobuf struct buf claims = BUF_INIT;
     int64_t now_s = clock_wall_ms() / 1000, day_s = 86400;
     unsigned shift = config->per_business > 0 ? number / config->per_business : 0;
-    unsigned user = config->users > 0 ? number % config->users : number;
+    unsigned user = config->users > 0 && number > 0 ? 1 + number % config->users : number;
     struct errmsg msg;
     char *text;
 

@@ -14,7 +14,8 @@ struct client;
 struct client_ops {
     /* A Socket.IO event; `packet` (borrowed) is its JSON array as text. NULL = ignored. */
     void (*event)(struct client *client, struct str packet);
-    void (*ack)(struct client *client, uint64_t id);
+    /* `args` (borrowed): the array that answers. */
+    void (*ack)(struct client *client, uint64_t id, struct str args);
 };
 
 enum client_state {
@@ -47,7 +48,7 @@ struct crowd {
 struct crowd_config {
     unsigned count;
     int64_t first_user;    /* user ids count up from here */
-    unsigned users;        /* that many; 0 = each client its own */
+    unsigned users;        /* that many beside the first client's; 0 = each client has its own */
     int64_t business;      /* of the first; each holds `per_business`, the next has the next id */
     unsigned per_business; /* 0 = all in one */
     const char *jwt_key_file;
@@ -60,6 +61,9 @@ void crowd_finish(struct crowd *crowd);
 /* Opens all of them, at most `at_once` handshakes at a time, and ends the process when one is
  * refused or none gets ready for long. Returns the seconds it took. */
 double crowd_open(struct crowd *crowd, unsigned at_once);
+
+/* Whether an ack says that it was done. */
+bool client_ack_ok(struct str args);
 
 /* Queue one Engine.IO packet, e.g. `42["typing_start",{"chatId":1}]`. */
 void client_send(struct client *client, struct str text);

@@ -21,7 +21,7 @@ struct acks {
     struct request *requests;
     unsigned slots;
     bool sending;
-    uint64_t sent, answered, doubled;
+    uint64_t sent, answered, refused, doubled;
     struct histogram latency;
 };
 
@@ -43,7 +43,7 @@ static void request_send(struct acks *acks, struct client *client)
     client_send(client, (struct str) { text, (size_t)len });
 }
 
-static void on_ack(struct client *client, uint64_t id)
+static void on_ack(struct client *client, uint64_t id, struct str args)
 {
     struct acks *acks = CONTAINER_OF(client->crowd, struct acks, crowd);
     struct request *request = request_of(acks, client, id);
@@ -54,6 +54,7 @@ static void on_ack(struct client *client, uint64_t id)
     }
     request->open = false;
     acks->answered++;
+    acks->refused += !client_ack_ok(args);
     histogram_add(&acks->latency, loop_now(acks->scenario->loop) - request->sent_ns);
     if (acks->sending) {
         request_send(acks, client);
@@ -113,6 +114,7 @@ void scenario_ack(struct scenario *scenario)
     loop_run_for(scenario->loop, 0.1);
     scenario_count(scenario, "sent", acks->sent);
     scenario_count(scenario, "lost", acks->sent - acks->answered);
+    scenario_count(scenario, "refused", acks->refused);
     scenario_count(scenario, "doubled", acks->doubled);
     scenario_count(scenario, "closed", acks->crowd.lost);
     crowd_finish(&acks->crowd);

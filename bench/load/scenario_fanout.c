@@ -66,10 +66,10 @@ static void on_event(struct client *client, struct str packet)
     }
 }
 
-static void on_ack(struct client *client, uint64_t id)
+static void on_ack(struct client *client, uint64_t id, struct str args)
 {
     (void)id;
-    CONTAINER_OF(client->crowd, struct fanout, crowd)->joined++;
+    CONTAINER_OF(client->crowd, struct fanout, crowd)->joined += client_ack_ok(args);
 }
 
 static bool all_joined(void *arg)

@@ -32,11 +32,14 @@ static void request_next(struct rooms *rooms, struct client *client)
     client_send(client, (struct str) { text, (size_t)len });
 }
 
-static void on_ack(struct client *client, uint64_t id)
+static void on_ack(struct client *client, uint64_t id, struct str args)
 {
     struct rooms *rooms = CONTAINER_OF(client->crowd, struct rooms, crowd);
 
     (void)id;
+    if (!client_ack_ok(args)) {
+        bench_fail("%s was answered with %.*s", rooms->event, (int)MIN(args.len, 200), args.data);
+    }
     rooms->answered++;
     request_next(rooms, client);
 }
