@@ -67,6 +67,7 @@ static enum err message_of(struct store_tx *tx, struct hook *hook, int64_t busin
                                      .text = { hook->bench->args, 60 },
                                      .raw = { hook->bench->args, 250 },
                                      .wa_timestamp_s = 1700000000 + (int64_t)hook->number / 1000 };
+    struct store_waiting reopened;
     int64_t message_id;
     bool created, inserted;
     enum err err = store_chat_ensure(tx, &chat, &message.chat_id, &created);
@@ -74,9 +75,9 @@ static enum err message_of(struct store_tx *tx, struct hook *hook, int64_t busin
     if (err == OK) {
         err = store_message_append(tx, &message, &message_id, &inserted);
     }
-    return err == OK
-               ? store_chat_touch(tx, message.chat_id, message_id, message.wa_timestamp_s, true)
-               : err;
+    return err == OK ? store_chat_touch(tx, message.chat_id, message_id, message.wa_timestamp_s,
+                                        true, &reopened)
+                     : err;
 }
 
 static enum err hook_apply(struct store_job *job, struct store_tx *tx)

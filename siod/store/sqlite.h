@@ -164,6 +164,14 @@ enum err sqlite_probe(struct sqlite_conn *conn);
 /* Size of the database file and its WAL. */
 int64_t sqlite_bytes(struct sqlite_conn *conn);
 
+/* ------------------------------------------------------------------ sqlite_walfile.c */
+
+/* The name, owned, of a VFS that is `base` (NULL = the default one) but for the write-ahead log,
+ * whose writes it gathers. Registered at the first call, which must not meet another one. A base
+ * that does not exist is returned as it is. */
+NODISCARD
+char *sqlite_walfile_vfs(const char *base);
+
 /* ------------------------------------------------------------------ sqlite_epoch.c */
 
 /* *ret_epoch is 17 bytes. Call it while the connection syncs every commit. */

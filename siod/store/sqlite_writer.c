@@ -155,6 +155,9 @@ enum err sqlite_writer_open(const struct store_config *config, struct store_tx *
     writer->conn.fault = &writer->tx.fault;
     writer->lock_fd = -1;
     if (err == OK) {
+        autofree char *base = TAKE(writer->place.vfs);
+
+        writer->place.vfs = sqlite_walfile_vfs(base);
         err = open_database(writer, ret_epoch, msg);
     }
     if (err != OK) {

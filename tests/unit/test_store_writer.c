@@ -516,6 +516,48 @@ static void test_a_jobs_own_error_is_its_own(void **state)
     assert_int_equal(f->event_count, 2);
 }
 
+struct big {
+    struct str body;
+    struct delivery_job delivery;
+};
+
+static enum err big_body(struct store_tx *tx, void *arg)
+{
+    struct big *big = arg;
+    struct store_webhook webhook = { .app = STR("big"), .body = big->body };
+    int64_t id;
+    enum err err = store_webhook_append(tx, &webhook, &id);
+
+    return err == OK ? delivery_body(tx, &big->delivery) : err;
+}
+
+/* Its first pages go to the log before it commits, and are read back from there. */
+static void test_a_transaction_larger_than_the_cache_is_stored_whole(void **state)
+{
+    enum { SIZE = 40 << 20, WORDS = SIZE / 4 };
+    struct fixture *f = *state;
+    autofree uint32_t *words = xcalloc(WORDS, sizeof *words);
+    struct big big = { .body = { (char *)words, SIZE } };
+    sqlite3_stmt *stmt;
+    sqlite3 *db;
+
+    for (uint32_t i = 0; i < WORDS; i++) {
+        words[i] = i;
+    }
+    fill(&big.delivery, 1, 1);
+    assert_int_equal(write_now(f, big_body, &big), OK);
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT body FROM webhook WHERE length(body) > 1000000",
+                                        -1, &stmt, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_bytes(stmt, 0), SIZE);
+    assert_memory_equal(sqlite3_column_blob(stmt, 0), words, SIZE);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 1);
+}
+
 int main(void)
 {
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -535,6 +577,7 @@ int main(void)
         STORE_TEST(test_a_job_that_wrote_nothing_is_refused_without_a_repetition),
         STORE_TEST(test_many_jobs_that_must_be_undone_cost_one_repetition),
         STORE_TEST(test_a_jobs_own_error_is_its_own),
+        STORE_TEST(test_a_transaction_larger_than_the_cache_is_stored_whole),
         cmocka_unit_test_teardown(test_a_full_queue_refuses_and_says_so_before, fixture_teardown),
     };
 
