@@ -44,7 +44,8 @@ struct store_backend {
     /* After a failure: opens the database anew and proves with a durable transaction that it can
      * write. Nothing of the failed transaction is seen again. ERR_STORE: try again later. */
     enum err (*recover)(struct store_tx *tx);
-    /* Between transactions: checkpoints. `idle` = nobody waits. */
+    /* Between transactions: checkpoints, of which most runs elsewhere meanwhile. `idle` = nobody
+     * waits. */
     enum err (*maintain)(struct store_tx *tx, bool idle);
     int64_t (*bytes)(struct store_tx *tx);
 

@@ -233,6 +233,7 @@ void get_message(struct query *query, struct store_message *ret_message);
 /* ------------------------------------------------------------------ the writer */
 
 struct sqlite_phones;
+struct sqlite_checkpointer;
 
 struct sqlite_writer {
     struct store_tx tx;
@@ -249,6 +250,8 @@ struct sqlite_writer {
     int64_t job_changes;     /* rows that the connection had written before it */
     int64_t seen_us;         /* the last status's */
     int wal_pages, wal_base; /* in the log now; at the last checkpoint */
+    struct sqlite_checkpointer *checkpointer;
+    unsigned passes; /* that it has made since then */
 };
 
 static inline struct sqlite_writer *writer_of(struct store_tx *tx)
@@ -261,7 +264,6 @@ enum err sqlite_writer_open(const struct store_config *config, struct store_tx *
                             char *ret_epoch, struct errmsg *msg);
 void sqlite_writer_close(struct store_tx *tx);
 enum err sqlite_writer_recover(struct store_tx *tx);
-enum err sqlite_maintain(struct store_tx *tx, bool idle);
 int64_t sqlite_writer_bytes(struct store_tx *tx);
 enum err sqlite_begin(struct store_tx *tx);
 enum err sqlite_commit(struct store_tx *tx);
@@ -270,6 +272,13 @@ enum err sqlite_job_begin(struct store_tx *tx, bool savepoint);
 enum err sqlite_job_keep(struct store_tx *tx);
 enum err sqlite_job_undo(struct store_tx *tx);
 bool sqlite_alive(struct store_tx *tx);
+
+/* sqlite_checkpoint.c: `place` is borrowed */
+struct sqlite_checkpointer *sqlite_checkpointer_new(const struct sqlite_place *place);
+void sqlite_checkpointer_free(struct sqlite_checkpointer *c);
+/* Waits for a pass that runs, closes its connections and forgets its failure. */
+void sqlite_checkpointer_reset(struct sqlite_checkpointer *c);
+enum err sqlite_maintain(struct store_tx *tx, bool idle);
 
 /* sqlite_directory.c: businesses and phone numbers */
 void sqlite_phones_forget(struct sqlite_writer *writer);

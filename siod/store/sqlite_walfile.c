@@ -55,6 +55,9 @@ static int gather(struct walfile *wal, const void *data, int len, sqlite3_int64 
     if (rc != SQLITE_OK || len > GATHER_MAX) {
         return rc != SQLITE_OK ? rc : wal->real->pMethods->xWrite(wal->real, data, len, at);
     }
+    if (wal->bytes == NULL) {
+        wal->bytes = xmalloc(GATHER_MAX);
+    }
     if (wal->len == 0) {
         wal->at = at;
     }
@@ -173,7 +176,6 @@ static int open_log(sqlite3_vfs *base, const char *name, sqlite3_file *file, int
     *wal = (struct walfile) { .real = (sqlite3_file *)(wal + 1) };
     rc = base->xOpen(base, name, wal->real, flags, ret_flags);
     if (rc == SQLITE_OK) {
-        wal->bytes = xmalloc(GATHER_MAX);
         wal->file.pMethods = &wal_methods;
     }
     return rc;

@@ -1,9 +1,7 @@
-/* The writer's connection: its life, its transactions, the ids it gives, its checkpoints.
+/* The writer's connection: its life, its transactions, the ids it gives.
  *
- * Checkpoints are ours, not SQLite's automatic ones, because those swallow their errors. They run
- * on the writer between two batches: a checkpoint beside the writer would never catch up with it,
- * and the log would grow without end. The log file is not shortened: overwriting it costs half of
- * what growing it costs. */
+ * Checkpoints are ours, not SQLite's automatic ones, because those swallow their errors. The log
+ * file is not shortened: overwriting it costs half of what growing it costs. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -164,6 +162,7 @@ enum err sqlite_writer_open(const struct store_config *config, struct store_tx *
         release(writer);
         return err;
     }
+    writer->checkpointer = sqlite_checkpointer_new(&writer->place);
     *ret = &writer->tx;
     return OK;
 }
@@ -183,6 +182,7 @@ void sqlite_writer_close(struct store_tx *tx)
 {
     struct sqlite_writer *writer = writer_of(tx);
 
+    sqlite_checkpointer_free(TAKE(writer->checkpointer));
     if (!tx->fault.set && finish_log(writer) != OK) {
         log_warn(LOG_STORE, "last checkpoint failed", "reason=\"%s\"", tx->fault.reason);
     }
@@ -194,8 +194,10 @@ enum err sqlite_writer_recover(struct store_tx *tx)
     struct sqlite_writer *writer = writer_of(tx);
     struct store_fault fault = { 0 };
     struct sqlite_conn fresh;
-    enum err err = sqlite_conn_open(&fresh, &writer->place, SQLITE_OPEN_READWRITE, &fault);
+    enum err err;
 
+    sqlite_checkpointer_reset(writer->checkpointer);
+    err = sqlite_conn_open(&fresh, &writer->place, SQLITE_OPEN_READWRITE, &fault);
     if (err == OK) {
         err = sqlite_exec(&fresh, "PRAGMA wal_autocheckpoint = 0");
     }
@@ -217,33 +219,13 @@ enum err sqlite_writer_recover(struct store_tx *tx)
     tx->fault = (struct store_fault) { 0 };
     sqlite_phones_forget(writer);
     writer->wal_base = 0;
+    writer->passes = 0;
     return load_sequence(writer);
 }
 
 int64_t sqlite_writer_bytes(struct store_tx *tx)
 {
     return sqlite_bytes(&writer_of(tx)->conn);
-}
-
-/* ------------------------------------------------------------------ checkpoints */
-
-/* A reader may keep the log from being copied or from beginning anew: what counts is what was added
- * since the last attempt. */
-enum err sqlite_maintain(struct store_tx *tx, bool idle)
-{
-    struct sqlite_writer *writer = writer_of(tx);
-    int limit = (int)writer->place.checkpoint_pages / (idle ? 2 : 1);
-    int in_log = 0, rc;
-
-    if (writer->wal_pages - writer->wal_base < limit) {
-        return OK;
-    }
-    rc = sqlite3_wal_checkpoint_v2(writer->conn.db, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, NULL);
-    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
-        return sqlite_error(&writer->conn, rc);
-    }
-    writer->wal_base = in_log;
-    return OK;
 }
 
 /* ------------------------------------------------------------------ transactions */

@@ -26,11 +26,13 @@ struct model {
     struct change *changes;
     bool durable_name; /* its directory entry would survive */
     bool deleted;
+    unsigned errors; /* failed syncs */
 };
 
 struct fault_file {
     sqlite3_file base;
     struct model *model; /* NULL for files of no interest */
+    unsigned seen; /* of the model's errors: each open file is told once of those since then */
     sqlite3_file *real;
 };
 
@@ -295,6 +297,7 @@ static int sync_model(struct model *model)
     if (disk.mode == FAULT_SYNC || disk.syncs == disk.fail_sync_at) {
         settle(model, &model->durable);
         forget_changes(model);
+        model->errors++;
         return SQLITE_IOERR_FSYNC;
     }
     commit_changes(model);
@@ -303,12 +306,17 @@ static int sync_model(struct model *model)
 
 static int fault_sync(sqlite3_file *file, int flags)
 {
+    struct model *model = fault_of(file)->model;
     int rc = SQLITE_OK;
 
     (void)flags;
     pthread_mutex_lock(&disk.lock);
-    if (fault_of(file)->model != NULL) {
-        rc = sync_model(fault_of(file)->model);
+    if (model != NULL) {
+        rc = sync_model(model);
+        if (rc == SQLITE_OK && fault_of(file)->seen != model->errors) {
+            rc = SQLITE_IOERR_FSYNC;
+        }
+        fault_of(file)->seen = model->errors;
     }
     pthread_mutex_unlock(&disk.lock);
     return rc;
@@ -409,6 +417,7 @@ static int fault_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, in
     }
     if (interesting && !disk.cut) {
         fault->model = model_open(name); /* before the file exists */
+        fault->seen = fault->model->errors;
     }
     rc = disk.cut ? SQLITE_CANTOPEN
                   : disk.real->xOpen(disk.real, name, fault->real, flags, ret_flags);

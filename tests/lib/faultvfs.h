@@ -22,7 +22,8 @@ void faultvfs_register(void);
 void faultvfs_reset(uint64_t seed);
 void faultvfs_mode(enum fault_mode mode);
 /* The nth fsync from now (1 = the next) fails, once. As Linux does it: what it should have written
- * is clean from then on, the file shows it, and the disk has an arbitrary part of it. */
+ * is clean from then on, the file shows it, and the disk has an arbitrary part of it; whoever has
+ * the file open hears of it at the next fsync. */
 void faultvfs_fail_sync(unsigned nth);
 /* The power is cut at the nth write, truncation, fsync or deletion from now; it and everything
  * later fails. 0 = never. */
