@@ -13,6 +13,7 @@
 #define NODISCARD          __attribute__((warn_unused_result))
 #define UNUSED             __attribute__((unused))
 #define PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+#define NOINLINE           __attribute__((noinline))
 #define NORETURN           __attribute__((noreturn))
 #define LIKELY(x)          __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)        __builtin_expect(!!(x), 0)

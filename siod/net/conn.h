@@ -38,8 +38,8 @@ enum conn_state {
     CONN_DEAD,    /* ends with this round */
 };
 
+/* What every frame needs comes first, within two cache lines. */
 struct conn {
-    struct conn *prev, *next;
     struct transport *transport;
     struct lws *wsi; /* NULL once the library has closed it */
     const struct conn_ops *ops;
@@ -51,7 +51,6 @@ struct conn {
     struct chunk *head, *tail;
     size_t queued;       /* bytes of the frames in the chunks that were not yet written */
     size_t head_written; /* of the first frame */
-    struct timer timer;  /* of the TLS handshake, of closing and lingering */
     uint32_t in_library; /* at most so much is still buffered by the library */
     uint8_t state, end;
     bool attention : 1; /* in the list for the end of the round */
@@ -63,6 +62,8 @@ struct conn {
     bool blocked : 1; /* the library holds bytes that the kernel did not take */
     bool paused : 1;
     bool reading : 1;
+    struct timer timer; /* of the TLS handshake, of closing and lingering */
+    struct conn *prev, *next;
     char peer[];
 };
 

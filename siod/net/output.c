@@ -69,17 +69,24 @@ static void chunk_put(struct transport *transport, struct chunk *chunk)
     transport->spares[transport->spare_count++] = chunk;
 }
 
-static void queue_push(struct conn *conn, struct frame *frame)
+/* Out of line, like all that is rare in conn_send(): that one runs once per receiver of a broadcast
+ * and should need few registers. */
+static NOINLINE void queue_extend(struct conn *conn)
+{
+    struct chunk *chunk = chunk_get(conn->transport);
+
+    if (conn->tail != NULL) {
+        conn->tail->next = chunk;
+    } else {
+        conn->head = chunk;
+    }
+    conn->tail = chunk;
+}
+
+static inline void queue_push(struct conn *conn, struct frame *frame)
 {
     if (conn->tail == NULL || conn->tail->end == CHUNK_FRAMES) {
-        struct chunk *chunk = chunk_get(conn->transport);
-
-        if (conn->tail != NULL) {
-            conn->tail->next = chunk;
-        } else {
-            conn->head = chunk;
-        }
-        conn->tail = chunk;
+        queue_extend(conn);
     }
     conn->tail->frames[conn->tail->end++] = frame_ref(frame);
     conn->queued += frame->len;
@@ -201,20 +208,24 @@ static void cut(struct conn *conn)
     conn_die(conn, CONN_END_SLOW);
 }
 
-/* Is there room for `len` bytes more? What is queued is written first where the kernel takes it: a
- * round may produce more than the limit for a peer that keeps up. */
-static bool make_room(struct conn *conn, size_t len)
+static inline bool has_room(const struct conn *conn, size_t len)
 {
     size_t limit = conn->transport->limits.queue_bytes;
 
-    if (limit == 0) {
-        return true;
-    }
-    while (conn_pending(conn) + len > limit && conn->queued > 0 && !conn->blocked &&
-           conn->state != CONN_DEAD) {
+    return limit == 0 || conn->queued + conn->in_library + len <= limit;
+}
+
+/* What is queued is written first where the kernel takes it: a round may produce more than the
+ * limit for a peer that keeps up. False when the connection takes no more. */
+static NOINLINE bool make_room(struct conn *conn, size_t len)
+{
+    while (!has_room(conn, len) && conn->queued > 0 && !conn->blocked && conn->state != CONN_DEAD) {
         flush(conn);
     }
-    return conn_pending(conn) == 0 || conn_pending(conn) + len <= limit;
+    if (conn_pending(conn) > 0 && !has_room(conn, len)) {
+        cut(conn);
+    }
+    return conn->state == CONN_OPEN;
 }
 
 void conn_send(struct conn *conn, struct frame *frame)
@@ -222,11 +233,7 @@ void conn_send(struct conn *conn, struct frame *frame)
     if (conn->state != CONN_OPEN || frame->len == 0) {
         return;
     }
-    if (!make_room(conn, frame->len)) {
-        cut(conn);
-        return;
-    }
-    if (conn->state != CONN_OPEN) {
+    if (UNLIKELY(!has_room(conn, frame->len)) && !make_room(conn, frame->len)) {
         return;
     }
     queue_push(conn, frame);
@@ -325,11 +332,14 @@ static void settle(struct conn *conn)
 }
 
 /* Writing takes the kernel a while, in which it pushes our structs out of the near caches: fetch
- * what `conn`, the next one, needs, and the head of the one after it. */
+ * what `conn`, the next one, has queued, and the one after it. */
 static inline void prefetch(const struct conn *conn)
 {
+    const struct conn *after = conn->next_attention;
+
     __builtin_prefetch(conn->head);
-    __builtin_prefetch(conn->next_attention);
+    __builtin_prefetch(after);
+    __builtin_prefetch(after != NULL ? &after->state : NULL);
 }
 
 void output_round(struct transport *transport)
