@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "libshared/json.h"
@@ -63,6 +64,13 @@ static bool wants_colour(FILE *file)
            (term == NULL || strcmp(term, "dumb") != 0);
 }
 
+static int terminal_columns(FILE *file)
+{
+    struct winsize size = { 0 };
+
+    return ioctl(fileno(file), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
 void output_open(struct output *out, FILE *file, enum output_format format,
                  enum ctl_command_id command)
 {
@@ -71,6 +79,7 @@ void output_open(struct output *out, FILE *file, enum output_format format,
         .format = format,
         .command = command,
         .colour = wants_colour(file),
+        .columns = terminal_columns(file),
     };
 }
 

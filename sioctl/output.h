@@ -39,12 +39,13 @@ struct output {
     enum ctl_command_id command; /* whose view */
     bool header;                 /* tsv starts with the names of the columns */
     bool colour;
+    int columns;    /* of the terminal, for tables; 0 = as wide as they need */
     size_t records; /* printed by output_record() */
     bool failed;    /* a write failed: nothing more is printed */
     int error;      /* errno of it */
 };
 
-/* Colour when `file` is a terminal and NO_COLOR is empty. */
+/* Colour when `file` is a terminal and NO_COLOR is empty. Tables fit the terminal. */
 void output_open(struct output *out, FILE *file, enum output_format format,
                  enum ctl_command_id command);
 /* A whole result, by the shape of the view. */

@@ -7,8 +7,7 @@
 #include "libshared/alloc.h"
 #include "libshared/json.h"
 #include "sioctl/output.h"
-
-enum { GAP = 2, COLUMNS_MAX = 16 };
+#include "sioctl/output_table.h"
 
 /* Controls, and what changes the direction or the lines of everything behind it. */
 static bool is_unprintable(wchar_t c)
@@ -46,24 +45,6 @@ bool text_is_printable(struct str text)
 
     text_printable(&printable, text);
     return str_eq(buf_str(&printable), text);
-}
-
-static int width_of(struct str text)
-{
-    mbstate_t state = { 0 };
-    int width = 0;
-
-    while (text.len > 0) {
-        wchar_t c;
-        size_t len = mbrtowc(&c, text.data, text.len, &state);
-
-        if (len == 0 || len > text.len) {
-            return width;
-        }
-        width += wcwidth(c) > 0 ? wcwidth(c) : 0;
-        text = str_skip(text, len);
-    }
-    return width;
 }
 
 static bool all_numbers(const json_t *object)
@@ -133,66 +114,6 @@ static void add_cell(struct buf *to, const json_t *value)
     }
 }
 
-static void pad(struct buf *to, int width)
-{
-    for (; width > 0; width--) {
-        buf_add_char(to, ' ');
-    }
-}
-
-/* ---- tables: all cells first, to know how wide the columns are */
-
-struct table {
-    size_t columns;
-    struct buf *cells; /* in order of rows */
-    size_t count, cap;
-};
-
-static struct buf *next_cell(struct table *table)
-{
-    if (table->count == table->cap) {
-        table->cap = table->cap > 0 ? table->cap * 2 : 64;
-        table->cells = xrealloc(table->cells, table->cap * sizeof(*table->cells));
-    }
-    table->cells[table->count] = (struct buf)BUF_INIT;
-    return &table->cells[table->count++];
-}
-
-static void measure(const struct table *table, int widths[COLUMNS_MAX])
-{
-    for (size_t i = 0; i < table->count; i++) {
-        size_t column = i % table->columns;
-
-        widths[column] = MAX(widths[column], width_of(buf_str(&table->cells[i])));
-    }
-}
-
-static void add_row(struct buf *to, const struct table *table, size_t row, const int *widths)
-{
-    for (size_t i = 0; i < table->columns; i++) {
-        struct str cell = buf_str(&table->cells[row * table->columns + i]);
-
-        buf_add_str(to, cell);
-        pad(to, i + 1 < table->columns ? widths[i] + GAP - width_of(cell) : 0);
-    }
-}
-
-static void table_print(struct buf *to, struct table *table, bool colour)
-{
-    int widths[COLUMNS_MAX] = { 0 };
-
-    measure(table, widths);
-    for (size_t row = 0; row * table->columns < table->count; row++) {
-        buf_add_cstr(to, row == 0 && colour ? "\033[1m" : "");
-        add_row(to, table, row, widths);
-        buf_add_cstr(to, row == 0 && colour ? "\033[0m\n" : "\n");
-    }
-    for (size_t i = 0; i < table->count; i++) {
-        buf_finish(&table->cells[i]);
-    }
-    free(table->cells);
-}
-
 void text_list(struct buf *to, const struct output *out, const json_t *list)
 {
     const struct view_column *column = NULL;
@@ -201,16 +122,16 @@ void text_list(struct buf *to, const struct output *out, const json_t *list)
     size_t i;
 
     while ((column = view_next(out->command, VIEW_TEXT, column)) != NULL) {
-        buf_add_cstr(next_cell(&table), column->header);
+        buf_add_cstr(table_cell(&table), column->header);
         table.columns++;
     }
     json_array_foreach(list, i, record)
     {
         while ((column = view_next(out->command, VIEW_TEXT, column)) != NULL) {
-            add_cell(next_cell(&table), view_dig(record, column->path));
+            add_cell(table_cell(&table), view_dig(record, column->path));
         }
     }
-    table_print(to, &table, out->colour);
+    table_print(to, &table, out);
 }
 
 /* The array of objects that a member holds, with the first one's members as columns. */
@@ -223,8 +144,8 @@ static void add_inner_table(struct buf *to, const struct output *out, const json
 
     json_object_foreach(first, key, value)
     {
-        if (table.columns < COLUMNS_MAX) {
-            text_printable(next_cell(&table), str_of(key));
+        if (table.columns < TABLE_COLUMNS_MAX) {
+            text_printable(table_cell(&table), str_of(key));
             table.columns++;
         }
     }
@@ -235,11 +156,11 @@ static void add_inner_table(struct buf *to, const struct output *out, const json
         json_object_foreach(first, key, value)
         {
             if (column++ < table.columns) {
-                add_cell(next_cell(&table), json_object_get(record, key));
+                add_cell(table_cell(&table), json_object_get(record, key));
             }
         }
     }
-    table_print(to, &table, out->colour);
+    table_print(to, &table, out);
 }
 
 /* ---- objects: one member a line, tables behind */
@@ -260,7 +181,7 @@ static void measure_member(void *arg, const char *path, const json_t *value)
     struct lines *lines = arg;
 
     if (!is_table(value)) {
-        lines->width = MAX(lines->width, width_of(str_of(path)));
+        lines->width = MAX(lines->width, text_width(str_of(path)));
     }
 }
 
@@ -276,7 +197,7 @@ static void add_member(void *arg, const char *path, const json_t *value)
     buf_add_cstr(lines->to, lines->out->colour ? "\033[1m" : "");
     buf_add_str(lines->to, buf_str(&name));
     buf_add_cstr(lines->to, lines->out->colour ? "\033[0m" : "");
-    pad(lines->to, lines->width + GAP - width_of(buf_str(&name)));
+    text_pad(lines->to, lines->width + TABLE_GAP - text_width(buf_str(&name)));
     add_cell(lines->to, value);
     buf_add_char(lines->to, '\n');
 }
@@ -310,7 +231,8 @@ void text_record(struct buf *to, const struct output *out, const json_t *record)
 
         add_cell(to, view_dig(record, column->path));
         if (next != NULL) {
-            pad(to, MAX(column->width - width_of(str_skip(buf_str(to), start)), 0) + GAP);
+            text_pad(to,
+                     MAX(column->width - text_width(str_skip(buf_str(to), start)), 0) + TABLE_GAP);
         }
         column = next;
     }

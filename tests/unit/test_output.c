@@ -226,9 +226,43 @@ static void every_list_and_stream_has_columns(void **state)
     }
 }
 
+static void a_table_fits_the_terminal_as_far_as_ids_allow(void **state)
+{
+    static const char list[] =
+        "[{\"auditId\":1,\"timestamp\":\"2026-03-01T09:30:01.000Z\",\"who\":\"uid 0 pid 1234\","
+        "\"command\":\"business add\",\"args\":{\"name\":\"日本語日本語日本語日本語\"}}]";
+    static const struct {
+        int columns;
+        const char *expected;
+    } vectors[] = {
+        { 0, "AUDIT  TIME                      WHO             COMMAND       ARGS\n"
+             "1      2026-03-01T09:30:01.000Z  uid 0 pid 1234  business add  "
+             "{\"name\":\"日本語日本語日本語日本語\"}\n" },
+        { 90, "AUDIT  TIME                      WHO             COMMAND       ARGS\n"
+              "1      2026-03-01T09:30:01.000Z  uid 0 pid 1234  business add  "
+              "{\"name\":\"日本語日本語日本…\n" },
+        { 20, "AUDIT  TIME                      WHO             COMMAND       ARGS\n"
+              "1      2026-03-01T09:30:01.000Z  uid 0 pid 1234  business add  "
+              "{\"name\":\"日本語日本語日…\n" },
+    };
+    json_t *result = json_loads(list, 0, NULL);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        struct output out = { .command = CTL_CMD_audit_list, .columns = vectors[i].columns };
+        struct buf text = BUF_INIT;
+
+        text_list(&text, &out, result);
+        assert_string_equal(text.data, vectors[i].expected);
+        buf_finish(&text);
+    }
+    json_decref(result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_table_fits_the_terminal_as_far_as_ids_allow),
         cmocka_unit_test(a_result_is_printed_in_each_format),
         cmocka_unit_test(columns_are_aligned_by_what_a_terminal_shows),
         cmocka_unit_test(text_never_carries_control_characters),
