@@ -104,13 +104,8 @@ static void flush_out(struct output *out)
 
 static void add_document(struct buf *to, const json_t *value)
 {
-    char *text = json_dumps(value, JSON_INDENT(2) | JSON_ENCODE_ANY);
-
-    if (text != NULL) {
-        buf_add_cstr(to, text);
-        buf_add_char(to, '\n');
-    }
-    free(text);
+    json_printable(to, value, true);
+    buf_add_char(to, '\n');
 }
 
 static void add_lines(struct buf *to, const json_t *value)
@@ -119,13 +114,13 @@ static void add_lines(struct buf *to, const json_t *value)
     size_t i;
 
     if (!json_is_array(value)) {
-        json_add_tree(to, value);
+        json_printable(to, value, false);
         buf_add_char(to, '\n');
         return;
     }
     json_array_foreach(value, i, item)
     {
-        json_add_tree(to, item);
+        json_printable(to, item, false);
         buf_add_char(to, '\n');
     }
 }
@@ -195,7 +190,7 @@ bool output_record(struct output *out, const json_t *record)
     switch (out->format) {
     case OUTPUT_JSON:
         buf_add_cstr(&text, out->records == 0 ? "[\n" : ",\n");
-        json_add_tree(&text, record);
+        json_printable(&text, record, false);
         break;
     case OUTPUT_NDJSON:
         add_lines(&text, record);

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <wchar.h>
 
 #include <jansson.h>
 
@@ -57,8 +58,13 @@ void output_close(struct output *out);
 
 /* Text in which control characters are written as \x1b, so that a terminal obeys none. */
 void text_printable(struct buf *to, struct str text);
+/* False for controls, and for what changes the direction or the lines of everything behind it. */
+bool char_is_printable(wchar_t c);
 /* Is it the same as what text_printable() makes of it? */
 bool text_is_printable(struct str text);
+/* A value as compact JSON, or with `indent` as a document: the characters that a terminal would
+ * obey are escapes in it. */
+void json_printable(struct buf *to, const json_t *value, bool indent);
 /* The formats, appending lines. */
 void text_list(struct buf *to, const struct output *out, const json_t *list);
 void text_object(struct buf *to, const struct output *out, const json_t *object);

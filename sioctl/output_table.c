@@ -6,8 +6,8 @@
 
 #include "libshared/alloc.h"
 
-/* Socket ids have 20, times 24. */
-enum { CUT_MIN = 24 };
+/* A time has 24 columns; its minute and what says that it goes on, 17. */
+enum { CUT_MIN = 24, CUT_HARD_MIN = 17 };
 
 /* The leading bytes of `text` that fill at most `max` columns, and how many they do fill. */
 static size_t fitting(struct str text, int max, int *ret_width)
@@ -75,20 +75,32 @@ static int measure(const struct table *table, int widths[TABLE_COLUMNS_MAX])
     return sum;
 }
 
-/* Takes `excess` from the widest columns, a column of the terminal at a time, as far as it goes. */
-static void narrow(const struct table *table, int widths[TABLE_COLUMNS_MAX], int excess)
+/* Takes `excess` from the widest columns from `first` on, a column of the terminal at a time, as
+ * far as `min` allows. Returns what is left of it. */
+static int narrow(const struct table *table, int widths[TABLE_COLUMNS_MAX], size_t first, int min,
+                  int excess)
 {
-    for (; excess > 0; excess--) {
-        size_t widest = 0;
+    for (; excess > 0 && first < table->columns; excess--) {
+        size_t widest = first;
 
-        for (size_t i = 1; i < table->columns; i++) {
+        for (size_t i = first + 1; i < table->columns; i++) {
             widest = widths[i] > widths[widest] ? i : widest;
         }
-        if (widths[widest] <= CUT_MIN) {
-            return;
+        if (widths[widest] <= min) {
+            break;
         }
         widths[widest]--;
     }
+    return excess;
+}
+
+/* The first column is what a line is found by: its cut is the last that is made, and a small one.
+ */
+static void fit(const struct table *table, int widths[TABLE_COLUMNS_MAX], int excess)
+{
+    excess = narrow(table, widths, 1, CUT_MIN, excess);
+    excess = narrow(table, widths, 1, CUT_HARD_MIN, excess);
+    (void)narrow(table, widths, 0, CUT_MIN, excess);
 }
 
 static void add_cell(struct buf *to, struct str cell, int width, bool last)
@@ -119,7 +131,7 @@ void table_print(struct buf *to, struct table *table, const struct output *out)
     int width = measure(table, widths);
 
     if (out->columns > 0) {
-        narrow(table, widths, width - out->columns);
+        fit(table, widths, width - out->columns);
     }
     for (size_t row = 0; row * table->columns < table->count; row++) {
         buf_add_cstr(to, row == 0 && out->colour ? "\033[1m" : "");

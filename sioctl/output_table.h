@@ -17,7 +17,7 @@ struct table {
 /* The next one, empty; borrowed until the next call. */
 struct buf *table_cell(struct table *table);
 /* Appends the lines and frees the cells. What is wider than the terminal has its widest columns
- * cut, but none so far that an id or a time would suffer. */
+ * cut, but not so far that an id is lost or a time useless: then it is wider than the terminal. */
 void table_print(struct buf *to, struct table *table, const struct output *out);
 
 /* In columns of a terminal. */

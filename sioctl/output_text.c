@@ -9,11 +9,10 @@
 #include "sioctl/output.h"
 #include "sioctl/output_table.h"
 
-/* Controls, and what changes the direction or the lines of everything behind it. */
-static bool is_unprintable(wchar_t c)
+bool char_is_printable(wchar_t c)
 {
-    return c < 0x20 || (c >= 0x7f && c <= 0x9f) || (c >= 0x2028 && c <= 0x202e) ||
-           (c >= 0x2066 && c <= 0x2069);
+    return c >= 0x20 && (c < 0x7f || c > 0x9f) && (c < 0x2028 || c > 0x202e) &&
+           (c < 0x2066 || c > 0x2069);
 }
 
 /* The locale is C.UTF-8, whatever the environment says. */
@@ -30,7 +29,7 @@ void text_printable(struct buf *to, struct str text)
             c = (unsigned char)text.data[0];
             state = (mbstate_t) { 0 };
             buf_printf(to, "\\x%02x", (unsigned)c);
-        } else if (is_unprintable(c)) {
+        } else if (!char_is_printable(c)) {
             buf_printf(to, c < 256 ? "\\x%02x" : "\\u%04x", (unsigned)c);
         } else {
             buf_add(to, text.data, len);

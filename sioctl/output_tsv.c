@@ -1,28 +1,54 @@
 /* Tab-separated values: one record a line. In a text, tab, newline, carriage return and backslash
- * are written \t, \n, \r and \\; a nested value is compact JSON, which has none of the first three
- * and goes into a parser as it is. null is empty. */
+ * are written \t, \n, \r and \\, the bytes of other characters that a terminal would obey \x1b; a
+ * nested value is compact JSON, which has none of them and goes into a parser as it is. null is
+ * empty. */
+#include <wchar.h>
+
 #include "libshared/json.h"
 #include "sioctl/output.h"
 
+static void add_bytes(struct buf *to, struct str bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        buf_printf(to, "\\x%02x", (unsigned)(unsigned char)bytes.data[i]);
+    }
+}
+
+static void add_char(struct buf *to, struct str bytes, wchar_t c)
+{
+    switch (c) {
+    case L'\t':
+        buf_add_cstr(to, "\\t");
+        break;
+    case L'\n':
+        buf_add_cstr(to, "\\n");
+        break;
+    case L'\r':
+        buf_add_cstr(to, "\\r");
+        break;
+    case L'\\':
+        buf_add_cstr(to, "\\\\");
+        break;
+    default:
+        (char_is_printable(c) ? buf_add_str : add_bytes)(to, bytes);
+    }
+}
+
 static void add_escaped(struct buf *to, struct str text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        switch (text.data[i]) {
-        case '\t':
-            buf_add_cstr(to, "\\t");
-            break;
-        case '\n':
-            buf_add_cstr(to, "\\n");
-            break;
-        case '\r':
-            buf_add_cstr(to, "\\r");
-            break;
-        case '\\':
-            buf_add_cstr(to, "\\\\");
-            break;
-        default:
-            buf_add_char(to, text.data[i]);
+    mbstate_t state = { 0 };
+
+    while (text.len > 0) {
+        wchar_t c = 0;
+        size_t len = mbrtowc(&c, text.data, text.len, &state);
+
+        if (len == 0 || len > text.len) {
+            len = 1;
+            c = 0;
+            state = (mbstate_t) { 0 };
         }
+        add_char(to, (struct str) { text.data, len }, c);
+        text = str_skip(text, len);
     }
 }
 
@@ -31,7 +57,7 @@ static void add_cell(struct buf *to, const json_t *value)
     if (json_is_string(value)) {
         add_escaped(to, json_str(value));
     } else if (value != NULL && !json_is_null(value)) {
-        json_add_tree(to, value);
+        json_printable(to, value, false);
     }
 }
 

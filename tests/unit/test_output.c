@@ -226,6 +226,30 @@ static void every_list_and_stream_has_columns(void **state)
     }
 }
 
+static void no_format_has_what_a_terminal_would_obey(void **state)
+{
+    static const char rooms_of_evil[] =
+        "[{\"room\":\"a\\u001b\\u009b\\u007f\\u202e\\t\",\"namespace\":[\"\\u009b\"]}]";
+    static const struct {
+        enum output_format format;
+        const char *expected;
+    } vectors[] = {
+        { OUTPUT_NDJSON,
+          "{\"room\":\"a\\u001b\\u009b\\u007f\\u202e\\t\",\"namespace\":[\"\\u009b\"]}\n" },
+        { OUTPUT_TSV, "a\\x1b\\xc2\\x9b\\x7f\\xe2\\x80\\xae\\t\t[\"\\u009b\"]\t\t\n" },
+        { OUTPUT_TEXT, "ROOM                     NAMESPACE  BUSINESS  MEMBERS\n"
+                       "a\\x1b\\x9b\\x7f\\u202e\\x09  \\x9b       -         -\n" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        char *text = printed(CTL_CMD_room_list, vectors[i].format, false, rooms_of_evil);
+
+        assert_string_equal(text, vectors[i].expected);
+        free(text);
+    }
+}
+
 static void a_table_fits_the_terminal_as_far_as_ids_allow(void **state)
 {
     static const char list[] =
@@ -241,9 +265,8 @@ static void a_table_fits_the_terminal_as_far_as_ids_allow(void **state)
         { 90, "AUDIT  TIME                      WHO             COMMAND       ARGS\n"
               "1      2026-03-01T09:30:01.000Z  uid 0 pid 1234  business add  "
               "{\"name\":\"日本語日本語日本…\n" },
-        { 20, "AUDIT  TIME                      WHO             COMMAND       ARGS\n"
-              "1      2026-03-01T09:30:01.000Z  uid 0 pid 1234  business add  "
-              "{\"name\":\"日本語日本語日…\n" },
+        { 20, "AUDIT  TIME               WHO             COMMAND       ARGS\n"
+              "1      2026-03-01T09:30…  uid 0 pid 1234  business add  {\"name\":\"日本語…\n" },
     };
     json_t *result = json_loads(list, 0, NULL);
 
@@ -262,6 +285,7 @@ static void a_table_fits_the_terminal_as_far_as_ids_allow(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_format_has_what_a_terminal_would_obey),
         cmocka_unit_test(a_table_fits_the_terminal_as_far_as_ids_allow),
         cmocka_unit_test(a_result_is_printed_in_each_format),
         cmocka_unit_test(columns_are_aligned_by_what_a_terminal_shows),
