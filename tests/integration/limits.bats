@@ -54,6 +54,47 @@ answers() {
     refute agent_saw a '.type == "disconnect"'
 }
 
+# many_webhook COUNT TEXT: one body with that many messages of one customer.
+many_webhook() {
+    jq -cn --argjson count "$1" --arg text "$2" --arg phone "$PHONE_NUMBER_ID" '
+        {object: "whatsapp_business_account", entry: [{id: "1", changes: [{field: "messages", value: {
+            messaging_product: "whatsapp", metadata: {display_phone_number: "15550783881", phone_number_id: $phone},
+            contacts: [{profile: {name: "Ann"}, wa_id: "16505551234"}],
+            messages: [range($count) | {from: "16505551234", id: "w.\(.)", timestamp: "1749416383", type: "text",
+                                        text: {body: $text}}]}}]}]}'
+}
+
+# received NAME: the numbers of the messages that it has heard of, in their order.
+received() {
+    grep -a '}$' "$BATS_TEST_TMPDIR/$1.out" | grep -a '"event":"whatsapp_message_received"' |
+        sed 's/.*"wamid":"w\.\([0-9]*\)".*/\1/'
+}
+
+@test "one webhook of 30,000 messages reaches everybody in order, and siod answers meanwhile" {
+    local name count=30000
+    start_siod
+    agent_connected socket --token "$(token 7 1)" --transports websocket --no-reconnect
+    agent_connected poller --token "$(token 8 1)" --transports polling --no-reconnect
+    many_webhook $count "$(printf 'x%.0s' {1..44})" >"$BATS_TEST_TMPDIR/many.json"
+    assert_equal "$(($(wc -c <"$BATS_TEST_TMPDIR/many.json") >> 20))" 3 # nearly 4 MiB
+    post_file "$BATS_TEST_TMPDIR/many.json" >"$BATS_TEST_TMPDIR/status" 3>&- &
+    all_received() {
+        timeout 10 "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" status >/dev/null || echo >"$BATS_TEST_TMPDIR/unanswered"
+        [[ $(grep -ac '}$' "$BATS_TEST_TMPDIR/socket.out") -gt $count ]] &&
+            [[ $(grep -ac '}$' "$BATS_TEST_TMPDIR/poller.out") -gt $count ]]
+    }
+    wait_until -t 60 all_received
+    wait $!
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/status")" 200
+    [[ ! -e $BATS_TEST_TMPDIR/unanswered ]]
+    seq 0 $((count - 1)) >"$BATS_TEST_TMPDIR/expected"
+    for name in socket poller; do
+        received $name | cmp - "$BATS_TEST_TMPDIR/expected"
+        refute agent_saw $name '.type == "disconnect"'
+    done
+    assert_equal "$(metric siod_slow_consumers_total)" 0
+}
+
 @test "while too many bytes of bodies are in flight, new webhooks get 503 before their body is read" {
     local fd
     start_siod -o limits.body_bytes_in_flight=1000
