@@ -78,12 +78,12 @@ received() {
     many_webhook $count "$(printf 'x%.0s' {1..44})" >"$BATS_TEST_TMPDIR/many.json"
     assert_equal "$(($(wc -c <"$BATS_TEST_TMPDIR/many.json") >> 20))" 3 # nearly 4 MiB
     post_file "$BATS_TEST_TMPDIR/many.json" >"$BATS_TEST_TMPDIR/status" 3>&- &
-    all_received() {
+    everybody_heard() {
         timeout 10 "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" status >/dev/null || echo >"$BATS_TEST_TMPDIR/unanswered"
         [[ $(grep -ac '}$' "$BATS_TEST_TMPDIR/socket.out") -gt $count ]] &&
             [[ $(grep -ac '}$' "$BATS_TEST_TMPDIR/poller.out") -gt $count ]]
     }
-    wait_until -t 60 all_received
+    wait_until -t 60 everybody_heard
     wait $!
     assert_equal "$(cat "$BATS_TEST_TMPDIR/status")" 200
     [[ ! -e $BATS_TEST_TMPDIR/unanswered ]]
