@@ -74,7 +74,7 @@ function verdictOf(pairs) {
             .map(([smaller, before]) => 1 + Math.log(cost / before) / Math.log(size / smaller)),
     );
     const worst = Math.max(...powers).toFixed(2);
-    return worst <= linear ? `linear: n to the power of ${worst} at most` : `WORSE THAN LINEAR: n to the power of ${worst}`;
+    return `${worst <= linear ? "linear" : "WORSE THAN LINEAR"}: n to the power of ${worst} at most`;
 }
 
 // One room, one message under way. All members are connections of two users: ten thousand agents who come online tell

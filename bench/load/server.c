@@ -1,6 +1,7 @@
 #include "bench/load/server.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -48,17 +49,19 @@ double reading_load(const struct reading *from, const struct reading *to)
     return (double)(to->server_cpu_ns - from->server_cpu_ns) / (double)(to->at_ns - from->at_ns);
 }
 
+/* The second number of statm, in pages. */
 double server_resident_kb(unsigned pid)
 {
-    char path[64];
+    char path[64], line[128], *after_size = line;
     unsigned long pages = 0;
     FILE *file;
 
     snprintf(path, sizeof(path), "/proc/%u/statm", pid);
     file = pid != 0 ? fopen(path, "re") : NULL;
     if (file != NULL) {
-        if (fscanf(file, "%*u %lu", &pages) != 1) {
-            pages = 0;
+        if (fgets(line, sizeof(line), file) != NULL) {
+            (void)strtoul(line, &after_size, 10);
+            pages = strtoul(after_size, NULL, 10);
         }
         fclose(file);
     }
