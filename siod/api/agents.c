@@ -1,6 +1,5 @@
 /* GET /api/agents: the rows are the store's; who is online, and so who is eligible, is only known
  * on the loop. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "libshared/alloc.h"
@@ -10,11 +9,9 @@
 #include "siod/store/store.h"
 
 struct agent_list {
-    struct store_query query;
-    struct api_call *call;
+    struct api_page page;
     struct store_agent_filter filter;
-    unsigned limit, rows; /* as in the list of chats */
-    struct buf copies;    /* struct store_agent, each followed by its texts */
+    struct buf copies; /* struct store_agent, each followed by its texts */
 };
 
 static void list_free(void *state)
@@ -29,7 +26,7 @@ static bool copy_agent(void *arg, const struct store_agent *agent)
 {
     struct agent_list *list = arg;
 
-    if (list->rows++ == list->limit) {
+    if (!api_page_take(&list->page, agent->user_id)) {
         return false;
     }
     buf_add(&list->copies, agent, sizeof *agent);
@@ -38,12 +35,10 @@ static bool copy_agent(void *arg, const struct store_agent *agent)
     return true;
 }
 
-static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+static enum err list_read(struct api_page *page, struct store_reader *reader)
 {
-    struct agent_list *list = CONTAINER_OF(query, struct agent_list, query);
+    struct agent_list *list = CONTAINER_OF(page, struct agent_list, page);
 
-    list->rows = 0;
-    buf_clear(&list->copies);
     return store_agents(reader, &list->filter, copy_agent, list);
 }
 
@@ -60,38 +55,24 @@ static const char *take_copy(struct desk *desk, const char *at, struct store_age
     return ret_agent->role.data + ret_agent->role.len;
 }
 
-static void reply(struct api_call *call, const struct agent_list *list)
+static void list_done(struct api_page *page, enum err err)
 {
-    autobuf struct buf items = BUF_INIT, next = BUF_INIT;
-    struct store_agent agent = { .user_id = 0 };
+    struct agent_list *list = CONTAINER_OF(page, struct agent_list, page);
+    struct desk *desk = page->call->config->desk;
+    unsigned count = err == OK ? api_page_count(page) : 0;
+    autobuf struct buf items = BUF_INIT;
     const char *at = list->copies.data;
 
-    for (unsigned i = 0; i < MIN(list->rows, list->limit); i++) {
+    for (unsigned i = 0; i < count; i++) {
+        struct store_agent agent;
+
         if (i > 0) {
             buf_add_char(&items, ',');
         }
-        at = take_copy(call->config->desk, at, &agent);
-        agent_render(&items, call->config->desk, &agent);
+        at = take_copy(desk, at, &agent);
+        agent_render(&items, desk, &agent);
     }
-    if (list->rows > list->limit) {
-        buf_printf(&next, "limit=%u&after=%" PRId64, list->limit, agent.user_id);
-    }
-    api_reply_page(call, buf_str(&items), buf_str(&next));
-}
-
-static void list_done(struct store_query *query, enum err err)
-{
-    struct agent_list *list = CONTAINER_OF(query, struct agent_list, query);
-    struct api_call *call = list->call;
-
-    if (!api_unhold(call)) {
-        return;
-    }
-    if (err != OK) {
-        api_fail(call, err, NULL);
-    } else {
-        reply(call, list);
-    }
+    api_page_reply(page, err, buf_str(&items), "after", STR(""));
 }
 
 void api_agents(struct api_call *call)
@@ -100,15 +81,11 @@ void api_agents(struct api_call *call)
 
     call->state = list;
     call->release = list_free;
-    list->call = call;
     list->filter.business_id = call->claims.business_id;
-    if (!api_query_id(call, "after", &list->filter.after_id) ||
-        !api_query_limit(call, &list->limit)) {
-        return;
+    if (api_query_id(call, "after", &list->filter.after_id) && api_page_init(&list->page, call)) {
+        list->filter.limit = list->page.limit + 1;
+        list->page.read = list_read;
+        list->page.done = list_done;
+        api_page_read(&list->page);
     }
-    list->filter.limit = list->limit + 1;
-    list->query.fetch = list_fetch;
-    list->query.done = list_done;
-    api_hold(call);
-    store_ask(call->config->store, &list->query);
 }

@@ -190,11 +190,21 @@ static void handle(struct api_call *call)
     call->route->handle(call);
 }
 
+static void refuse_body(struct api_call *call)
+{
+    api_fail(call, ERR_TOO_LARGE, "a body has at most %d bytes", API_BODY_MAX);
+}
+
+/* Not called any more once the request is answered. */
 static void on_body(struct http_request *request, struct str bytes)
 {
     struct api_call *call = http_user(request);
 
-    buf_add_str(&call->text, bytes);
+    if (call->text.len + bytes.len > API_BODY_MAX) {
+        refuse_body(call);
+    } else {
+        buf_add_str(&call->text, bytes);
+    }
 }
 
 static void on_complete(struct http_request *request)
@@ -226,11 +236,11 @@ static void start(struct api_call *call, struct str id)
     } else if (route->who == SERVICE && call->claims.role != TOKEN_ROLE_SERVICE) {
         api_fail(call, ERR_FORBIDDEN, "only for tokens of the role service");
     } else if (http_content_length(request) > API_BODY_MAX) {
-        api_fail(call, ERR_TOO_LARGE, "a body has at most %d bytes", API_BODY_MAX);
+        refuse_body(call);
     } else if (route->body == NONE) {
         handle(call);
     } else {
-        http_accept_body(request, API_BODY_MAX);
+        http_accept_body(request, 0); /* counted here, so that the refusal is ours */
     }
 }
 

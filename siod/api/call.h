@@ -14,6 +14,7 @@
 #include "libshared/token.h"
 #include "siod/api/api.h"
 #include "siod/net/http.h"
+#include "siod/store/store.h"
 
 enum {
     API_BODY_MAX = 64 * 1024,
@@ -51,15 +52,41 @@ void api_refuse(const struct api_config *config, struct http_request *request, u
                 const char *code, const char *detail, struct str more);
 
 /* query.c: parameters. False when the value is no good: the call has ended with 400 then. */
+/* .data NULL when absent. */
+NODISCARD
+bool api_query_text(struct api_call *call, const char *name, struct str *ret_value);
 /* A positive id; 0 when absent. */
 NODISCARD
 bool api_query_id(struct api_call *call, const char *name, int64_t *ret_id);
 /* `limit`: 1 … API_PAGE_MAX. */
 NODISCARD
 bool api_query_limit(struct api_call *call, unsigned *ret_limit);
-/* {"items":[<items>],"next":…}; `query` is what the URL of the next page has behind the `?`, or
- * empty on the last page. The path is the request's own. Ends the call. */
-void api_reply_page(struct api_call *call, struct str items, struct str query);
+
+/* page.c: a page of a list; part of the handler's state. One row more than `limit` is read, which
+ * says whether there is a next page. */
+struct api_page {
+    struct store_query query;
+    struct api_call *call;
+    unsigned limit, rows; /* rows: read so far */
+    int64_t last_id;      /* of the last row on the page */
+    enum err (*read)(struct api_page *page, struct store_reader *reader); /* any thread */
+    /* Ends the call, with api_page_reply() or api_fail(). */
+    void (*done)(struct api_page *page, enum err err);
+};
+/* Takes `limit` from the query and sets call, limit. False: the call has ended. */
+NODISCARD
+bool api_page_init(struct api_page *page, struct api_call *call);
+/* Starts reading; read and done are set. */
+void api_page_read(struct api_page *page);
+/* For each row that was read: does it belong to the page? If not, it was the last. */
+NODISCARD
+bool api_page_take(struct api_page *page, int64_t id);
+/* How many rows are on the page. */
+unsigned api_page_count(const struct api_page *page);
+/* {"items":[<items>],"next":…}, or the error; ends the call. `next` is the URL of the request with
+ * limit, `cursor` and `more` ("&name=value"…) behind the `?`, or null on the last page. */
+void api_page_reply(struct api_page *page, enum err err, struct str items, const char *cursor,
+                    struct str more);
 
 #define ROUTE(id, method, path, who, body) void api_##id(struct api_call *call);
 #include "siod/api/routes.def"

@@ -10,13 +10,9 @@
 /* ---- the list, by ascending id */
 
 struct chat_list {
-    struct store_query query;
-    struct api_call *call;
+    struct api_page page;
     struct store_chat_filter filter;
     enum store_chat_state state;
-    unsigned limit,
-        rows; /* rows: read so far, one more than the limit when there is another page */
-    int64_t last_id;
     struct buf items;
 };
 
@@ -32,62 +28,45 @@ static bool add_chat(void *arg, const struct store_chat *chat)
 {
     struct chat_list *list = arg;
 
-    if (list->rows++ == list->limit) {
+    if (!api_page_take(&list->page, chat->id)) {
         return false;
     }
-    if (list->rows > 1) {
+    if (list->page.rows > 1) {
         buf_add_char(&list->items, ',');
     }
     chat_render(&list->items, chat);
-    list->last_id = chat->id;
     return true;
 }
 
-static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+static enum err list_read(struct api_page *page, struct store_reader *reader)
 {
-    struct chat_list *list = CONTAINER_OF(query, struct chat_list, query);
+    struct chat_list *list = CONTAINER_OF(page, struct chat_list, page);
 
-    list->rows = 0;
-    buf_clear(&list->items);
     return store_chats(reader, &list->filter, add_chat, list);
 }
 
-static void next_page(const struct chat_list *list, struct buf *query)
+static void list_done(struct api_page *page, enum err err)
 {
-    if (list->rows <= list->limit) {
-        return;
-    }
-    buf_printf(query, "limit=%u&after=%" PRId64, list->limit, list->last_id);
+    struct chat_list *list = CONTAINER_OF(page, struct chat_list, page);
+    autobuf struct buf more = BUF_INIT;
+
     if (list->filter.state != NULL) {
-        buf_printf(query, "&state=%s", store_chat_state_name(list->state));
+        buf_printf(&more, "&state=%s", store_chat_state_name(list->state));
     }
     if (list->filter.agent_id != 0) {
-        buf_printf(query, "&agent=%" PRId64, list->filter.agent_id);
+        buf_printf(&more, "&agent=%" PRId64, list->filter.agent_id);
     }
-}
-
-static void list_done(struct store_query *query, enum err err)
-{
-    struct chat_list *list = CONTAINER_OF(query, struct chat_list, query);
-    struct api_call *call = list->call;
-    autobuf struct buf next = BUF_INIT;
-
-    if (!api_unhold(call)) {
-        return;
-    }
-    if (err != OK) {
-        api_fail(call, err, NULL);
-        return;
-    }
-    next_page(list, &next);
-    api_reply_page(call, buf_str(&list->items), buf_str(&next));
+    api_page_reply(page, err, buf_str(&list->items), "after", buf_str(&more));
 }
 
 /* False: the call has ended. */
 static bool take_filter(struct api_call *call, struct chat_list *list)
 {
-    struct str state = http_query_param(call->request, STR("state"));
+    struct str state;
 
+    if (!api_query_text(call, "state", &state)) {
+        return false;
+    }
     if (state.data != NULL) {
         if (!store_chat_state_parse(state, &list->state)) {
             api_fail(call, ERR_INVALID, "state: 'waiting', 'assigned' or 'closed' is needed");
@@ -96,8 +75,7 @@ static bool take_filter(struct api_call *call, struct chat_list *list)
         list->filter.state = &list->state;
     }
     return api_query_id(call, "agent", &list->filter.agent_id) &&
-           api_query_id(call, "after", &list->filter.after_id) &&
-           api_query_limit(call, &list->limit);
+           api_query_id(call, "after", &list->filter.after_id) && api_page_init(&list->page, call);
 }
 
 void api_chats(struct api_call *call)
@@ -106,16 +84,13 @@ void api_chats(struct api_call *call)
 
     call->state = list;
     call->release = list_free;
-    list->call = call;
     list->filter.business_id = call->claims.business_id;
-    if (!take_filter(call, list)) {
-        return;
+    if (take_filter(call, list)) {
+        list->filter.limit = list->page.limit + 1;
+        list->page.read = list_read;
+        list->page.done = list_done;
+        api_page_read(&list->page);
     }
-    list->filter.limit = list->limit + 1;
-    list->query.fetch = list_fetch;
-    list->query.done = list_done;
-    api_hold(call);
-    store_ask(call->config->store, &list->query);
 }
 
 /* ---- one chat */

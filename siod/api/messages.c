@@ -1,8 +1,6 @@
 /* GET /api/chats/{id}/messages: the items of a page are always oldest first. Without a cursor, or
  * with `before`, it is the newest messages that match, and `next` leads to older ones; with `after`
  * the oldest, and `next` leads to newer ones. */
-#include <inttypes.h>
-
 #include "libshared/alloc.h"
 #include "siod/api/call.h"
 #include "siod/chat/access.h"
@@ -10,12 +8,9 @@
 #include "siod/store/store.h"
 
 struct message_list {
-    struct store_query query;
-    struct api_call *call;
-    struct store_message_page page;
-    unsigned limit, rows; /* as in the list of chats */
-    int64_t last_id;      /* where the next page begins */
-    struct buf rendered;  /* the rows, one behind the other, as the store gave them */
+    struct api_page page;
+    struct store_message_page selected;
+    struct buf rendered; /* the rows, one behind the other, as the store gave them */
     size_t ends[API_PAGE_MAX];
 };
 
@@ -32,36 +27,33 @@ static bool add_message(void *arg, const struct store_message *message,
 {
     struct message_list *list = arg;
 
-    if (list->rows == list->limit) {
-        list->rows++;
+    if (!api_page_take(&list->page, message->id)) {
         return false;
     }
     message_render(&list->rendered, message, contact);
-    list->ends[list->rows++] = list->rendered.len;
-    list->last_id = message->id;
+    list->ends[list->page.rows - 1] = list->rendered.len;
     return true;
 }
 
-static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+static enum err list_read(struct api_page *page, struct store_reader *reader)
 {
-    struct message_list *list = CONTAINER_OF(query, struct message_list, query);
+    struct message_list *list = CONTAINER_OF(page, struct message_list, page);
+    const struct api_call *call = page->call;
     struct store_chat chat;
-    enum err err = store_chat_get(reader, list->call->id, &chat);
+    enum err err = store_chat_get(reader, call->id, &chat);
 
-    if (err == OK && !access_allows(list->call->claims.business_id, chat.business_id)) {
+    if (err == OK && !access_allows(call->claims.business_id, chat.business_id)) {
         err = ERR_NOT_FOUND;
     }
-    list->rows = 0;
-    buf_clear(&list->rendered);
-    return err != OK ? err : store_chat_messages_page(reader, &list->page, add_message, list);
+    return err != OK ? err : store_chat_messages_page(reader, &list->selected, add_message, list);
 }
 
 static void add_items(const struct message_list *list, struct buf *items)
 {
-    unsigned count = MIN(list->rows, list->limit);
+    unsigned count = api_page_count(&list->page);
 
     for (unsigned i = 0; i < count; i++) {
-        unsigned row = list->page.forward ? i : count - 1 - i;
+        unsigned row = list->selected.forward ? i : count - 1 - i;
         size_t start = row > 0 ? list->ends[row - 1] : 0;
 
         if (i > 0) {
@@ -71,28 +63,21 @@ static void add_items(const struct message_list *list, struct buf *items)
     }
 }
 
-static void list_done(struct store_query *query, enum err err)
+static void list_done(struct api_page *page, enum err err)
 {
-    struct message_list *list = CONTAINER_OF(query, struct message_list, query);
-    const char *cursor = list->page.forward ? "after" : "before";
-    struct api_call *call = list->call;
-    autobuf struct buf items = BUF_INIT, next = BUF_INIT;
+    struct message_list *list = CONTAINER_OF(page, struct message_list, page);
+    const char *cursor = list->selected.forward ? "after" : "before";
+    autobuf struct buf items = BUF_INIT;
 
-    if (!api_unhold(call)) {
-        return;
-    }
     if (err == ERR_NOT_FOUND) {
-        api_fail(call, err, "no such chat");
+        api_fail(page->call, err, "no such chat");
     } else if (err == ERR_INVALID) {
-        api_fail(call, err, "%s: no such message in this chat", cursor);
-    } else if (err != OK) {
-        api_fail(call, err, NULL);
+        api_fail(page->call, err, "%s: no such message in this chat", cursor);
     } else {
-        add_items(list, &items);
-        if (list->rows > list->limit) {
-            buf_printf(&next, "limit=%u&%s=%" PRId64, list->limit, cursor, list->last_id);
+        if (err == OK) {
+            add_items(list, &items);
         }
-        api_reply_page(call, buf_str(&items), buf_str(&next));
+        api_page_reply(page, err, buf_str(&items), cursor, STR(""));
     }
 }
 
@@ -102,17 +87,17 @@ static bool take_page(struct api_call *call, struct message_list *list)
     int64_t before, after;
 
     if (!api_query_id(call, "before", &before) || !api_query_id(call, "after", &after) ||
-        !api_query_limit(call, &list->limit)) {
+        !api_page_init(&list->page, call)) {
         return false;
     }
     if (before != 0 && after != 0) {
         api_fail(call, ERR_INVALID, "before, after: only one of them can be given");
         return false;
     }
-    list->page.chat_id = call->id;
-    list->page.from_id = before + after;
-    list->page.forward = after != 0;
-    list->page.limit = list->limit + 1;
+    list->selected = (struct store_message_page) { .chat_id = call->id,
+                                                   .from_id = before + after,
+                                                   .forward = after != 0,
+                                                   .limit = list->page.limit + 1 };
     return true;
 }
 
@@ -122,12 +107,9 @@ void api_chat_messages(struct api_call *call)
 
     call->state = list;
     call->release = list_free;
-    list->call = call;
-    if (!take_page(call, list)) {
-        return;
+    if (take_page(call, list)) {
+        list->page.read = list_read;
+        list->page.done = list_done;
+        api_page_read(&list->page);
     }
-    list->query.fetch = list_fetch;
-    list->query.done = list_done;
-    api_hold(call);
-    store_ask(call->config->store, &list->query);
 }

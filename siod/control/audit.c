@@ -81,26 +81,9 @@ void control_audit(struct control *control, uid_t uid, pid_t pid, const char *cm
 
 /* ---- `audit` */
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 100000 };
-
-struct audit_list {
-    struct control_rows rows;
-    struct store_query query;
-    struct control_call *call;
-    unsigned limit;
-};
-
-static void audit_list_free(void *state)
-{
-    struct audit_list *list = state;
-
-    control_rows_finish(&list->rows);
-    free(list);
-}
-
 static bool add_audit(void *arg, const struct store_audit *audit)
 {
-    struct audit_list *list = arg;
+    struct control_list *list = arg;
     struct buf *out = &list->rows.text;
 
     buf_add_cstr(out, "{\"auditId\":");
@@ -118,43 +101,12 @@ static bool add_audit(void *arg, const struct store_audit *audit)
     return true;
 }
 
-static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+static enum err list_read(struct control_list *list, struct store_reader *reader)
 {
-    struct audit_list *list = CONTAINER_OF(query, struct audit_list, query);
-
     return store_audits(reader, list->limit, add_audit, list);
-}
-
-static void list_done(struct store_query *query, enum err err)
-{
-    struct control_call *call = CONTAINER_OF(query, struct audit_list, query)->call;
-
-    if (!control_unhold(call)) {
-        return;
-    }
-    if (err != OK) {
-        control_fail(call, err, NULL);
-    } else {
-        control_rows_send(call);
-    }
 }
 
 void control_audit_list(struct control_call *call)
 {
-    int64_t limit = control_arg_int(call, "limit");
-    struct audit_list *list;
-
-    if (limit > LIMIT_MAX) {
-        control_fail(call, ERR_TOO_LARGE, "--limit: at most %d", LIMIT_MAX);
-        return;
-    }
-    list = xnew(struct audit_list);
-    list->query.fetch = list_fetch;
-    list->query.done = list_done;
-    list->call = call;
-    list->limit = limit > 0 ? (unsigned)limit : LIMIT_DEFAULT;
-    call->state = list;
-    call->release = audit_list_free;
-    control_hold(call);
-    store_ask(control_config(call)->store, &list->query);
+    control_list_newest(call, list_read);
 }

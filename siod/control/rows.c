@@ -2,9 +2,10 @@
 
 #include <string.h>
 
+#include "libshared/alloc.h"
 #include "siod/control/call.h"
 
-enum { PIECE_BYTES = 64 * 1024 };
+enum { PIECE_BYTES = 64 * 1024, LIMIT_DEFAULT = 100, LIMIT_MAX = 100000 };
 
 void control_rows_finish(struct control_rows *rows)
 {
@@ -62,4 +63,57 @@ static bool send_slice(struct control_call *call)
 void control_rows_send(struct control_call *call)
 {
     control_produce(call, send_slice);
+}
+
+/* ---- what the store reads */
+
+static void list_free(void *state)
+{
+    struct control_list *list = state;
+
+    control_rows_finish(&list->rows);
+    free(list);
+}
+
+static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct control_list *list = CONTAINER_OF(query, struct control_list, query);
+
+    return list->read(list, reader);
+}
+
+static void list_done(struct store_query *query, enum err err)
+{
+    struct control_call *call = CONTAINER_OF(query, struct control_list, query)->call;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err != OK) {
+        control_fail(call, err, NULL);
+    } else {
+        control_rows_send(call);
+    }
+}
+
+void control_list_newest(struct control_call *call,
+                         enum err (*read)(struct control_list *list, struct store_reader *reader))
+{
+    int64_t limit = control_arg_int(call, "limit");
+    struct control_list *list;
+
+    if (limit > LIMIT_MAX) {
+        control_fail(call, ERR_TOO_LARGE, "--limit: at most %d", LIMIT_MAX);
+        return;
+    }
+    list = xnew(struct control_list);
+    list->query.fetch = list_fetch;
+    list->query.done = list_done;
+    list->call = call;
+    list->limit = limit > 0 ? (unsigned)limit : LIMIT_DEFAULT;
+    list->read = read;
+    call->state = list;
+    call->release = list_free;
+    control_hold(call);
+    store_ask(control_config(call)->store, &list->query);
 }

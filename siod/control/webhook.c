@@ -9,26 +9,9 @@
 #include "siod/store/store.h"
 #include "siod/webhook/receive.h"
 
-enum { LIMIT_DEFAULT = 100, LIMIT_MAX = 100000 };
-
-struct webhook_list {
-    struct control_rows rows;
-    struct store_query query;
-    struct control_call *call;
-    unsigned limit;
-};
-
-static void webhook_list_free(void *state)
-{
-    struct webhook_list *list = state;
-
-    control_rows_finish(&list->rows);
-    free(list);
-}
-
 static bool add_webhook(void *arg, const struct store_webhook *webhook)
 {
-    struct webhook_list *list = arg;
+    struct control_list *list = arg;
     struct buf *out = &list->rows.text;
 
     buf_add_cstr(out, "{\"webhookId\":");
@@ -48,45 +31,14 @@ static bool add_webhook(void *arg, const struct store_webhook *webhook)
     return true;
 }
 
-static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+static enum err list_read(struct control_list *list, struct store_reader *reader)
 {
-    struct webhook_list *list = CONTAINER_OF(query, struct webhook_list, query);
-
     return store_webhooks(reader, list->limit, false, add_webhook, list);
-}
-
-static void list_done(struct store_query *query, enum err err)
-{
-    struct control_call *call = CONTAINER_OF(query, struct webhook_list, query)->call;
-
-    if (!control_unhold(call)) {
-        return;
-    }
-    if (err != OK) {
-        control_fail(call, err, NULL);
-    } else {
-        control_rows_send(call);
-    }
 }
 
 void control_webhook_list(struct control_call *call)
 {
-    struct webhook_list *list;
-    int64_t limit = control_arg_int(call, "limit");
-
-    if (limit > LIMIT_MAX) {
-        control_fail(call, ERR_TOO_LARGE, "--limit: at most %d", LIMIT_MAX);
-        return;
-    }
-    list = xnew(struct webhook_list);
-    list->query.fetch = list_fetch;
-    list->query.done = list_done;
-    list->call = call;
-    list->limit = limit > 0 ? (unsigned)limit : LIMIT_DEFAULT;
-    call->state = list;
-    call->release = webhook_list_free;
-    control_hold(call);
-    store_ask(control_config(call)->store, &list->query);
+    control_list_newest(call, list_read);
 }
 
 static void render_result(struct buf *out, enum err err, const struct webhook_result *result)

@@ -146,6 +146,13 @@ static void copy_host(const char *peer, char ret_address[CLIENT_ADDRESS_SIZE])
     ret_address[len] = '\0';
 }
 
+bool forwarded_believes(const struct trust *trust, const char *peer)
+{
+    uint8_t bytes[16];
+
+    return parse_hop(str_of(peer), bytes) ? trusted(trust, bytes) : trust->unix_peers;
+}
+
 void forwarded_client(const struct trust *trust, const char *peer, const struct str *lists,
                       size_t count, char ret_address[CLIENT_ADDRESS_SIZE])
 {

@@ -28,6 +28,9 @@ void trust_finish(struct trust *trust);
 NODISCARD
 enum err trust_add(struct trust *trust, const char *cidr, struct errmsg *msg);
 
+/* Is a peer (conn_peer() form) one whose X-Forwarded- headers are believed? */
+bool forwarded_believes(const struct trust *trust, const char *peer);
+
 /* The client's address: walks from `peer` (conn_peer() form) through the lists, last element first,
  * for as long as the address at hand is trusted. An element that is no address ends the walk.
  * `lists` are the field's values in the order of the message. */

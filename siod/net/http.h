@@ -20,6 +20,7 @@
 #include "libshared/str.h"
 #include "siod/net/frame.h"
 
+struct buf;
 struct conn;
 struct http_request;
 struct http_server;
@@ -92,8 +93,19 @@ struct str http_header(const struct http_request *request,
 /* Decoded value of a query parameter (`+` is a blank); with duplicates the last one wins; .data
  * NULL if absent. The value is owned by the request. */
 struct str http_query_param(struct http_request *request, struct str name);
+/* The same for who wants no guessing: ERR_INVALID when it is there twice, or its escapes are
+ * broken. *ret_value has .data NULL when it is absent. */
+NODISCARD
+enum err http_query_param_once(struct http_request *request, struct str name,
+                               struct str *ret_value);
 /* The client's address without port, after trusted_proxies; "unix" on a Unix socket. */
 const char *http_client_address(const struct http_request *request);
+/* Append the origin that the client asked, "https://desk.example.com", from the Host header (of a
+ * trusted proxy: from X-Forwarded-Proto and X-Forwarded-Host, where it sends them). False, and
+ * nothing is appended, when there is no Host or it is not plainly a name or address with an
+ * optional port. */
+NODISCARD
+bool http_origin(const struct http_request *request, struct buf *out);
 bool http_wants_upgrade(
     const struct http_request *request); /* Connection: Upgrade and Upgrade: websocket */
 void *http_user(const struct http_request *request);

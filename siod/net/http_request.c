@@ -134,14 +134,16 @@ static bool name_matches(struct str raw, struct str name)
 }
 
 /* Raw value of the last parameter of that name; .data NULL if none. */
-static struct str find_param(struct str query, struct str name)
+static struct str find_param(struct str query, struct str name, unsigned *ret_count)
 {
     struct str found = STR_NONE;
     struct query_param param;
 
+    *ret_count = 0;
     while (query_next(&query, &param)) {
         if (name_matches(param.name, name)) {
             found = param.value;
+            (*ret_count)++;
         }
     }
     return found;
@@ -149,7 +151,8 @@ static struct str find_param(struct str query, struct str name)
 
 struct str http_query_param(struct http_request *request, struct str name)
 {
-    struct str raw = find_param(request->query, name);
+    unsigned count;
+    struct str raw = find_param(request->query, name, &count);
     struct http_param *param = raw.data != NULL ? decode(raw) : NULL;
 
     if (param == NULL) {
@@ -157,6 +160,19 @@ struct str http_query_param(struct http_request *request, struct str name)
     }
     LL_PREPEND(request->params, param);
     return (struct str) { param->value, param->len };
+}
+
+enum err http_query_param_once(struct http_request *request, struct str name, struct str *ret_value)
+{
+    unsigned count;
+    struct str raw = find_param(request->query, name, &count);
+    struct str value = count == 1 ? http_query_param(request, name) : STR_NONE;
+
+    if (count > 1 || (raw.data != NULL && value.data == NULL)) {
+        return ERR_INVALID;
+    }
+    *ret_value = value;
+    return OK;
 }
 
 const char *http_client_address(const struct http_request *request)

@@ -100,26 +100,40 @@ static void get_chat_contact(struct query *query, struct store_chat *ret_chat)
     get_contact(query, &ret_chat->contact);
 }
 
-/* Several texts, so that each has its index. Nobody has a chat that is not assigned. */
+#define CHAT_SELECT_BY(index)                                                                      \
+    "SELECT " CHAT_COLUMNS ", " CONTACT_COLUMNS " FROM chat INDEXED BY " index                     \
+    " LEFT JOIN contact ON contact.id = chat.contact_id"
+#define CHAT_PAGE " ORDER BY chat.id LIMIT ?3"
+
+/* Several texts, so that each has its index. Chats that wait, and those that somebody has, are few
+ * beside those that were closed in the course of time: they are found by the partial indexes that
+ * assignment has anyway, and sorted. Nobody has a chat that is not assigned. */
 static struct query chats_query(struct store_reader *reader, const struct store_chat_filter *filter)
 {
     bool one = filter->business_id != 0, agent = one && filter->agent_id != 0;
+    int64_t state = filter->state != NULL ? (int64_t)*filter->state : -1;
     struct query q =
         agent ? reads(reader, ST_CHATS_OF_AGENT,
                       CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR ?2 = 1) AND chat.state = 1"
-                                  " AND chat.business_id = ?4 AND chat.agent_id = ?5"
-                                  " ORDER BY chat.id LIMIT ?3")
+                                  " AND chat.business_id = ?4 AND chat.agent_id = ?5" CHAT_PAGE)
+        : state == STORE_CHAT_WAITING
+            ? reads(reader, ST_CHATS_WAITING,
+                    CHAT_SELECT_BY("chat_waiting") " WHERE chat.state = 0 AND chat.id > ?1"
+                                                   " AND ?4 IN (0, chat.business_id)" CHAT_PAGE)
+        : one && state == STORE_CHAT_ASSIGNED
+            ? reads(reader, ST_CHATS_ASSIGNED,
+                    CHAT_SELECT_BY("chat_assigned") " WHERE chat.state = 1 AND chat.id > ?1"
+                                                    " AND chat.business_id = ?4" CHAT_PAGE)
         : one ? reads(reader, ST_CHATS_OF_BUSINESS,
                       CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR chat.state = ?2)"
-                                  " AND chat.business_id = ?4 ORDER BY chat.id LIMIT ?3")
+                                  " AND chat.business_id = ?4" CHAT_PAGE)
               : reads(reader, ST_CHATS,
-                      CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR chat.state = ?2)"
-                                  " ORDER BY chat.id LIMIT ?3");
+                      CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR chat.state = ?2)" CHAT_PAGE);
 
     put_int(&q, filter->after_id);
-    put_int(&q, filter->state != NULL ? (int64_t)*filter->state : -1);
+    put_int(&q, state);
     put_int(&q, limit_of(filter->limit));
-    if (one) {
+    if (one || state == STORE_CHAT_WAITING) {
         put_int(&q, filter->business_id);
     }
     if (agent) {

@@ -24,8 +24,17 @@ call() {
     [[ -z $1 ]] || args+=(-H "Authorization: Bearer $1")
     [[ -z ${4:-} ]] || args+=(-H 'Content-Type: application/json' --data-binary "$4")
     curl -sS --max-time "$DEADLINE" -D "$BATS_TEST_TMPDIR/headers" -w '\n%{http_code}\n%{content_type}\n' \
-        "${args[@]}" "$SIOD_URL$3" |
+        "${args[@]}" "$(url_of "$3")" |
         jq -Rsc 'split("\n") | {status: (.[-3] | tonumber), type: .[-2], body: (.[0] | try fromjson catch null)}'
+}
+
+# url_of PATH|URL
+url_of() {
+    if [[ $1 == /* ]]; then
+        echo "$SIOD_URL$1"
+    else
+        echo "$1"
+    fi
 }
 
 get() {
@@ -164,12 +173,66 @@ chats_are_with() {
     for limit in 0 501 x '' 1.5 99999999999999999999; do
         assert_problem "$(get "$OURS" "/api/chats?limit=$limit")" 400 invalid_argument "limit:"
     done
+    for query in 'limit=1&limit=2' 'limit=%zz' 'limit=%'; do
+        assert_problem "$(get "$OURS" "/api/chats?$query")" 400 invalid_argument "limit:"
+    done
+    assert_problem "$(get "$OURS" '/api/chats?state=waiting&%73tate=closed')" 400 invalid_argument "state:"
+    assert_problem "$(get "$OURS" '/api/chats/1/messages?before=1&before=1')" 400 invalid_argument "before:"
     assert_problem "$(get "$OURS" /api/chats/x)" 400 invalid_argument "id:"
     assert_problem "$(get "$OURS" /api/chats/0/messages)" 400 invalid_argument "id:"
     assert_problem "$(get "$OURS" '/api/chats/1/messages?before=1&after=1')" 400 invalid_argument "before, after:"
     assert_problem "$(get "$OURS" '/api/chats/1/messages?before=x')" 400 invalid_argument "before:"
     assert_problem "$(get "$OURS" '/api/chats/1/messages?after=4711')" 400 invalid_argument "after:"
     assert_problem "$(get "$OURS" '/api/agents?after=x')" 400 invalid_argument "after:"
+}
+
+# next_with CURL_ARGUMENT…: where the next page of chats is said to be.
+next_with() {
+    curl -sS -H "Authorization: Bearer $OURS" "$@" "$SIOD_URL/api/chats?limit=1" | jq -r .next
+}
+
+@test "next is a URL of the host that was asked, and of no other" {
+    local long
+    customers 2
+    assert_equal "$(next_with)" "$SIOD_URL/api/chats?limit=1&after=1"
+    assert_equal "$(next_with -H 'Host: desk.example.org:8080')" "http://desk.example.org:8080/api/chats?limit=1&after=1"
+    assert_equal "$(next_with -H 'Host: [2001:db8::1]:80')" "http://[2001:db8::1]:80/api/chats?limit=1&after=1"
+    # Nobody who is not trusted says where the next page is.
+    assert_equal "$(next_with -H 'X-Forwarded-Host: evil.example' -H 'X-Forwarded-Proto: https')" \
+        "$SIOD_URL/api/chats?limit=1&after=1"
+    # What is no plain name is not repeated.
+    printf -v long '%300s' ''
+    for host in 'a b' 'user@evil.example' 'evil.example/x' 'evil.example?x' 'a"b' 'a:99x' 'a:' ':80' '[::1' 'a,b' "${long// /a}"; do
+        [[ $(next_with -H "Host: $host") == "/api/chats?limit=1&after=1" ]] ||
+            [[ $(curl -sS -o /dev/null -w '%{http_code}' -H "Host: $host" "$SIOD_URL/healthz") == 400 ]] || fail "$host"
+    done
+    assert_equal "$(next_with -0 -H 'Host:')" "/api/chats?limit=1&after=1"
+}
+
+@test "behind a trusted proxy, next is where the proxy was asked" {
+    customers 2
+    stop_siod
+    start_siod -o http.trusted_proxies=127.0.0.1
+    assert_equal "$(next_with -H 'X-Forwarded-Host: desk.example.org' -H 'X-Forwarded-Proto: https')" \
+        "https://desk.example.org/api/chats?limit=1&after=1"
+    assert_equal "$(next_with -H 'Host: desk.example.org' -H 'X-Forwarded-Proto: https')" \
+        "https://desk.example.org/api/chats?limit=1&after=1"
+    assert_equal "$(next_with -H 'X-Forwarded-Host: a, b' -H 'X-Forwarded-Proto: gopher')" \
+        "$SIOD_URL/api/chats?limit=1&after=1"
+}
+
+@test "the chats of a state are those of this business, on every page" {
+    local i
+    known_agent 7 1
+    customers 3
+    customers 3 $OTHER_NUMBER
+    wait_until chats_are_with 7 3
+    assert_equal "$(pages "$OURS" '/api/chats?state=assigned&limit=2' '[.items[].chatId]')" $'[1,2]\n[3]'
+    assert_equal "$(get "$OURS" '/api/chats?state=waiting' | jq -c .body.items)" '[]'
+    assert_equal "$(pages "$THEIRS" '/api/chats?state=waiting&limit=2' '[.items[].chatId]')" $'[4,5]\n[6]'
+    assert_equal "$(get "$THEIRS" '/api/chats?state=assigned' | jq -c .body.items)" '[]'
+    assert_equal "$(sioctl chat list --state waiting -o json | jq -c 'map(.chatId)')" '[4,5,6]'
+    assert_equal "$(sioctl chat list --state assigned -o json | jq -c 'map(.chatId)')" '[1,2,3]'
 }
 
 # ---- messages
@@ -381,6 +444,17 @@ ask_and_leave() {
     curl -sS -D "$BATS_TEST_TMPDIR/headers" -H 'Origin: https://evil.example' -H "Authorization: Bearer $OURS" \
         "$SIOD_URL/api/chats"
     refute has_header 'Access-Control-Allow-Origin:.*'
+}
+
+@test "a chunked body that grows past the limit is refused like one that says its length" {
+    head -c 70000 /dev/zero | tr '\0' ' ' >"$BATS_TEST_TMPDIR/large"
+    for how in 'Transfer-Encoding: chunked' 'X-Length: given'; do
+        answer=$(curl -sS -D "$BATS_TEST_TMPDIR/headers" -H "$how" -H "Origin: $ORIGIN" -H "Authorization: Bearer $OURS" \
+            -H 'Expect:' --data-binary "@$BATS_TEST_TMPDIR/large" "$SIOD_URL/api/chats/1/close")
+        assert_equal "$(jq -c '[.status, .code]' <<<"$answer")" '[413,"too_large"]'
+        has_header 'Content-Type: application/problem\+json'
+        has_header "Access-Control-Allow-Origin: $ORIGIN"
+    done
 }
 
 # ---- numbers
