@@ -119,7 +119,7 @@ static EVP_MAC_CTX *hmac_new(struct str secret)
 bool token_key_hmac_fits(const struct token_key *key, struct str text, struct str signature)
 {
     unsigned char expected[HMAC_BYTES];
-    size_t len;
+    size_t len = 0;
 
     /* without a key: starts again with the one it has */
     must(EVP_MAC_init(key->hmac, NULL, 0, NULL) == 1 &&
