@@ -75,6 +75,15 @@ static void list_done(struct api_page *page, enum err err)
     api_page_reply(page, err, buf_str(&items), "after", STR(""));
 }
 
+static void recorded(void *arg)
+{
+    struct agent_list *list = arg;
+
+    if (api_unhold(list->page.call)) {
+        api_page_read(&list->page);
+    }
+}
+
 void api_agents(struct api_call *call)
 {
     struct agent_list *list = xnew(struct agent_list);
@@ -86,6 +95,7 @@ void api_agents(struct api_call *call)
         list->filter.limit = list->page.limit + 1;
         list->page.read = list_read;
         list->page.done = list_done;
-        api_page_read(&list->page);
+        api_hold(call);
+        roster_recorded(call->config->desk, recorded, list);
     }
 }

@@ -21,7 +21,8 @@ size_t desk_chats_waiting(const struct desk *desk);
 
 /* From the roster: status, capacity, load or presence are not what they were. */
 void assign_agent_changed(struct desk *desk, struct agent *agent);
-/* The agent was gone longer than the grace; its struct is about to be freed. */
+/* The agent was gone longer than the grace; its struct is about to be freed. The store is told, and
+ * told again until it has taken it. */
 void assign_agent_gone(struct desk *desk, struct agent *agent);
 
 /* For desk.c. */

@@ -241,7 +241,13 @@ static enum err give_back_apply(struct store_job *job, struct store_tx *tx)
 
     buf_clear(&self->ids);
     buf_clear(&self->chats);
-    err = store_agent_unanswered(tx, self->business_id, self->user_id, add_id, &self->ids);
+    err = store_agent_offline(tx, self->business_id, self->user_id);
+    if (err == ERR_NOT_FOUND) { /* its row could not be made while it was there */
+        return OK;
+    }
+    err = err != OK
+              ? err
+              : store_agent_unanswered(tx, self->business_id, self->user_id, add_id, &self->ids);
     ids = (const void *)self->ids.data;
     for (size_t i = 0; err == OK && i < self->ids.len / sizeof *ids; i++) {
         err = give_back(tx, self, ids[i]);
@@ -268,6 +274,7 @@ bool assign_job_give_back(struct store *store, int64_t business_id, int64_t user
 
     self->job.apply = give_back_apply;
     self->job.done = give_back_done;
+    self->job.patient = true;
     self->business_id = business_id;
     self->user_id = user_id;
     self->done = done;

@@ -18,7 +18,9 @@ typedef void assign_tell_done(void *arg, int64_t chat_id, enum err err);
 bool assign_job_tell(struct store *store, const struct store_waiting *chat, const char *rule,
                      struct str considered, assign_tell_done *done, void *arg);
 
-/* An agent gives back what it has not answered. done() has the chats that wait now. */
+/* An agent is offline from now on and gives back what it has not answered, both or neither: an
+ * agent whom the store takes to be online gets its grace again after a restart, and gives back
+ * then. done() has the chats that wait now. */
 typedef void assign_give_back_done(void *arg, int64_t business_id, int64_t user_id, enum err err,
                                    const struct store_waiting *chats, size_t count);
 bool assign_job_give_back(struct store *store, int64_t business_id, int64_t user_id,

@@ -56,6 +56,7 @@ struct desk {
     struct sio_namespace *nsp;
     struct tenant *tenants;
     struct agent *agents; /* online, by business and user */
+    unsigned arriving;    /* of whom the store has not answered yet that it knows them */
     struct assigner *assigner;
     struct desk_tokens *tokens; /* tokens.c */
     bool draining;

@@ -104,7 +104,7 @@ static void history_failed(const struct join_query *join, const struct event_ctx
     char room[CHAT_ROOM_SIZE];
 
     if (!join->was_member) {
-        sio_socket_leave(ctx->from->socket, chat_room(join->wanted.chat_id, room));
+        desk_leave_room(ctx->from->socket, chat_room(join->wanted.chat_id, room));
     }
     refuse(ctx, err, err_text(err));
 }

@@ -16,13 +16,12 @@
 
 enum { RETRY_MS = 1000 };
 
-/* ---- what the store is told, in the background */
+/* ---- who is there, as the store is told in the background; who is gone: assign.c */
 
 struct presence_job {
     struct store_job job;
     struct desk *desk;
     struct agent_key key;
-    bool online;
     char role[16];
     char name[TOKEN_NAME_MAX + 1];
     struct store_agent row; /* numbers only */
@@ -32,12 +31,8 @@ static enum err presence_apply(struct store_job *job, struct store_tx *tx)
 {
     struct presence_job *presence = CONTAINER_OF(job, struct presence_job, job);
     const struct agent_key *key = &presence->key;
-    enum err err;
+    enum err err = store_business_ensure(tx, key->business_id);
 
-    if (!presence->online) {
-        return store_agent_offline(tx, key->business_id, key->user_id);
-    }
-    err = store_business_ensure(tx, key->business_id);
     return err != OK ? err
                      : store_agent_seen(tx, key->business_id, key->user_id, str_of(presence->name),
                                         str_of(presence->role), &presence->row);
@@ -51,19 +46,20 @@ static void presence_done(struct store_job *job, enum err err)
     struct agent *agent =
         roster_find(presence->desk, presence->key.business_id, presence->key.user_id);
 
+    presence->desk->arriving--;
     if (err != OK) {
         log_warn(LOG_CHAT, "presence not recorded", "business=%" PRId64 " user=%" PRId64 " code=%s",
                  presence->key.business_id, presence->key.user_id, err_code(err));
-        if (presence->online && agent != NULL && agent->sockets > 0) {
+        if (agent != NULL && agent->sockets > 0) {
             timer_set(agent->desk->config.loop, &agent->grace, RETRY_MS, record_again);
         }
-    } else if (presence->online && agent != NULL) {
+    } else if (agent != NULL) {
         roster_learn(agent, &presence->row);
     }
     free(presence);
 }
 
-static void record(const struct agent *agent, bool online, enum token_role role)
+static void record(const struct agent *agent)
 {
     struct presence_job *presence = xnew(struct presence_job);
 
@@ -72,9 +68,9 @@ static void record(const struct agent *agent, bool online, enum token_role role)
     presence->job.patient = true;
     presence->desk = agent->desk;
     presence->key = agent->key;
-    presence->online = online;
-    snprintf(presence->role, sizeof presence->role, "%s", token_role_name(role));
+    snprintf(presence->role, sizeof presence->role, "%s", token_role_name(agent->role));
     snprintf(presence->name, sizeof presence->name, "%s", agent->name != NULL ? agent->name : "");
+    agent->desk->arriving++;
     if (!store_submit(agent->desk->config.store, &presence->job)) {
         presence_done(&presence->job, ERR_BUSY);
     }
@@ -85,7 +81,49 @@ static void record_again(struct timer *timer)
 {
     const struct agent *agent = CONTAINER_OF(timer, struct agent, grace);
 
-    record(agent, true, agent->role);
+    record(agent);
+}
+
+/* ---- readers who want to see who has just connected */
+
+struct barrier_job {
+    struct store_job job;
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static enum err barrier_apply(struct store_job *job, struct store_tx *tx)
+{
+    (void)job;
+    (void)tx;
+    return OK;
+}
+
+static void barrier_done(struct store_job *job, enum err err)
+{
+    struct barrier_job *barrier = CONTAINER_OF(job, struct barrier_job, job);
+
+    (void)err; /* what could not be recorded is not there to be read */
+    barrier->fn(barrier->arg);
+    free(barrier);
+}
+
+void roster_recorded(struct desk *desk, void (*fn)(void *arg), void *arg)
+{
+    struct barrier_job *barrier;
+
+    if (desk->arriving == 0) {
+        fn(arg);
+        return;
+    }
+    barrier = xnew(struct barrier_job);
+    barrier->job.apply = barrier_apply;
+    barrier->job.done = barrier_done;
+    barrier->fn = fn;
+    barrier->arg = arg;
+    if (!store_submit(desk->config.store, &barrier->job)) {
+        barrier_done(&barrier->job, ERR_BUSY);
+    }
 }
 
 /* ---- entries */
@@ -146,7 +184,6 @@ static void on_grace_over(struct timer *timer)
     struct agent *agent = CONTAINER_OF(timer, struct agent, grace);
 
     announce(agent, EVENT_user_offline);
-    record(agent, false, TOKEN_ROLE_AGENT);
     assign_agent_gone(agent->desk, agent);
     drop(agent);
 }
@@ -160,16 +197,19 @@ static void start_grace(struct agent *agent)
 struct agent *roster_enter(struct desk *desk, struct agent *agent,
                            const struct token_claims *claims)
 {
+    bool is_news;
+
     if (agent == NULL) {
         agent = add(desk, claims->business_id, claims->user_id, str_of(claims->name));
         announce(agent, EVENT_user_online);
     }
+    is_news = agent->role != claims->role || (agent->sockets == 0 && !agent->known);
     agent->role = claims->role;
     if (agent->sockets++ == 0) {
         timer_clear(&agent->grace);
-        if (!agent->known) {
-            record(agent, true, claims->role);
-        }
+    }
+    if (is_news) {
+        record(agent);
     }
     return agent;
 }

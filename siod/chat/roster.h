@@ -47,6 +47,10 @@ struct agent *roster_enter(struct desk *desk, struct agent *agent,
 void roster_leave(struct agent *agent);
 /* At start: somebody who was online when siod stopped, and has the grace to come back. */
 void roster_restore(struct desk *desk, const struct store_agent *row);
+/* Calls fn once the store has the rows of all who are here: an agent's row is written in the
+ * background of its CONNECT, and whoever asks for agents after that wants to find it. Maybe before
+ * this returns; also when the store fails. */
+void roster_recorded(struct desk *desk, void (*fn)(void *arg), void *arg);
 /* Take over what a store row says. */
 void roster_learn(struct agent *agent, const struct store_agent *row);
 void roster_free(struct desk *desk);

@@ -11,6 +11,7 @@
 #include "siod/chat/agent_render.h"
 #include "siod/chat/agent_status.h"
 #include "siod/chat/desk.h"
+#include "siod/chat/roster.h"
 #include "siod/control/call.h"
 
 enum { SLICE_ROWS = 500 };
@@ -104,6 +105,13 @@ static void list_done(struct store_query *query, enum err err)
     }
 }
 
+static void ask_list(void *arg)
+{
+    struct agent_list *list = arg;
+
+    store_ask(control_config(list->call)->store, &list->query);
+}
+
 void control_agent_list(struct control_call *call)
 {
     struct agent_list *list = xnew(struct agent_list);
@@ -118,7 +126,7 @@ void control_agent_list(struct control_call *call)
     call->state = list;
     call->release = agent_list_free;
     control_hold(call);
-    store_ask(control_config(call)->store, &list->query);
+    roster_recorded(control_config(call)->desk, ask_list, list);
 }
 
 /* ---- one agent */

@@ -63,13 +63,20 @@ static void lookup_done(struct store_query *query, enum err err)
     lookup->done(call, lookup, err);
 }
 
+static void ask(void *arg)
+{
+    struct control_lookup *lookup = arg;
+
+    store_ask(control_config(lookup->call)->store, &lookup->query);
+}
+
 void control_lookup_start(struct control_call *call, struct control_lookup *lookup)
 {
     lookup->call = call;
     lookup->query.fetch = lookup_fetch;
     lookup->query.done = lookup_done;
     control_hold(call);
-    store_ask(control_config(call)->store, &lookup->query);
+    roster_recorded(control_config(call)->desk, ask, lookup);
 }
 
 void control_lookup_finish(struct control_lookup *lookup)

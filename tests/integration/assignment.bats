@@ -155,3 +155,24 @@ was_told() {
     wait_until chat_is 1 assigned 7
     wait_until agent_saw ann '.event == "chat_assigned"'
 }
+
+@test "a user who comes with another role gets chats by that one" {
+    start_siod
+    agent_connected bot --token "$(token 5 1 '"role":"service"')" --transports websocket
+    customer_writes wamid.1 16505550001
+    wait_until agent_saw bot '.event == "chat_waiting"'
+    assert_equal "$(sioctl agent show 5 -o json | jq -c '[.role, .reason]')" '["service","service"]'
+    agent_connected person --token "$(token 5 1)" --transports websocket
+    wait_until chat_is 1 assigned 5
+    assert_equal "$(sioctl agent show 5 -o json | jq -c '[.role, .eligible]')" '["agent",true]'
+}
+
+@test "who has connected is found by whoever asks at once" {
+    start_siod
+    for user in 11 12 13 14 15; do
+        agent_connected "a$user" --token "$(token "$user" 1)" --transports websocket
+        sioctl agent show "$user"
+        sioctl agent list -o json | jq -e "any(.agentId == $user and .online)"
+        sioctl agent status "$user" busy
+    done
+}

@@ -7,8 +7,12 @@ setup() {
     setup_siod
     MODE=$BATS_TEST_TMPDIR/mode
     export FAULTIO_MATCH=siod.db FAULTIO_CONTROL=$MODE
-    SIOD_PRELOAD=${SIOD_TESTS:-$SIOD_BIN/../tests}/faultio.so start_siod
+    start_with_faults
     agent_connected a --token "$(token 7 1)" --transports websocket
+}
+
+start_with_faults() {
+    SIOD_PRELOAD=${SIOD_TESTS:-$SIOD_BIN/../tests}/faultio.so start_siod "$@"
 }
 
 teardown() {
@@ -88,6 +92,23 @@ fails_and_heals() {
     assert_equal "$(post_webhook "$(text_webhook wamid.2 16505551234 two)")" 503
     assert_equal "$(agent_asks a join_chat 1 '{"history":5}' | jq -c '[.messages[].wamid]')" '["wamid.1"]'
     assert_equal "$(curl -sS -o /dev/null -w '%{http_code}' "$SIOD_URL/healthz")" 200
+}
+
+@test "who leaves while nothing can be written is offline and has given back once it can" {
+    agent_stop a
+    stop_siod
+    start_with_faults -o presence.offline_grace_ms=300
+    agent_connected c --token "$(token 7 1)" --transports websocket
+    agent_connected b --token "$(token 8 1)" --transports websocket
+    agent_asks b agent_status_update '"away"'
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    wait_until agent_saw b '.event == "chat_assigned"'
+    echo enospc >"$MODE"
+    agent_stop c
+    wait_until agent_saw b '.event == "user_offline"'
+    echo ok >"$MODE"
+    wait_until agent_saw b '.event == "chat_waiting"'
+    assert_equal "$(sql 'SELECT online FROM agent WHERE user_id = 7')" 0
 }
 
 @test "a daemon whose store fails all the time still ends in an orderly way" {
