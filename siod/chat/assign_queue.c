@@ -17,9 +17,10 @@ struct waiting_chat {
     struct waiting_chat *prev, *next;             /* in line; or queue->proposed */
     struct waiting_chat *fresh_prev, *fresh_next; /* in line and not told */
     bool proposed;
-    struct agent *agent;  /* proposed: whose load it is reserved in, NULL when it left */
-    uint64_t turn;        /* the agent's, as given by the proposal */
-    uint64_t turn_before; /* and what it was */
+    int64_t asked_version; /* proposed: as which it was */
+    struct agent *agent;   /* proposed: whose load it is reserved in, NULL when it left */
+    uint64_t turn;         /* the agent's, as given by the proposal */
+    uint64_t turn_before;  /* and what it was */
 };
 
 struct line {
@@ -196,7 +197,7 @@ static bool propose(struct assign_queue *queue, struct line *line, struct waitin
     };
 
     buf_clear(&queue->considered);
-    assign_considered_render(&queue->considered, agents, choice.agent);
+    assign_considered_render(&queue->considered, agents, choice.agent, chat->row.avoid_agent_id);
     proposal.considered = buf_str(&queue->considered);
     reserve(queue, chat, choice.agent);
     if (!queue->ops.propose(queue->ops.arg, &proposal)) {
@@ -205,6 +206,7 @@ static bool propose(struct assign_queue *queue, struct line *line, struct waitin
     }
     line_delete(line, chat);
     chat->proposed = true;
+    chat->asked_version = chat->row.version;
     DL_APPEND(queue->proposed, chat);
     queue->proposals++;
     return true;
@@ -219,7 +221,7 @@ static bool tell(struct assign_queue *queue, struct line *line, const struct age
         return true;
     }
     buf_clear(&queue->considered);
-    assign_considered_render(&queue->considered, agents, NULL);
+    assign_considered_render(&queue->considered, agents, NULL, 0);
     while ((chat = line->fresh) != NULL) {
         if (!queue->ops.tell(queue->ops.arg, &chat->row, buf_str(&queue->considered))) {
             return false;
@@ -232,11 +234,12 @@ static bool tell(struct assign_queue *queue, struct line *line, const struct age
 static void drain(struct assign_queue *queue, struct line *line)
 {
     struct agent *agents = queue->ops.agents(queue->ops.arg, line->business_id);
+    unsigned before = queue->proposals;
     bool taken = true;
 
     while (taken && line->chats != NULL && queue->proposals < PROPOSALS_MAX) {
         struct waiting_chat *chat = line->chats;
-        struct assign_choice choice = assign_choose(queue->policy, agents, chat->row.last_agent_id);
+        struct assign_choice choice = assign_choose(queue->policy, agents, &chat->row);
 
         if (choice.agent == NULL) {
             taken = tell(queue, line, agents);
@@ -246,6 +249,10 @@ static void drain(struct assign_queue *queue, struct line *line)
     }
     if (!taken) {
         queue->ops.retry(queue->ops.arg);
+    }
+    if (queue->proposals > before && line->chats != NULL) { /* then it is another business's turn */
+        HASH_DEL(queue->lines, line);
+        HASH_ADD(hh, queue->lines, business_id, sizeof line->business_id, line);
     }
     forget_if_empty(queue, line);
 }
@@ -264,6 +271,9 @@ void assign_queue_resume(struct assign_queue *queue)
     struct line *line, *next;
 
     HASH_ITER (hh, queue->lines, line, next) {
+        if (queue->proposals == PROPOSALS_MAX) {
+            break;
+        }
         drain(queue, line);
     }
 }
@@ -286,14 +296,23 @@ void assign_queue_add(struct assign_queue *queue, const struct store_waiting *ro
     struct waiting_chat *chat = find_chat(queue, row->chat_id);
     struct line *line;
 
-    if (chat != NULL) {
-        chat->row.version = MAX(chat->row.version, row->version);
+    if (chat != NULL && chat->proposed) { /* under way as it was: the answer will say so */
+        if (row->version > chat->row.version) {
+            chat->row = *row;
+        }
         return;
     }
-    chat = xnew(struct waiting_chat);
-    chat->row = *row;
-    HASH_ADD(hh, queue->chats, row.chat_id, sizeof chat->row.chat_id, chat);
     line = line_of(queue, row->business_id);
+    if (chat == NULL) {
+        chat = xnew(struct waiting_chat);
+        chat->row = *row;
+        HASH_ADD(hh, queue->chats, row.chat_id, sizeof chat->row.chat_id, chat);
+    } else if (row->version > chat->row.version) {
+        line_delete(line, chat);
+        chat->row = *row;
+    } else {
+        return;
+    }
     line_insert(line, chat);
     drain(queue, line);
 }
@@ -335,9 +354,9 @@ static void learn_agent(struct agent *agent, const struct store_agent *row)
 static void learn_refusal(struct waiting_chat *chat, struct agent *agent,
                           const struct assign_outcome *outcome)
 {
-    if (outcome->chat.version == chat->row.version) {
+    if (outcome->chat.version == chat->asked_version) {
         learn_agent(agent, &outcome->agent);
-    } else { /* another wait than the one that was told of */
+    } else if (outcome->chat.version > chat->row.version) { /* another wait than the known one */
         chat->row = outcome->chat;
     }
 }

@@ -51,7 +51,8 @@ void assign_queue_free(struct assign_queue *queue);
 void assign_queue_set_policy(struct assign_queue *queue, enum assign_policy policy);
 enum assign_policy assign_queue_policy(const struct assign_queue *queue);
 
-/* A chat that needs an agent; one that is there already keeps its place. */
+/* A chat that needs an agent; one that is there already keeps its place, unless this is another
+ * wait (a greater version). */
 void assign_queue_add(struct assign_queue *queue, const struct store_waiting *chat);
 /* It needs one no longer. A proposal under way will find out. */
 void assign_queue_remove(struct assign_queue *queue, int64_t chat_id);

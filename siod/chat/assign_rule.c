@@ -66,10 +66,10 @@ static bool is_before(enum assign_policy policy, const struct agent *a, const st
 }
 
 struct assign_choice assign_choose(enum assign_policy policy, struct agent *agents,
-                                   int64_t last_agent_id)
+                                   const struct store_waiting *chat)
 {
     struct assign_choice choice = { .agent = NULL };
-    struct agent *agent;
+    struct agent *agent, *avoided = NULL;
 
     if (policy == ASSIGN_MANUAL) {
         return choice;
@@ -78,26 +78,35 @@ struct assign_choice assign_choose(enum assign_policy policy, struct agent *agen
         if (assign_obstacle(agent) != ASSIGN_ELIGIBLE) {
             continue;
         }
-        if (agent->key.user_id == last_agent_id) {
+        if (agent->key.user_id == chat->avoid_agent_id) {
+            avoided = agent;
+            continue;
+        }
+        if (agent->key.user_id == chat->last_agent_id) {
             return (struct assign_choice) { .agent = agent, .sticky = true };
         }
         if (choice.agent == NULL || is_before(policy, agent, choice.agent)) {
             choice.agent = agent;
         }
     }
+    if (choice.agent == NULL) {
+        choice.agent = avoided;
+    }
     return choice;
 }
 
-static void render_agent(struct buf *out, const struct agent *agent)
+static void render_agent(struct buf *out, const struct agent *agent, bool avoid)
 {
+    enum assign_obstacle obstacle = assign_obstacle(agent);
+
     buf_printf(out,
                "{\"agentId\":%" PRId64 ",\"load\":%" PRIu64 ",\"capacity\":%u,\"reason\":\"%s\"},",
                agent->key.user_id, load_of(agent), agent->capacity,
-               assign_obstacle_name(assign_obstacle(agent)));
+               avoid && obstacle == ASSIGN_ELIGIBLE ? "avoided" : assign_obstacle_name(obstacle));
 }
 
 void assign_considered_render(struct buf *out, const struct agent *agents,
-                              const struct agent *chosen)
+                              const struct agent *chosen, int64_t avoid_agent_id)
 {
     unsigned online = 0, eligible = 0, shown = 0;
     const struct agent *agent;
@@ -108,12 +117,12 @@ void assign_considered_render(struct buf *out, const struct agent *agents,
     }
     buf_printf(out, "{\"online\":%u,\"eligible\":%u,\"agents\":[", online, eligible);
     if (chosen != NULL) {
-        render_agent(out, chosen);
+        render_agent(out, chosen, false);
         shown++;
     }
     for (agent = agents; agent != NULL && shown < CONSIDERED_MAX; agent = agent->next) {
         if (agent != chosen) {
-            render_agent(out, agent);
+            render_agent(out, agent, agent->key.user_id == avoid_agent_id);
             shown++;
         }
     }

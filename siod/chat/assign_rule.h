@@ -9,7 +9,8 @@
 
 /* In the order of the setting assign.policy. MANUAL: nobody gets anything by itself. ROUND_ROBIN:
  * whose last turn is the longest ago. LEAST_LOADED: the smallest load/capacity, among equals as
- * ROUND_ROBIN. With the last two an agent who had the chat before gets it back while eligible. */
+ * ROUND_ROBIN. With the last two an agent who had the chat before gets it back while eligible; one
+ * from whom it was taken by somebody's word gets it only when nobody else is. */
 enum assign_policy { ASSIGN_MANUAL, ASSIGN_ROUND_ROBIN, ASSIGN_LEAST_LOADED };
 const char *assign_policy_name(enum assign_policy policy);
 
@@ -32,11 +33,13 @@ struct assign_choice {
     struct agent *agent; /* NULL = nobody is eligible */
     bool sticky;         /* it is the one who had the chat before */
 };
-/* `agents` is the business's list of online agents; `last_agent_id` may be 0. */
+/* `agents` is the business's list of online agents. Of the chat, who had it last and whom to avoid
+ * matter. */
 struct assign_choice assign_choose(enum assign_policy policy, struct agent *agents,
-                                   int64_t last_agent_id);
+                                   const struct store_waiting *chat);
 
 /* {"online":3,"eligible":1,"agents":[{"agentId":7,"load":2,"capacity":50,"reason":"eligible"},…]}:
- * the chosen one first, then as many others as are worth keeping. */
+ * the chosen one first, then as many others as are worth keeping. Whoever the chat was taken from
+ * would be eligible, but is "avoided". */
 void assign_considered_render(struct buf *out, const struct agent *agents,
-                              const struct agent *chosen);
+                              const struct agent *chosen, int64_t avoid_agent_id);

@@ -113,7 +113,8 @@ static void changed(const struct change_job *self)
                                            .business_id = self->after.business_id,
                                            .version = self->after.version,
                                            .since_ms = self->after.waiting_since_ms,
-                                           .last_agent_id = self->after.last_agent_id };
+                                           .last_agent_id = self->after.last_agent_id,
+                                           .avoid_agent_id = self->before.agent_id };
 
     metric_add(METRIC_CHATS_ASSIGNED, self->change.verb == CHAT_ASSIGN);
     if (self->before.state == STORE_CHAT_WAITING) {

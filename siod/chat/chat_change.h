@@ -13,7 +13,7 @@ struct desk;
 
 enum chat_verb {
     CHAT_ASSIGN,   /* to agent_id */
-    CHAT_UNASSIGN, /* it waits again, and may be given to anybody who is eligible */
+    CHAT_UNASSIGN, /* it waits again; to the agent who had it only if nobody else is eligible */
     CHAT_CLOSE,    /* until the customer writes again */
     CHAT_REOPEN,
 };

@@ -71,7 +71,7 @@ enum err sqlite_chat_unassign(struct store_tx *tx, int64_t chat_id, int64_t agen
     struct query q = query_begin(
         &writer_of(tx)->conn, ST_CHAT_UNASSIGN,
         "UPDATE chat SET state = 0, agent_id = 0, version = version + 1, waiting_since_ms = ?3,"
-        " waiting_told = 0, assigned_at_ms = 0"
+        " waiting_told = 0, assigned_at_ms = 0, last_agent_id = iif(?2 = 0, 0, last_agent_id)"
         " WHERE id = ?1 AND state = 1 AND (?2 = 0 OR agent_id = ?2) RETURNING " WAITING_COLUMNS);
 
     put_int(&q, chat_id);

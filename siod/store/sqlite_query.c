@@ -168,6 +168,7 @@ void get_waiting(struct query *query, struct store_waiting *ret_waiting)
     ret_waiting->version = get_int(query);
     ret_waiting->since_ms = get_int(query);
     ret_waiting->last_agent_id = get_int(query);
+    ret_waiting->avoid_agent_id = 0;
     ret_waiting->told = get_int(query) != 0;
 }
 

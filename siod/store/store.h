@@ -95,8 +95,9 @@ struct store_waiting {
     int64_t chat_id, business_id;
     int64_t version;
     int64_t since_ms;
-    int64_t last_agent_id; /* 0 = none */
-    bool told;             /* this wait was announced */
+    int64_t last_agent_id;  /* 0 = none */
+    int64_t avoid_agent_id; /* from whom it was taken by somebody's word, 0 = nobody; not kept */
+    bool told;              /* this wait was announced */
 };
 
 /* Why a chat went to whom it went. */
@@ -364,8 +365,9 @@ struct store_assignment {
 };
 NODISCARD
 enum err store_chat_assign(struct store_tx *tx, const struct store_assignment *assignment);
-/* The agent gives it back: it waits from now on. ERR_CONFLICT unless it is assigned, and to
- * `agent_id` if that is not 0. */
+/* It waits from now on. ERR_CONFLICT unless it is assigned. With an `agent_id` that agent gives it
+ * back, and may get it again as the last one who had it; ERR_CONFLICT if it is another's. With 0 it
+ * is taken from whoever has it, which is forgotten. */
 NODISCARD
 enum err store_chat_unassign(struct store_tx *tx, int64_t chat_id, int64_t agent_id,
                              struct store_waiting *ret_waiting);

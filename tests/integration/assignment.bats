@@ -167,6 +167,23 @@ was_told() {
     assert_equal "$(sioctl agent show 5 -o json | jq -c '[.role, .eligible]')" '["agent",true]'
 }
 
+@test "a chat that is taken from an agent goes to another; back only if there is no other" {
+    start_siod
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    customer_writes wamid.1 16505550001
+    customer_writes wamid.2 16505550002
+    wait_until chat_is 2 assigned 7
+    agent_connected bob --token "$(token 8 1)" --transports websocket
+    sioctl agent capacity 8 1
+    sioctl chat unassign 1
+    wait_until chat_is 1 assigned 8
+    sioctl chat unassign 2
+    wait_until agent_saw ann '.event == "chat_assigned" and .args[0].chatId == 1'
+    wait_until chat_is 2 assigned 7
+    assert_equal "$(sioctl chat explain 1 -o json | jq -c '.[0].considered.agents | map([.agentId, .reason])')" \
+        '[[8,"eligible"],[7,"avoided"]]'
+}
+
 @test "who has connected is found by whoever asks at once" {
     start_siod
     for user in 11 12 13 14 15; do

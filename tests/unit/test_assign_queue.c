@@ -17,6 +17,7 @@
 struct rig {
     struct assign_queue *queue;
     struct agent agents[2], *online;
+    struct agent other; /* of business 2 */
     struct buf asked;
     bool refuses;
 };
@@ -25,7 +26,7 @@ static struct agent *rig_agents(void *arg, int64_t business_id)
 {
     struct rig *rig = arg;
 
-    return business_id == 1 ? rig->online : NULL;
+    return business_id == 1 ? rig->online : &rig->other;
 }
 
 static bool rig_propose(void *arg, const struct assign_proposal *proposal)
@@ -68,6 +69,7 @@ static int setup(void **state)
             (struct agent) { .key = { 1, (int64_t)i + 1 }, .capacity = 2, .known = true };
         DL_APPEND(rig->online, &rig->agents[i]);
     }
+    rig->other = (struct agent) { .key = { 2, 9 }, .capacity = 1000, .known = true };
     *state = rig;
     return 0;
 }
@@ -201,6 +203,53 @@ static void another_wait_is_told_again(void **state)
     ASKED(rig, "");
 }
 
+/* Closed and written to again while a proposal was under way: the desk hears of the new wait before
+ * it hears that the old one was refused. */
+static void a_wait_that_began_meanwhile_is_told_although_the_last_one_was(void **state)
+{
+    struct rig *rig = *state;
+    const struct store_waiting now = {
+        .chat_id = 1, .business_id = 1, .version = 3, .since_ms = 30, .last_agent_id = 2
+    };
+    const struct assign_outcome refused = { .err = ERR_CONFLICT, .chat = now };
+
+    nobody_is_available(rig, true);
+    waits(rig, 1, 10);
+    waits(rig, 2, 20);
+    ASKED(rig, "!1 !2 ");
+    rig->agents[0].status = STORE_AGENT_AVAILABLE;
+    rig->agents[0].capacity = 1;
+    assign_queue_drain(rig->queue, 1);
+    ASKED(rig, "1>1@1 ");
+    assign_queue_remove(rig->queue, 1);
+    assign_queue_add(rig->queue, &now);
+    ASKED(rig, "");
+    nobody_is_available(rig, true);
+    assign_queue_settle(rig->queue, 1, &refused);
+    ASKED(rig, "!1 ");
+    rig->agents[0].capacity = rig->agents[1].capacity = 2;
+    nobody_is_available(rig, false);
+    assign_queue_drain(rig->queue, 1);
+    ASKED(rig, "2>1@1 1>2@3 "); /* behind the one that has waited longer, to who had it last */
+}
+
+static void a_newer_wait_takes_its_own_place(void **state)
+{
+    struct rig *rig = *state;
+    const struct store_waiting again = {
+        .chat_id = 1, .business_id = 1, .version = 4, .since_ms = 40
+    };
+
+    nobody_is_available(rig, true);
+    waits(rig, 1, 10);
+    waits(rig, 2, 20);
+    assign_queue_add(rig->queue, &again);
+    ASKED(rig, "!1 !2 !1 ");
+    nobody_is_available(rig, false);
+    assign_queue_drain(rig->queue, 1);
+    ASKED(rig, "2>1@1 1>2@4 ");
+}
+
 static void a_store_that_takes_nothing_is_asked_again_later(void **state)
 {
     struct rig *rig = *state;
@@ -283,6 +332,27 @@ static void no_more_than_so_many_proposals_are_under_way(void **state)
     assert_int_equal(assign_queue_waiting(rig->queue), 0);
 }
 
+static void a_business_with_many_chats_does_not_keep_the_others_waiting(void **state)
+{
+    enum { MANY = 1000, MOST = 256 };
+    struct rig *rig = *state;
+
+    rig->agents[0].capacity = MANY;
+    for (int64_t id = 1; id <= MANY; id++) {
+        waits(rig, id, id);
+    }
+    for (int64_t id = MANY + 1; id <= MANY + 10; id++) {
+        const struct store_waiting chat = { .chat_id = id, .business_id = 2, .version = 1 };
+
+        assign_queue_add(rig->queue, &chat);
+    }
+    assert_int_equal(rig->other.reserved, 0);
+    for (int64_t id = 1; id <= 20; id++) {
+        settle(rig, id, OK);
+    }
+    assert_in_range(rig->other.reserved, 9, 10);
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 
 int main(void)
@@ -293,10 +363,13 @@ int main(void)
         TEST(a_full_agent_is_found_out_and_another_is_asked),
         TEST(a_chat_that_changed_meanwhile_is_proposed_as_it_is_now),
         TEST(another_wait_is_told_again),
+        TEST(a_wait_that_began_meanwhile_is_told_although_the_last_one_was),
+        TEST(a_newer_wait_takes_its_own_place),
         TEST(a_store_that_takes_nothing_is_asked_again_later),
         TEST(an_agent_may_leave_while_a_chat_is_on_its_way_to_it),
         TEST(a_chat_that_is_there_keeps_its_place_and_one_that_is_removed_is_gone),
         TEST(no_more_than_so_many_proposals_are_under_way),
+        TEST(a_business_with_many_chats_does_not_keep_the_others_waiting),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

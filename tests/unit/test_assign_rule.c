@@ -137,15 +137,43 @@ static void the_rule_chooses(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct store_waiting chat = { .last_agent_id = cases[i].last };
         struct agent agents[ROWS];
         struct assign_choice choice =
-            assign_choose(cases[i].policy, list_of(cases[i].rows, agents), cases[i].last);
+            assign_choose(cases[i].policy, list_of(cases[i].rows, agents), &chat);
         int64_t chosen = choice.agent != NULL ? choice.agent->key.user_id : 0;
 
         if (chosen != cases[i].expected || choice.sticky != cases[i].sticky) {
             fail_msg("%s: %lld is chosen, sticky %d", cases[i].what, (long long)chosen,
                      choice.sticky);
         }
+    }
+}
+
+static void who_lost_the_chat_by_word_gets_it_only_when_nobody_else_can(void **state)
+{
+    static const struct {
+        enum assign_policy policy;
+        struct row rows[ROWS];
+        int64_t last, expected;
+    } cases[] = {
+        { ASSIGN_LEAST_LOADED, { AT(1, 0, 0, 9, 0), AT(2, 8, 0, 9, 0) }, 0, 2 },
+        { ASSIGN_LEAST_LOADED, { AT(1, 0, 0, 9, 0), AT(2, 8, 0, 9, 0) }, 1, 2 },
+        { ASSIGN_ROUND_ROBIN, { AT(1, 0, 0, 9, 0), AT(2, 8, 0, 9, 5) }, 1, 2 },
+        { ASSIGN_LEAST_LOADED, { AT(1, 0, 0, 9, 0), AT(2, 9, 0, 9, 0) }, 1, 1 },
+        { ASSIGN_LEAST_LOADED, { AT(1, 9, 0, 9, 0), AT(2, 9, 0, 9, 0) }, 1, 0 },
+        { ASSIGN_MANUAL, { AT(1, 0, 0, 9, 0) }, 1, 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct store_waiting chat = { .last_agent_id = cases[i].last, .avoid_agent_id = 1 };
+        struct agent agents[ROWS];
+        struct assign_choice choice =
+            assign_choose(cases[i].policy, list_of(cases[i].rows, agents), &chat);
+
+        assert_int_equal(choice.agent != NULL ? choice.agent->key.user_id : 0, cases[i].expected);
+        assert_false(choice.sticky);
     }
 }
 
@@ -185,15 +213,29 @@ static void a_decision_names_who_was_considered(void **state)
     autobuf struct buf out = BUF_INIT;
 
     (void)state;
-    assign_considered_render(&out, list, &agents[1]);
+    assign_considered_render(&out, list, &agents[1], 0);
     assert_string_equal(out.data,
                         "{\"online\":3,\"eligible\":1,\"agents\":["
                         "{\"agentId\":2,\"load\":2,\"capacity\":9,\"reason\":\"eligible\"},"
                         "{\"agentId\":1,\"load\":9,\"capacity\":9,\"reason\":\"full\"},"
                         "{\"agentId\":3,\"load\":0,\"capacity\":9,\"reason\":\"away\"}]}");
     buf_clear(&out);
-    assign_considered_render(&out, NULL, NULL);
+    assign_considered_render(&out, NULL, NULL, 0);
     assert_string_equal(out.data, "{\"online\":0,\"eligible\":0,\"agents\":[]}");
+}
+
+static void a_decision_says_who_was_avoided(void **state)
+{
+    const struct row rows[ROWS] = { AT(1, 0, 0, 9, 0), AT(2, 1, 0, 9, 0) };
+    struct agent agents[ROWS], *list = list_of(rows, agents);
+    autobuf struct buf out = BUF_INIT;
+
+    (void)state;
+    assign_considered_render(&out, list, &agents[1], 1);
+    assert_string_equal(out.data,
+                        "{\"online\":2,\"eligible\":2,\"agents\":["
+                        "{\"agentId\":2,\"load\":1,\"capacity\":9,\"reason\":\"eligible\"},"
+                        "{\"agentId\":1,\"load\":0,\"capacity\":9,\"reason\":\"avoided\"}]}");
 }
 
 static void a_decision_about_a_large_desk_stays_small(void **state)
@@ -207,7 +249,7 @@ static void a_decision_about_a_large_desk_stays_small(void **state)
         agents[i].key.user_id = (int64_t)i + 1;
         DL_APPEND(list, &agents[i]);
     }
-    assign_considered_render(&out, list, NULL);
+    assign_considered_render(&out, list, NULL, 0);
     assert_true(out.len < 2048);
     assert_non_null(strstr(out.data, "\"online\":500"));
     free(agents);
@@ -217,8 +259,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_rule_chooses),
+        cmocka_unit_test(who_lost_the_chat_by_word_gets_it_only_when_nobody_else_can),
         cmocka_unit_test(each_obstacle_has_its_name),
         cmocka_unit_test(a_decision_names_who_was_considered),
+        cmocka_unit_test(a_decision_says_who_was_avoided),
         cmocka_unit_test(a_decision_about_a_large_desk_stays_small),
     };
 

@@ -38,7 +38,7 @@ struct sim_chat {
     bool told;
     /* On the loop. */
     bool in_line, proposed;
-    int64_t line_since;
+    struct store_waiting known;
 };
 
 struct sim_agent {
@@ -88,7 +88,8 @@ struct sim {
     unsigned in_flight;
     bool failing, retry, calm; /* calm: the store neither fails nor is full */
     struct {
-        unsigned assigned, sticky, refused, failed, waited, reopened, given_back, forced, full;
+        unsigned assigned, sticky, refused, failed, waited, reopened, given_back, forced, full,
+            avoided;
     } seen;
 };
 
@@ -171,13 +172,19 @@ static void check_nobody_waits_in_vain(void)
 }
 
 /* The agent as it was before this chat was reserved for it. */
-static void check_choice(const struct sim_business *business, const struct agent *chosen)
+static void check_choice(const struct sim_business *business, const struct agent *chosen,
+                         const struct store_waiting *chat)
 {
     uint64_t load = live_load(chosen) - 1u;
     const struct agent *other;
 
     DL_FOREACH (business->online, other) {
-        if (other != chosen && is_eligible(other) && sim->policy == ASSIGN_LEAST_LOADED) {
+        if (other == chosen || !is_eligible(other) || other->key.user_id == chat->avoid_agent_id) {
+            continue;
+        }
+        CHECK(chosen->key.user_id != chat->avoid_agent_id); /* somebody else could have had it */
+        CHECK(other->key.user_id != chat->last_agent_id);   /* it would have been sticky */
+        if (sim->policy == ASSIGN_LEAST_LOADED) {
             CHECK(load * other->capacity <= (uint64_t)live_load(other) * chosen->capacity);
         }
     }
@@ -189,8 +196,8 @@ static void check_oldest_first(const struct sim_business *business, const struct
     unsigned looked_at = 0;
 
     DL_FOREACH (business->line, other) {
-        CHECK(other == chat || other->line_since > chat->line_since ||
-              (other->line_since == chat->line_since && other->id > chat->id));
+        CHECK(other == chat || other->known.since_ms > chat->known.since_ms ||
+              (other->known.since_ms == chat->known.since_ms && other->id > chat->id));
         if (++looked_at == 100) {
             break;
         }
@@ -251,13 +258,17 @@ static bool sim_propose(void *arg, const struct assign_proposal *proposal)
     CHECK(live_load(agent) <= agent->capacity);
     CHECK(sim->in_flight < IN_FLIGHT_MAX);
     check_oldest_first(business, chat);
+    CHECK(proposal->version == chat->known.version);
+    CHECK(!sticky || proposal->agent_id == chat->known.last_agent_id);
+    CHECK(!sticky || proposal->agent_id != chat->known.avoid_agent_id);
     if (!sticky) {
-        check_choice(business, agent);
+        check_choice(business, agent, &chat->known);
     }
     if (!store_takes()) {
         return false;
     }
     sim->seen.sticky += sticky;
+    sim->seen.avoided += chat->known.avoid_agent_id != 0;
     leave_line(chat);
     chat->proposed = true;
     sim->in_flight++;
@@ -403,10 +414,12 @@ static enum err apply_word(struct sim_job *job)
             return ERR_CONFLICT;
         }
         let_wait(chat);
+        chat->last_agent_id = 0;
     }
     job->now_agent = chat->agent_id;
     if (chat->state == STORE_CHAT_WAITING) {
         returns_waiting(job, chat);
+        job->waiting->avoid_agent_id = job->kind == BACK ? job->was_agent : 0;
     }
     return OK;
 }
@@ -466,9 +479,11 @@ static void needs_agent(const struct store_waiting *row)
 {
     struct sim_chat *chat = &sim->chats[row->chat_id];
 
+    if ((!chat->in_line && !chat->proposed) || row->version > chat->known.version) {
+        chat->known = *row;
+    }
     if (!chat->in_line && !chat->proposed) {
         chat->in_line = true;
-        chat->line_since = row->since_ms;
         DL_APPEND(business_of(chat->business_id)->line, chat);
     }
     assign_queue_add(sim->queue, row);
@@ -492,8 +507,8 @@ static void proposal_done(struct sim_job *job)
     chat->proposed = false;
     sim->in_flight--;
     if (waits) {
-        if (job->err == ERR_CONFLICT && job->outcome.chat.version != job->version) {
-            chat->line_since = job->outcome.chat.since_ms;
+        if (job->err == ERR_CONFLICT && job->outcome.chat.version > chat->known.version) {
+            chat->known = job->outcome.chat;
         }
         chat->in_line = true;
         DL_APPEND(business_of(chat->business_id)->line, chat);
@@ -867,7 +882,8 @@ static void days_of_a_busy_desk(unsigned seed, enum assign_policy policy)
     /* A run in which nothing happened would prove nothing. */
     CHECK(sim->chat_count > 10000 && sim->seen.assigned > 10000 && sim->seen.refused > 20);
     CHECK(sim->seen.waited > 500 && sim->seen.reopened > 500 && sim->seen.given_back > 500);
-    CHECK(sim->seen.sticky > 500 && sim->seen.failed > 0 && sim->seen.full > 0);
+    CHECK(sim->seen.sticky > 300 && sim->seen.failed > 0 && sim->seen.full > 0);
+    CHECK(sim->seen.avoided > 50);
     sim_end();
 }
 

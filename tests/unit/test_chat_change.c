@@ -215,6 +215,25 @@ static void a_chat_that_is_given_back_by_word_goes_to_who_can_take_it(void **sta
     assert_seen("chat_assigned:business_1 chat_assigned:business_1 chat_waiting:business_1 ");
 }
 
+static void
+a_chat_does_not_go_back_to_whom_it_was_taken_from_unless_nobody_else_is_there(void **state)
+{
+    struct fixture *f = *state;
+    struct agent *eve = agent_comes(7), *bob = agent_comes(8);
+    int64_t chat = deliver(f, "w1", "491");
+
+    bob->load = 3;
+    needs_agent(chat);
+    WAIT_FOR(f, eve->load == 1);
+    assert_int_equal(say(f, CHAT_UNASSIGN, chat, 0), OK);
+    WAIT_FOR(f, bob->load == 4);
+    assert_true(chat_has(f, chat, 8));
+    eve->status = STORE_AGENT_AWAY;
+    assert_int_equal(say(f, CHAT_UNASSIGN, chat, 0), OK);
+    WAIT_FOR(f, desk_chats_waiting(desk) == 0);
+    assert_true(chat_has(f, chat, 8));
+}
+
 static void who_is_gone_is_offline_in_the_store_once_the_chats_are_back(void **state)
 {
     struct fixture *f = *state;
@@ -277,6 +296,7 @@ int main(void)
         TEST(a_chat_moves_by_word_and_the_loads_follow),
         TEST(a_word_about_a_chat_of_another_business_finds_nothing),
         TEST(a_chat_that_is_given_back_by_word_goes_to_who_can_take_it),
+        TEST(a_chat_does_not_go_back_to_whom_it_was_taken_from_unless_nobody_else_is_there),
         TEST(who_is_gone_is_offline_in_the_store_once_the_chats_are_back),
         TEST(a_chat_taken_by_word_while_it_is_proposed_stays_with_whom_it_was_given_to),
         TEST(who_leaves_gives_back_what_is_not_answered),

@@ -234,10 +234,12 @@ static void a_chat_that_is_given_back_waits(void **state)
     assert_int_equal(back.waiting.chat_id, desk.chats[0]);
     assert_int_equal(back.waiting.business_id, 1);
     assert_int_equal(back.waiting.version, 3);
-    assert_int_equal(back.waiting.last_agent_id, 7);
+    assert_int_equal(back.waiting.last_agent_id, 0); /* taken from whoever had it */
     assert_false(back.waiting.told);
     assert_int_equal(chat_now(&desk, 0).state, STORE_CHAT_WAITING);
     assert_int_equal(assign(&desk, 0, 8, 3), OK);
+    assert_int_equal(run(&desk, &not_his), OK);
+    assert_int_equal(not_his.waiting.last_agent_id, 8); /* given back */
 }
 
 static void a_closed_chat_reopens_when_its_customer_writes(void **state)
