@@ -8,6 +8,7 @@
 #include "siod/chat/assign.h"
 #include "siod/chat/assign_job.h"
 #include "siod/chat/desk_state.h"
+#include "siod/chat/message.h"
 #include "siod/chat/roster.h"
 #include "siod/metrics/metrics.h"
 
@@ -52,6 +53,41 @@ static enum err change(struct store_tx *tx, const struct chat_change *change)
     return ERR_INTERNAL;
 }
 
+static enum err log_closed(struct store_tx *tx, const struct store_chat *before)
+{
+    autobuf struct buf args = BUF_INIT;
+    char room[BUSINESS_ROOM_SIZE];
+
+    buf_add_cstr(&args, "{\"chatId\":");
+    buf_add_i64(&args, before->id);
+    buf_add_cstr(&args, ",\"agentId\":");
+    if (before->agent_id != 0) {
+        buf_add_i64(&args, before->agent_id);
+    } else {
+        buf_add_cstr(&args, "null");
+    }
+    buf_add_cstr(&args, ",\"timestamp\":");
+    time_render(&args, store_tx_now_ms(tx));
+    buf_add_char(&args, '}');
+    return store_log_append(tx, before->business_id, business_room(before->business_id, room),
+                            event_name(EVENT_chat_closed), buf_str(&args));
+}
+
+/* The others begin a wait, which assign.c tells of. */
+static enum err tell(struct store_tx *tx, const struct change_job *self)
+{
+    switch (self->change.verb) {
+    case CHAT_ASSIGN:
+        return assign_log(tx, self->after.business_id, self->after.id, self->after.agent_id);
+    case CHAT_CLOSE:
+        return log_closed(tx, &self->before);
+    case CHAT_UNASSIGN:
+    case CHAT_REOPEN:
+        break;
+    }
+    return OK;
+}
+
 static enum err record(struct store_tx *tx, const struct change_job *self)
 {
     static const char *const outcomes[] = {
@@ -68,10 +104,7 @@ static enum err record(struct store_tx *tx, const struct change_job *self)
                                              .considered = STR_INIT("{}") };
     enum err err = store_decision_append(tx, &decision);
 
-    if (err != OK || self->change.verb != CHAT_ASSIGN) {
-        return err;
-    }
-    return assign_log(tx, self->after.business_id, self->after.id, self->after.agent_id);
+    return err == OK ? tell(tx, self) : err;
 }
 
 static enum err change_apply(struct store_job *job, struct store_tx *tx)

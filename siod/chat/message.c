@@ -169,6 +169,7 @@ void chat_render(struct buf *out, const struct store_chat *chat)
     add_str(out, ",\"groupId\":", chat->group_id);
     add_name(out, ",\"state\":", store_chat_state_name(chat->state));
     add_id_or_null(out, ",\"agentId\":", chat->agent_id);
+    add_time(out, ",\"waitingSince\":", chat->waiting_since_ms);
     buf_add_cstr(out, ",\"contact\":");
     contact_render(out, &chat->contact);
     add_id_or_null(out, ",\"lastMessageId\":", chat->last_message_id);

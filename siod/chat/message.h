@@ -18,8 +18,8 @@ void contact_render(struct buf *out, const struct store_contact *contact);
 void message_render(struct buf *out, const struct store_message *message,
                     const struct store_contact *contact);
 
-/* {chatId, businessId, phoneNumberId, groupId, state, agentId, contact, lastMessageId,
- * lastMessageAt, windowExpiresAt, createdAt} */
+/* {chatId, businessId, phoneNumberId, groupId, state, agentId, waitingSince, contact,
+ * lastMessageId, lastMessageAt, windowExpiresAt, createdAt} */
 void chat_render(struct buf *out, const struct store_chat *chat);
 
 /* A time in milliseconds since 1970 as a quoted ISO 8601 string; 0 is null. */

@@ -184,6 +184,19 @@ was_told() {
         '[[8,"eligible"],[7,"avoided"]]'
 }
 
+@test "the business is told when a chat is closed, and by whom it was served" {
+    start_siod
+    customer_writes wamid.1 16505550001
+    wait_until was_told
+    sioctl chat show 1 -o json | jq -e '.waitingSince | test("^[0-9-]{10}T[0-9:]{8}\\.[0-9]{3}Z$")'
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    wait_until chat_is 1 assigned 7
+    assert_equal "$(sioctl chat show 1 -o json | jq .waitingSince)" null
+    sioctl chat close 1
+    wait_until agent_saw ann '.event == "chat_closed"'
+    assert_equal "$(agent_events ann chat_closed | jq -c '.args[0] | [.chatId, .agentId, (.timestamp | length)]')" '[1,7,24]'
+}
+
 @test "who has connected is found by whoever asks at once" {
     start_siod
     for user in 11 12 13 14 15; do

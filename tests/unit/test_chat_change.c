@@ -172,12 +172,17 @@ static void a_chat_moves_by_word_and_the_loads_follow(void **state)
     assert_int_equal(eve->load, 0);
     assert_int_equal(bob->load, 1);
     assert_seen("chat_assigned:business_1 chat_assigned:business_1 ");
+    buf_clear(&seen);
     assert_int_equal(sql_int(f, "SELECT count(*) FROM decision WHERE who = CAST('root' AS BLOB)"
                                 " AND policy = CAST('manual' AS BLOB)"),
                      2);
     assert_int_equal(say(f, CHAT_CLOSE, chat, 0), OK);
     assert_int_equal(bob->load, 0);
     assert_int_equal(say(f, CHAT_CLOSE, chat, 0), ERR_CONFLICT);
+    assert_seen("chat_closed:business_1 ");
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM log WHERE CAST(args AS TEXT) LIKE"
+                                " '{\"chatId\":1,\"agentId\":8,\"timestamp\":\"2%'"),
+                     1);
 }
 
 static void a_word_about_a_chat_of_another_business_finds_nothing(void **state)
@@ -212,7 +217,8 @@ static void a_chat_that_is_given_back_by_word_goes_to_who_can_take_it(void **sta
     assert_int_equal(desk_chats_waiting(desk), 1);
     assert_int_equal(say(f, CHAT_CLOSE, chat, 0), OK);
     assert_int_equal(desk_chats_waiting(desk), 0);
-    assert_seen("chat_assigned:business_1 chat_assigned:business_1 chat_waiting:business_1 ");
+    assert_seen("chat_assigned:business_1 chat_assigned:business_1 chat_closed:business_1 "
+                "chat_waiting:business_1 chat_closed:business_1 ");
 }
 
 static void

@@ -141,13 +141,15 @@ static void a_chat_shows_null_for_what_it_has_not(void **state)
         .phone_number_id = STR("106"),
         .state = STORE_CHAT_WAITING,
         .created_at_ms = 1772357401234,
+        .waiting_since_ms = 1772357402000,
         .contact = { .id = 9, .name = STR("Jonas") },
     };
 
     (void)state;
     chat_render(&out, &chat);
     assert_json(&out, "{\"chatId\":3,\"businessId\":1,\"phoneNumberId\":\"106\",\"groupId\":null,"
-                      "\"state\":\"waiting\",\"agentId\":null,\"contact\":{\"id\":9,"
+                      "\"state\":\"waiting\",\"agentId\":null,"
+                      "\"waitingSince\":\"2026-03-01T09:30:02.000Z\",\"contact\":{\"id\":9,"
                       "\"first_name\":\"Jonas\",\"last_name\":\"\",\"name\":\"Jonas\","
                       "\"phone\":null,\"waId\":null,\"userId\":null},\"lastMessageId\":null,"
                       "\"lastMessageAt\":null,\"windowExpiresAt\":null,"
