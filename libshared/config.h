@@ -93,10 +93,15 @@ void config_change_render(const struct config_change *change, struct buf *buf);
 /* A member's value as the file has it. */
 void config_value_print(const struct config_setting *setting, const void *member, struct buf *buf);
 
+/* Append the content of a file that a setting names, at most max_bytes. A relative path is looked
+ * up in $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=) first. An empty file, a larger
+ * one and an unreadable one are errors that name it. */
+NODISCARD
+enum err config_read_named_file(const char *path, size_t max_bytes, struct buf *ret_content,
+                                struct errmsg *msg);
 enum { CONFIG_SECRET_MAX = 65536 };
-/* Append the content of a file that holds a secret, without one trailing \n or \r\n. A relative
- * path is looked up in $CREDENTIALS_DIRECTORY (systemd.exec(5), LoadCredential=) first. An empty
- * file, one above CONFIG_SECRET_MAX and an unreadable one are errors that name it. */
+/* The same for a file that holds a secret, of at most CONFIG_SECRET_MAX, without one trailing \n or
+ * \r\n. */
 NODISCARD
 enum err config_read_secret_file(const char *path, struct buf *ret_secret, struct errmsg *msg);
 

@@ -117,7 +117,7 @@ enum err config_load(const char *path, const char *const *overrides, size_t over
     return OK;
 }
 
-static int open_secret(const char *path)
+static int open_named(const char *path)
 {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 
@@ -132,6 +132,59 @@ static int open_secret(const char *path)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+/* Stops behind max_bytes: that there is more is for the caller to see. */
+static enum err read_up_to(int fd, size_t max_bytes, struct buf *content, const char *path,
+                           struct errmsg *msg)
+{
+    ssize_t len;
+
+    do {
+        len = read(fd, buf_reserve(content, BUFSIZ), BUFSIZ);
+        if (len < 0) {
+            return err_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
+        }
+        content->len += (size_t)len;
+    } while (len > 0 && content->len <= max_bytes);
+    return OK;
+}
+
+static enum err read_file(const char *path, size_t max_bytes, struct buf *content,
+                          struct errmsg *msg)
+{
+    int fd = open_named(path);
+    enum err err;
+
+    if (fd < 0) {
+        return err_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
+    }
+    err = read_up_to(fd, max_bytes, content, path, msg);
+    close(fd);
+    return err;
+}
+
+/* Appends `content` to *ret when its size is right. */
+static enum err hand_out(const struct buf *content, size_t max_bytes, struct buf *ret,
+                         const char *path, struct errmsg *msg)
+{
+    if (content->len > max_bytes) {
+        return err_set(msg, ERR_TOO_LARGE, "%s: larger than %zu bytes", path, max_bytes);
+    }
+    if (content->len == 0) {
+        return err_set(msg, ERR_INVALID, "%s: the file is empty", path);
+    }
+    buf_add(ret, content->data, content->len);
+    return OK;
+}
+
+enum err config_read_named_file(const char *path, size_t max_bytes, struct buf *ret_content,
+                                struct errmsg *msg)
+{
+    autobuf struct buf content = BUF_INIT;
+    enum err err = read_file(path, max_bytes, &content, msg);
+
+    return err == OK ? hand_out(&content, max_bytes, ret_content, path, msg) : err;
+}
+
 static void drop_line_end(struct buf *text)
 {
     if (text->len > 0 && text->data[text->len - 1] == '\n') {
@@ -142,37 +195,11 @@ static void drop_line_end(struct buf *text)
     }
 }
 
-static enum err read_secret(int fd, struct buf *secret, const char *path, struct errmsg *msg)
-{
-    ssize_t len;
-
-    do {
-        len = read(fd, buf_reserve(secret, BUFSIZ), BUFSIZ);
-        if (len < 0) {
-            return err_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
-        }
-        secret->len += (size_t)len;
-    } while (len > 0 && secret->len <= CONFIG_SECRET_MAX + 2);
-    drop_line_end(secret);
-    if (secret->len > CONFIG_SECRET_MAX) {
-        return err_set(msg, ERR_TOO_LARGE, "%s: larger than %d bytes", path, CONFIG_SECRET_MAX);
-    }
-    return secret->len > 0 ? OK : err_set(msg, ERR_INVALID, "%s: the file is empty", path);
-}
-
 enum err config_read_secret_file(const char *path, struct buf *ret_secret, struct errmsg *msg)
 {
     autobuf struct buf secret = BUF_INIT;
-    int fd = open_secret(path);
-    enum err err;
+    enum err err = read_file(path, CONFIG_SECRET_MAX + 2, &secret, msg);
 
-    if (fd < 0) {
-        return err_set(msg, ERR_IO, "%s: %s", path, strerror(errno));
-    }
-    err = read_secret(fd, &secret, path, msg);
-    close(fd);
-    if (err == OK) {
-        buf_add(ret_secret, secret.data, secret.len);
-    }
-    return err;
+    drop_line_end(&secret);
+    return err == OK ? hand_out(&secret, CONFIG_SECRET_MAX, ret_secret, path, msg) : err;
 }

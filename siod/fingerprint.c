@@ -34,11 +34,18 @@ static bool names_files(const struct config_setting *setting)
            (ends_in(setting->key, "_file") || ends_in(setting->key, "_files"));
 }
 
-static void add_file(const char *path, struct buf *bytes)
+/* One that is larger than any setting's file may be is refused by who needs it. */
+enum { FILE_MAX = 16 * 1024 * 1024 };
+
+static void add_file(const struct config_setting *setting, const char *path, struct buf *bytes)
 {
     struct errmsg msg;
-    enum err err = *path != '\0' ? config_read_secret_file(path, bytes, &msg) : OK;
+    enum err err = OK;
 
+    if (*path != '\0') {
+        err = setting->flags & CONFIG_SECRET ? config_read_secret_file(path, bytes, &msg)
+                                             : config_read_named_file(path, FILE_MAX, bytes, &msg);
+    }
     (void)err; /* whoever needs the file has said so */
     buf_add_char(bytes, '\0');
 }
@@ -48,11 +55,11 @@ static void read_files(const struct config_change *change, struct buf *bytes)
     const struct config_list *list = change->after;
 
     if (change->setting->type == CONFIG_TEXT) {
-        add_file(*(char *const *)change->after, bytes);
+        add_file(change->setting, *(char *const *)change->after, bytes);
         return;
     }
     for (size_t i = 0; i < list->count; i++) {
-        add_file(list->items[i], bytes);
+        add_file(change->setting, list->items[i], bytes);
     }
 }
 

@@ -90,6 +90,11 @@ static enum err start_http(struct siod *siod, struct errmsg *msg)
         { "/socket.io", eio_http_handler(), engine },
     };
     bool has_admin = siod->config->http.admin_listen.count > 0;
+    enum err err = siod_read_bundle(siod->config, &siod->client_bundle.bundle, msg);
+
+    if (err != OK) {
+        return err;
+    }
 
     siod->http = http_server_new(siod->loop, &limits);
     for (size_t i = 0; i < ARRAY_SIZE(engine_routes); i++) {
@@ -98,6 +103,8 @@ static enum err start_http(struct siod *siod, struct errmsg *msg)
     webhook_routes(siod->webhook, siod->http);
     siod->api = siod_api_settings(siod);
     api_routes(siod->http, &siod->api);
+    siod->client_bundle.cors_origins = siod->api.cors_origins;
+    client_bundle_route(siod->http, &siod->client_bundle);
     siod->health =
         (struct health_config) { .ready = siod_is_ready, .collect = siod_collect, .arg = siod };
     if (has_admin) {
@@ -267,6 +274,7 @@ void siod_free(struct siod *siod)
     http_server_free(siod->http);
     store_close(siod->store);
     desk_free(siod->desk);
+    client_bundle_finish(&siod->client_bundle.bundle);
     token_verifier_free(siod->tokens);
     loop_free(siod->loop);
     siod_reload_finish(siod);

@@ -176,6 +176,27 @@ enum err siod_check_tls(const struct config *config, struct errmsg *msg)
     return err == OK ? OK : blame_setting(err, "http.tls_cert_file and tls_key_file", msg);
 }
 
+/* ---- the client for browsers */
+
+enum err siod_read_bundle(const struct config *config, struct client_bundle *ret,
+                          struct errmsg *msg)
+{
+    enum err err = client_bundle_read(config->http.client_bundle_file, ret, msg);
+
+    return err == OK ? OK : blame_setting(err, "http.client_bundle_file", msg);
+}
+
+static enum err check_bundle(const struct config *config, struct errmsg *msg)
+{
+    struct client_bundle bundle;
+    enum err err = siod_read_bundle(config, &bundle, msg);
+
+    if (err == OK) {
+        client_bundle_finish(&bundle);
+    }
+    return err;
+}
+
 enum err siod_check_files(const struct config *config, struct errmsg *msg)
 {
     enum err err = check_keys(config, msg);
@@ -183,6 +204,7 @@ enum err siod_check_files(const struct config *config, struct errmsg *msg)
     for (size_t i = 0; err == OK && i < config->app_count; i++) {
         err = check_app(&config->app[i], msg);
     }
+    err = err == OK ? check_bundle(config, msg) : err;
     return err == OK ? siod_check_tls(config, msg) : err;
 }
 

@@ -29,6 +29,7 @@ struct reload {
     struct config *config;
     struct token_verifier *tokens;
     struct webhook_settings webhook;
+    struct client_bundle bundle;
     struct fingerprints *prints;
     struct buf changes; /* JSON objects, each with a comma behind it */
     unsigned applied, kept;
@@ -45,6 +46,7 @@ static void reload_free(struct reload *reload)
     }
     token_verifier_free(reload->tokens);
     siod_webhook_settings_finish(&reload->webhook);
+    client_bundle_finish(&reload->bundle);
     fingerprints_free(reload->prints);
     config_free(reload->config);
     buf_finish(&reload->changes);
@@ -65,6 +67,7 @@ static enum err read_again(struct reload *reload)
     err = err == OK ? siod_webhook_settings(siod, reload->config, &reload->webhook, &reload->msg)
                     : err;
     err = err == OK ? siod_check_tls(reload->config, &reload->msg) : err;
+    err = err == OK ? siod_read_bundle(reload->config, &reload->bundle, &reload->msg) : err;
     if (err == OK) {
         reload->prints = fingerprints_new(reload->config);
     }
@@ -140,6 +143,14 @@ static void take_clients(struct siod *siod)
     desk_reconfigure(siod->desk, &desk);
 }
 
+static void take_bundle(struct siod *siod, struct client_bundle *bundle)
+{
+    client_bundle_finish(&siod->client_bundle.bundle);
+    siod->client_bundle.bundle = *bundle;
+    *bundle = (struct client_bundle) { .script = BUF_INIT };
+    siod->client_bundle.cors_origins = siod->api.cors_origins;
+}
+
 static void take_http(struct siod *siod)
 {
     const struct transport_limits transport = siod_transport_limits(siod);
@@ -171,6 +182,7 @@ static void take_over(struct reload *reload)
     webhook_reconfigure(siod->webhook, &reload->webhook.config);
     take_clients(siod);
     take_http(siod);
+    take_bundle(siod, &reload->bundle);
     fingerprints_free(siod->prints);
     siod->prints = TAKE(reload->prints);
     config_free(siod->wanted);

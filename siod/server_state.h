@@ -8,6 +8,7 @@
 #include "libshared/token.h"
 #include "siod/admission.h"
 #include "siod/api/api.h"
+#include "siod/api/client_bundle.h"
 #include "siod/api/health.h"
 #include "siod/net/loop.h"
 #include "siod/server.h"
@@ -33,6 +34,7 @@ struct siod {
     struct admission admission;
     struct health_config health;
     struct api_config api;
+    struct client_bundle_config client_bundle;
     struct listener *listeners[LISTENERS_MAX];
     bool for_tls[LISTENERS_MAX]; /* it speaks TLS when there is a certificate */
     size_t listener_count;
@@ -85,6 +87,9 @@ enum err siod_webhook_settings(const struct siod *siod, const struct config *con
                                struct webhook_settings *settings, struct errmsg *msg);
 void siod_webhook_settings_finish(struct webhook_settings *settings);
 enum err siod_check_tls(const struct config *config, struct errmsg *msg);
+/* On success *ret is the caller's to finish. */
+enum err siod_read_bundle(const struct config *config, struct client_bundle *ret,
+                          struct errmsg *msg);
 enum err siod_start_control(struct siod *siod, struct errmsg *msg);
 
 /* server_reload.c */

@@ -95,3 +95,70 @@ served_name() {
         timeout 20 socat -t 20 - "TCP:${host#//}:$port,shut-none" >"$BATS_TEST_TMPDIR/answers"
     assert_equal "$(grep -o 'HTTP/1.1 200' "$BATS_TEST_TMPDIR/answers" | wc -l)" 3
 }
+
+# bundle [CURL_ARGUMENT…]: the status; the headers are in $BATS_TEST_TMPDIR/head, in lower case where that is free.
+bundle() {
+    : >"$BATS_TEST_TMPDIR/answer"
+    status_of -D "$BATS_TEST_TMPDIR/head.raw" "$@" "$SIOD_URL/socket.io/socket.io.min.js"
+    tr -d '\r' <"$BATS_TEST_TMPDIR/head.raw" | sed 's/^[^:]*:/\L&/' >"$BATS_TEST_TMPDIR/head"
+}
+
+has_header() {
+    grep -qxF -- "$1" "$BATS_TEST_TMPDIR/head" || fail "no $1 in: $(cat "$BATS_TEST_TMPDIR/head")"
+}
+
+bundle_headers() {
+    has_header 'cache-control: public, max-age=0'
+    has_header "etag: $tag"
+}
+
+@test "the client for browsers is served from the configured file, and is cached by its tag" {
+    local file=$ROOT/tests/node_modules/socket.io-client/dist/socket.io.min.js tag have
+    start_siod -o "http.client_bundle_file=$file"
+    assert_equal "$(bundle)" 200
+    cmp "$BATS_TEST_TMPDIR/answer" "$file"
+    tag=$(sed -n 's/^etag: //p' "$BATS_TEST_TMPDIR/head")
+    [[ $tag == '"'*'"' ]]
+    bundle_headers
+    has_header 'content-type: application/javascript; charset=utf-8'
+    refute grep -q '^access-control' "$BATS_TEST_TMPDIR/head"
+    assert_equal "$(bundle -I)" 200
+    bundle_headers
+    has_header "content-length: $(stat -Lc %s "$file")"
+    for have in "$tag" "W/$tag" '*' "\"other\", W/\"a,b\" ,$tag"; do
+        assert_equal "$have $(bundle -H "If-None-Match: $have")" "$have 304"
+        [[ ! -s $BATS_TEST_TMPDIR/answer ]]
+        bundle_headers
+    done
+    for have in '"other"' "${tag//\"/}" '"' "x, $tag" 'W/' ''; do
+        assert_equal "$have $(bundle -H "If-None-Match: $have")" "$have 200"
+    done
+    assert_equal "$(bundle -X POST -d x)" 405
+    assert_equal "$(bundle -X OPTIONS)" 405
+    has_header 'allow: GET, HEAD'
+}
+
+@test "the client for browsers is there under its exact name only, and without a file not at all" {
+    local name
+    start_siod -o "http.client_bundle_file=$ROOT/tests/node_modules/socket.io-client/dist/socket.io.min.js"
+    for name in socket.io.js socket.io.min.js.map socket.io.min.js/ ../socket.io.min.js %2e%2e/socket.io.min.js; do
+        assert_equal "$name $(status_of --path-as-is "$SIOD_URL/socket.io/$name")" "$name 404"
+    done
+    stop_siod
+    start_siod
+    assert_equal "$(bundle)" 404
+    assert_equal "$(bundle -X OPTIONS)" 404
+}
+
+@test "a page of a listed origin may load the client for browsers and see its answer" {
+    echo 'client()' >"$SIOD_DIR/client.js"
+    start_siod -o "http.client_bundle_file=$SIOD_DIR/client.js" -o http.cors_origins=http://desk.example
+    assert_equal "$(bundle -H 'Origin: http://desk.example')" 200
+    has_header 'access-control-allow-origin: http://desk.example'
+    has_header 'access-control-allow-credentials: true'
+    has_header 'vary: Origin'
+    assert_equal "$(bundle -H 'Origin: http://other.example')" 200
+    refute grep -q '^access-control-allow-origin' "$BATS_TEST_TMPDIR/head"
+    assert_equal "$(bundle -X OPTIONS -H 'Origin: http://desk.example')" 204
+    has_header 'access-control-allow-origin: http://desk.example'
+}

@@ -52,6 +52,12 @@ refused_by_both() {
     run run_siod -n -c "$CONF" -o "http.tls_cert_file=$none" -o "http.tls_key_file=$SIOD_DIR/jwt.key"
     assert_equal "$status ${#lines[@]}" "1 1"
     assert_contains "$output" "http.tls_cert_file and tls_key_file: $none"
+    refused_by_both "http.client_bundle_file: $none: No such" -c "$CONF" -o "http.client_bundle_file=$none"
+    : >"$empty"
+    refused_by_both "http.client_bundle_file: $empty: the file is empty" -c "$CONF" -o "http.client_bundle_file=$empty"
+    truncate -s 4194305 "$SIOD_DIR/large"
+    refused_by_both "http.client_bundle_file: $SIOD_DIR/large: larger than 4194304 bytes" \
+        -c "$CONF" -o "http.client_bundle_file=$SIOD_DIR/large"
     run run_siod -nv -c "$CONF"
     assert_equal "$status" 0
     [[ $output != *$'\n'secret* ]]

@@ -105,6 +105,25 @@ effect_http_cors_origins() {
     assert_equal "$(handshake -H 'Origin: http://b.example')" 200
 }
 
+bundle_is() {
+    [[ $(curl -sS "$SIOD_URL/socket.io/socket.io.min.js") == "$1" ]]
+}
+
+effect_http_client_bundle_file() {
+    local file=$BATS_TEST_TMPDIR/bundle.js
+    answers 404 /socket.io/socket.io.min.js
+    echo 'one()' >"$file"
+    reload_to "http.client_bundle_file=\"$file\""
+    bundle_is 'one()'
+    # The same name, and another client in the file.
+    echo 'two()' >"$file"
+    bundle_is 'one()'
+    assert_equal "$(sioctl config reload -o tsv | cut -f 1,4)" $'http.client_bundle_file\tapplied'
+    bundle_is 'two()'
+    reload_to
+    answers 404 /socket.io/socket.io.min.js
+}
+
 effect_http_trusted_proxies() {
     curl -sS -o /dev/null -H 'X-Forwarded-For: 203.0.113.7' "$SIOD_URL/api/chats"
     reload_to 'http.trusted_proxies={"127.0.0.0/8", "unix"}'
@@ -481,6 +500,8 @@ keeps_everything() {
     keeps_everything 'app.main.secret_files: /nonexistent'
     configure log.level=debug 'http.tls_cert_file="/nonexistent"' 'http.tls_key_file="/nonexistent"'
     keeps_everything 'http.tls_cert_file'
+    configure log.level=debug 'http.client_bundle_file="/nonexistent"'
+    keeps_everything 'http.client_bundle_file: /nonexistent'
     configure log.level=debug 'business 1.name="Changed"' 'business 5.phone_number_ids={"777"}'
     keeps_everything '777'
     assert_equal "$(sioctl business list -o json | jq -c 'map([.businessId, .name])')" '[[1,"Acme"],[77,""]]'
