@@ -15,6 +15,7 @@
 #include "siod/dev.h"
 #include "siod/fingerprint.h"
 #include "siod/metrics/metrics.h"
+#include "siod/net/budget.h"
 #include "siod/net/http.h"
 #include "siod/net/transport.h"
 #include "siod/notify.h"
@@ -233,6 +234,7 @@ enum err siod_start(struct config *config, const struct siod_options *options, s
     raise_descriptor_limit();
     metric_set(METRIC_START_TIME, (uint64_t)clock_wall_ms() / 1000);
     siod->loop = loop_new();
+    budget_set_limit(loop_budget(siod->loop), config->limits.partial_bytes);
     siod->transport = transport_new(siod->loop, &limits);
     err = siod_check(config, msg);
     err = err == OK ? start_modules(siod, msg) : err;

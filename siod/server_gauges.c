@@ -4,6 +4,7 @@
 #include "siod/chat/desk.h"
 #include "siod/chat/tokens.h"
 #include "siod/metrics/metrics.h"
+#include "siod/net/budget.h"
 #include "siod/net/http.h"
 #include "siod/net/loop.h"
 #include "siod/net/transport.h"
@@ -23,6 +24,14 @@ static void collect_transport(const struct siod *siod)
     metric_set(METRIC_SLOW_CONSUMERS, stats.slow_consumers);
     metric_set(METRIC_BYTES_IN, stats.bytes_in);
     metric_set(METRIC_BYTES_OUT, stats.bytes_out);
+}
+
+static void collect_partial(const struct siod *siod)
+{
+    const struct budget *budget = loop_budget(siod->loop);
+
+    metric_set(METRIC_PARTIAL_BYTES, budget->used);
+    metric_set(METRIC_LIMITED_PARTIAL, budget->exceeded);
 }
 
 static void collect_loop(const struct siod *siod)
@@ -59,6 +68,7 @@ static void collect_sessions(const struct siod *siod)
     metric_set(METRIC_HANDSHAKES_REFUSED, engine.refused);
     metric_set(METRIC_LIMITED_ADDRESSES, engine.address_full);
     metric_set(METRIC_LIMITED_BYTES, engine.rate_exceeded);
+    metric_set(METRIC_LIMITED_PAYLOAD, engine.oversize);
     sio_server_stats(siod->sio, &sockets);
     metric_set(METRIC_SOCKETS, sockets.sockets);
     metric_set(METRIC_ROOMS, sockets.rooms);
@@ -87,6 +97,7 @@ void siod_collect(void *arg)
     struct token_stats tokens;
 
     collect_loop(siod);
+    collect_partial(siod);
     collect_transport(siod);
     collect_http(siod);
     collect_sessions(siod);

@@ -14,6 +14,7 @@
 #include "libshared/log.h"
 #include "siod/chat/desk.h"
 #include "siod/fingerprint.h"
+#include "siod/net/budget.h"
 #include "siod/net/http.h"
 #include "siod/net/transport.h"
 #include "siod/notify.h"
@@ -158,6 +159,7 @@ static void take_http(struct siod *siod)
     struct errmsg msg = { "" };
 
     transport_set_limits(siod->transport, &transport);
+    budget_set_limit(loop_budget(siod->loop), siod->config->limits.partial_bytes);
     http_server_set_limits(siod->http, &http);
     if (siod->admin != NULL) {
         http_server_set_limits(siod->admin, &http);

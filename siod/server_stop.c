@@ -1,10 +1,10 @@
 /* Signals, and the way out.
  *
- * SIGTERM or SIGINT: listeners close, sessions are told in slices, what is in flight is finished
- * and answered; then, or after the deadline, the loop ends. No session gets a `41` packet, which
- * would keep its client from reconnecting. A disk that does not answer cannot hold the end up: then
- * an alarm ends the process, and a second signal does so at once. Everything that was acknowledged
- * is on disk. SIGHUP: the configuration is read again. */
+ * SIGTERM or SIGINT: listeners close, sessions are told in slices over two seconds, what is in
+ * flight is finished and answered; then, or after the deadline, the loop ends. No session gets a
+ * `41` packet, which would keep its client from reconnecting. A disk that does not answer cannot
+ * hold the end up: then an alarm ends the process, and a second signal does so at once. Everything
+ * that was acknowledged is on disk. SIGHUP: the configuration is read again. */
 #include <signal.h>
 #include <unistd.h>
 
@@ -23,7 +23,7 @@ enum {
     STOP_DEADLINE_MS = 8000,
     STOP_ALARM_S = 9,
     STOP_CHECK_MS = 20,
-    CLOSE_PER_ROUND = 500,
+    SESSIONS_MS = 2000, /* within which all clients are told */
 };
 
 static bool is_idle(const struct siod *siod)
@@ -85,7 +85,7 @@ static void begin_stop(struct siod *siod)
     }
     siod->listener_count = 0;
     desk_drain(siod->desk);
-    eio_server_drain(sio_engine(siod->sio), CLOSE_PER_ROUND);
+    eio_server_drain(sio_engine(siod->sio), SESSIONS_MS);
     timer_set(siod->loop, &siod->stop_check, 0, check_idle);
     timer_set(siod->loop, &siod->stop_deadline, STOP_DEADLINE_MS, deadline_passed);
 }

@@ -38,6 +38,7 @@ enum ws_code {
     WS_CODE_PROTOCOL = 1002,
     WS_CODE_INVALID_DATA = 1007,
     WS_CODE_TOO_BIG = 1009,
+    WS_CODE_TRY_AGAIN_LATER = 1013, /* registered with IANA */
 };
 
 enum {

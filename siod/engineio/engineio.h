@@ -75,8 +75,10 @@ void eio_server_free(struct eio_server *server);
 /* To be registered as a route (with the server as arg) for "/socket.io/" and "/socket.io". */
 const struct http_handler *eio_http_handler(void);
 /* Shutdown: new handshakes get 503; sessions close with EIO_REASON_SHUTTING_DOWN (WebSocket: close
- * frame, polling: `1`), at most `per_round` of them in a round. */
-void eio_server_drain(struct eio_server *server, unsigned per_round);
+ * frame, polling: `1`). Clients come back a little later each, but those that are told in one
+ * instant come back as one storm: they are told in slices, at uneven intervals of about 20 ms, of
+ * at least 50 sessions and so many that all have been told after `within_ms`. */
+void eio_server_drain(struct eio_server *server, unsigned within_ms);
 
 /* Queue a frame whose payload is one Engine.IO packet with its type byte ("4…"), or a binary
  * message. Adds its own reference; ignored on a session that is closing. */
@@ -108,6 +110,6 @@ size_t eio_session_pending(const struct eio_session *session);
 struct eio_stats {
     unsigned sessions, polling, websocket;
     uint64_t opened, upgrades, refused, closed[EIO_REASON_COUNT];
-    uint64_t address_full, rate_exceeded; /* times these limits were enforced */
+    uint64_t address_full, rate_exceeded, oversize; /* times these limits were enforced */
 };
 void eio_server_stats(const struct eio_server *server, struct eio_stats *ret_stats);

@@ -12,11 +12,15 @@
 #include "libshared/utf8.h"
 #include "siod/engineio/session.h"
 
+static bool give_way(struct hold *hold);
+
 struct eio_polling *eio_polling_new(struct eio_session *session)
 {
     struct eio_polling *polling = xnew(struct eio_polling);
 
     polling->session = session;
+    polling->hold.evict = give_way;
+    polling->hold.from = session->from->text;
     STAILQ_INIT(&polling->queue);
     return polling;
 }
@@ -54,6 +58,12 @@ static struct http_request *release(struct http_request **held)
     return request;
 }
 
+static void drop_body(struct eio_polling *polling)
+{
+    hold_release(loop_budget(polling->session->server->loop), &polling->hold);
+    buf_finish(&polling->body);
+}
+
 void eio_polling_free(struct eio_polling *polling)
 {
     if (polling == NULL) {
@@ -64,7 +74,7 @@ void eio_polling_free(struct eio_polling *polling)
         frame_unref(eio_polling_dequeue(polling));
     }
     timer_clear(&polling->upgrade_timer);
-    buf_finish(&polling->body);
+    drop_body(polling);
     free(polling);
 }
 
@@ -283,14 +293,15 @@ static void free_unused(struct eio_session *session)
 }
 
 /* The session lives on: only this payload is lost. */
-static void refuse_oversize(struct eio_session *session, struct http_request *request)
+static void refuse_oversize(struct eio_session *session, struct http_request *request, size_t size)
 {
     static struct log_gate gate;
     unsigned suppressed;
 
+    session->server->stats.oversize++;
     if (log_gate_pass(&gate, &suppressed)) {
-        log_warn(LOG_ENGINEIO, "oversize polling body", "from=%s max=%zu suppressed=%u",
-                 session->from->text, session->server->config.max_payload, suppressed);
+        log_warn(LOG_ENGINEIO, "oversize polling body", "from=%s size=%zu max=%zu suppressed=%u",
+                 session->from->text, size, session->server->config.max_payload, suppressed);
     }
     eio_reply(session->server, request, 413, NULL, STR(""));
 }
@@ -308,7 +319,7 @@ void eio_polling_post(struct eio_session *session, struct http_request *request)
     } else if (is_octet_stream(request) && !session->is_v3) {
         refuse_post(session, request);
     } else if (length > 0 && (uint64_t)length > session->server->config.max_payload) {
-        refuse_oversize(session, request);
+        refuse_oversize(session, request, (size_t)length);
     } else {
         polling->post = request;
         polling->post_is_bytes = is_octet_stream(request);
@@ -317,22 +328,42 @@ void eio_polling_post(struct eio_session *session, struct http_request *request)
     }
 }
 
+/* This payload is lost, as an oversize one is. */
+static void give_up_body(struct eio_polling *polling)
+{
+    struct eio_session *session = polling->session;
+
+    drop_body(polling);
+    eio_reply_busy(session->server, release(&polling->post));
+    free_unused(session);
+}
+
+static bool give_way(struct hold *hold)
+{
+    give_up_body(CONTAINER_OF(hold, struct eio_polling, hold));
+    return true;
+}
+
 void eio_polling_body(struct http_request *request, struct str bytes)
 {
     struct eio_session *session = http_user(request);
     struct eio_polling *polling;
+    size_t size;
 
     if (session == NULL) {
         return;
     }
     polling = session->polling;
-    if (polling->body.len + bytes.len > session->server->config.max_payload) {
-        buf_finish(&polling->body);
-        refuse_oversize(session, release(&polling->post));
+    size = polling->body.len + bytes.len;
+    if (size > session->server->config.max_payload) {
+        drop_body(polling);
+        refuse_oversize(session, release(&polling->post), size);
         free_unused(session);
-        return;
+    } else if (!hold_set(loop_budget(session->server->loop), &polling->hold, size)) {
+        give_up_body(polling);
+    } else {
+        buf_add_str(&polling->body, bytes);
     }
-    buf_add_str(&polling->body, bytes);
 }
 
 /* Packets before a bad one are delivered. One that is no UTF-8 is as bad as an empty one. */
@@ -364,6 +395,7 @@ void eio_polling_complete(struct http_request *request)
     polling = session->polling;
     body = polling->body;
     polling->body = (struct buf)BUF_INIT;
+    hold_release(loop_budget(session->server->loop), &polling->hold);
     release(&polling->post);
     if (receive_payload(session, buf_str(&body))) {
         eio_reply(session->server, request, 200, "text/html", STR("ok"));
@@ -387,7 +419,7 @@ void eio_polling_request_end(struct http_request *request, bool aborted)
         polling->get = NULL;
     } else {
         polling->post = NULL;
-        buf_finish(&polling->body);
+        drop_body(polling);
         free_unused(session);
     }
     if (aborted) {

@@ -81,7 +81,6 @@ void eio_reply_busy(struct eio_server *server, struct http_request *request)
 {
     autobuf struct buf headers = BUF_INIT;
 
-    server->stats.refused++;
     add_common(&headers, server, request, NULL);
     add_header(&headers, "Retry-After", STR(RETRY_AFTER_S));
     http_close_after(request);

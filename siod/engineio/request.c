@@ -130,10 +130,11 @@ static void open_session(struct eio_server *server, struct http_request *request
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
     } else if (!eio_origin_allowed(server, request)) {
         eio_reply_error(server, request, EIO_ERROR_FORBIDDEN);
-    } else if (server->drain_per_round > 0 ||
+    } else if (server->drain_slice > 0 ||
                eio_address_is_full(server, http_client_address(request)) ||
                (server->config.admit != NULL &&
                 !server->config.admit(server->config.admit_arg, http_client_address(request)))) {
+        server->stats.refused++;
         eio_reply_busy(server, request);
     } else if (transport == EIO_TRANSPORT_WEBSOCKET) {
         open_websocket(server, request);

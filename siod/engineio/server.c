@@ -5,6 +5,8 @@
 #include "libshared/alloc.h"
 #include "siod/engineio/session.h"
 
+enum { DRAIN_PAUSE_MS = 20, DRAIN_SLICE_MIN = 50 };
+
 const char *eio_reason_text(enum eio_reason reason)
 {
     static const char *const texts[] = {
@@ -21,15 +23,31 @@ const char *eio_transport_name(enum eio_transport transport)
     return transport == EIO_TRANSPORT_POLLING ? "polling" : "websocket";
 }
 
-static void drain(struct eio_server *server)
+static void on_drain(struct timer *timer);
+
+/* Evenly distributed around DRAIN_PAUSE_MS, so that the slices of several daemons that were told
+ * together do not march in step. */
+static void set_drain_timer(struct eio_server *server)
 {
+    unsigned char random;
+
+    id_random(&random, sizeof random);
+    timer_set(server->loop, &server->drain_timer,
+              DRAIN_PAUSE_MS / 2 + (uint64_t)random * DRAIN_PAUSE_MS / 256, on_drain);
+}
+
+/* Those that linger stand behind the ones that are open. */
+static void on_drain(struct timer *timer)
+{
+    struct eio_server *server = CONTAINER_OF(timer, struct eio_server, drain_timer);
     struct eio_session *session, *next;
-    unsigned left = server->drain_per_round;
+    unsigned left = server->drain_slice;
 
     HASH_ITER (hh, server->sessions, session, next) {
         if (session->state == EIO_STATE_OPEN) {
             eio_session_close(session, EIO_REASON_SHUTTING_DOWN);
             if (--left == 0) {
+                set_drain_timer(server);
                 return;
             }
         }
@@ -51,9 +69,6 @@ static void on_round_end(void *arg)
 {
     struct eio_server *server = arg;
 
-    if (server->drain_per_round > 0) {
-        drain(server);
-    }
     finish_closing(server);
     while (server->dirty != NULL) {
         eio_polling_flush(server->dirty);
@@ -93,6 +108,7 @@ void eio_server_free(struct eio_server *server)
         return;
     }
     server->freeing = true;
+    timer_clear(&server->drain_timer);
     HASH_ITER (hh, server->sessions, session, next) {
         if (session->state == EIO_STATE_LINGERING) {
             eio_session_forget(session);
@@ -111,10 +127,12 @@ void eio_server_free(struct eio_server *server)
     free(server);
 }
 
-void eio_server_drain(struct eio_server *server, unsigned per_round)
+void eio_server_drain(struct eio_server *server, unsigned within_ms)
 {
-    server->drain_per_round = MAX(per_round, 1u);
-    loop_wake(server->loop);
+    unsigned slices = MAX(within_ms / DRAIN_PAUSE_MS, 1u);
+
+    server->drain_slice = MAX(server->stats.sessions / slices + 1, (unsigned)DRAIN_SLICE_MIN);
+    on_drain(&server->drain_timer);
 }
 
 void eio_server_stats(const struct eio_server *server, struct eio_stats *ret_stats)

@@ -21,6 +21,7 @@
 #include "libshared/str.h"
 #include "libshared/wire/engineio.h"
 #include "siod/engineio/engineio.h"
+#include "siod/net/budget.h"
 #include "siod/net/http.h"
 #include "siod/net/loop.h"
 #include "siod/net/websocket.h"
@@ -57,6 +58,7 @@ struct eio_polling {
     struct http_request *post; /* its body is being read */
     bool post_is_bytes;        /* in the byte form of protocol 3 */
     struct buf body;
+    struct hold hold; /* of body */
     STAILQ_HEAD(, eio_queued) queue;
     size_t queued_bytes;
     struct ws *probe;           /* the WebSocket of an upgrade that is under way */
@@ -108,7 +110,8 @@ struct eio_server {
     struct loop_hook hook;
     struct frame *ping, *pong, *noop, *close, *probe_answer;
     struct buf scratch;       /* a decoded base64 packet */
-    unsigned drain_per_round; /* 0 = not draining */
+    struct timer drain_timer; /* the next slice */
+    unsigned drain_slice;     /* sessions in one, 0 = not draining */
     bool freeing;
     struct eio_stats stats;
 };

@@ -3,6 +3,7 @@
  *
  * The user pointer of a WebSocket is its session, or NULL once the session let go of it: what
  * arrives then is not heard. */
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "libshared/log.h"
@@ -95,6 +96,20 @@ static void on_message(struct ws *ws, bool binary, struct str payload)
     }
 }
 
+/* Clients reconnect and send it again (protocol.md 9): somebody has to hear of it. */
+static void log_oversize(const struct eio_session *session, const struct ws *ws)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    session->server->stats.oversize++;
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_ENGINEIO, "oversize message", "from=%s size=%" PRIu64 " max=%zu suppressed=%u",
+                 session->from->text, ws_announced(ws), session->server->config.max_payload,
+                 suppressed);
+    }
+}
+
 static void on_close(struct ws *ws, enum ws_end end)
 {
     struct eio_session *session = ws_user(ws);
@@ -108,9 +123,10 @@ static void on_close(struct ws *ws, enum ws_end end)
         close_probe(session->polling);
         return;
     }
-    if (end == WS_END_TOO_BIG || end == WS_END_SLOW) {
-        log_warn(LOG_ENGINEIO, end == WS_END_SLOW ? "slow client cut" : "oversize message",
-                 "from=%s", session->from->text);
+    if (end == WS_END_TOO_BIG) {
+        log_oversize(session, ws);
+    } else if (end == WS_END_SLOW) {
+        log_warn(LOG_ENGINEIO, "slow client cut", "from=%s", session->from->text);
     } else if (end == WS_END_CLOSED) {
         reason = EIO_REASON_TRANSPORT_CLOSE;
     }

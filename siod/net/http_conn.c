@@ -119,7 +119,7 @@ static void skip_empty_lines(struct http_conn *hc)
     }
 }
 
-static void start_request(struct http_conn *hc, const struct http_head *head)
+static void start_request(struct http_conn *hc, const struct http_head *head, size_t len)
 {
     struct http_server *server = hc->server;
     struct http_request *request = http_request_new(hc, head);
@@ -127,6 +127,11 @@ static void start_request(struct http_conn *hc, const struct http_head *head)
     if (request == NULL) {
         server->stats.bad_requests++;
         http_refuse(hc, 400);
+        return;
+    }
+    if (!http_request_hold(request, len)) {
+        http_request_free(request);
+        http_refuse(hc, 503);
         return;
     }
     server->stats.requests++;
@@ -189,7 +194,7 @@ static bool read_head(struct http_conn *hc)
         return false;
     }
     hc->in = str_skip(hc->in, (size_t)len);
-    start_request(hc, head);
+    start_request(hc, head, (size_t)len);
     return true;
 }
 
@@ -288,20 +293,6 @@ static bool step(struct http_conn *hc)
     return true;
 }
 
-/* Keep what is left for later. `borrowed`: it does not lie in the stash. */
-static void keep_rest(struct http_conn *hc, bool borrowed)
-{
-    if (borrowed) {
-        buf_add(&hc->stash, hc->in.data, hc->in.len);
-    } else {
-        buf_consume(&hc->stash, hc->stash.len - hc->in.len);
-    }
-    if (hc->stash.len == 0) {
-        buf_finish(&hc->stash);
-    }
-    hc->in = buf_str(&hc->stash);
-}
-
 /* What the peer sends now would only be kept. Not reading it also leaves its half-close for later:
  * that must not end a connection on which answers are still due. A request without a body is
  * another matter: it may wait long, and is given up when the peer goes away. */
@@ -327,7 +318,7 @@ static void process(struct http_conn *hc)
     if (hc->closing) {
         hc->in.len = 0;
     }
-    keep_rest(hc, borrowed);
+    http_stash_keep(hc, borrowed);
     conn_pause(hc->conn, reading_can_wait(hc));
 }
 
@@ -377,7 +368,7 @@ static void on_close(struct conn *conn, enum conn_end end)
     }
     DL_DELETE(server->conns, hc);
     server->stats.open--;
-    buf_finish(&hc->stash);
+    http_stash_finish(hc);
     free(hc);
 }
 
@@ -407,6 +398,7 @@ struct conn *http_detach(struct http_request *request, struct str *ret_rest)
         hc->in = buf_str(&hc->stash);
     }
     *ret_rest = hc->in;
+    http_stash_unhold(hc);
     hc->detached = true;
     timer_clear(&hc->timer);
     conn_pause(conn, false);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "libshared/buf.h"
+#include "siod/net/budget.h"
 #include "siod/net/forwarded.h"
 #include "siod/net/http.h"
 #include "siod/net/http_chunked.h"
@@ -38,6 +39,7 @@ struct http_conn {
     struct http_request *request; /* the one being handled */
     struct str in;                /* input at hand: borrowed while on_data runs, else in stash */
     struct buf stash;             /* input that came and cannot be handled yet */
+    struct http_hold *held;       /* NULL unless there is much in it */
     struct http_scan scan;
     struct timer timer;
     uint64_t skip;    /* bytes of the last request's body that still have to pass */
@@ -57,6 +59,7 @@ struct http_param {
 struct http_request {
     struct http_conn *hc;
     const struct http_route *route; /* NULL: no handler was told */
+    struct hold hold;               /* of a large head */
     void *user;
     struct str method, path, query;
     uint64_t content_length;
@@ -101,12 +104,24 @@ void http_conn_answered(struct http_conn *hc);
 /* Set the deadline for what the connection waits for now. */
 void http_conn_wait(struct http_conn *hc, enum http_waiting waiting);
 
+/* http_stash.c */
+
+/* Keep what is left of the input for later. `borrowed`: it does not lie in the stash. */
+void http_stash_keep(struct http_conn *hc, bool borrowed);
+void http_stash_finish(struct http_conn *hc);
+/* What is in it is soon somebody else's. */
+void http_stash_unhold(struct http_conn *hc);
+
 /* http_request.c */
 
 /* A request from a parsed head; the strings are copied. Returns owned, or NULL when the path's
  * escapes are broken. */
 struct http_request *http_request_new(struct http_conn *hc, const struct http_head *head);
 void http_request_free(struct http_request *request);
+/* A head of `len` bytes lives as long as its request, which may wait. False when there is no room
+ * for it. */
+NODISCARD
+bool http_request_hold(struct http_request *request, size_t len);
 
 /* http_response.c */
 

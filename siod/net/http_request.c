@@ -76,10 +76,29 @@ struct http_request *http_request_new(struct http_conn *hc, const struct http_he
     return request;
 }
 
+/* As if the peer had gone away: the request may be anywhere. */
+static bool give_way(struct hold *hold)
+{
+    struct http_request *request = CONTAINER_OF(hold, struct http_request, hold);
+
+    hold_release(loop_budget(request->hc->server->loop), hold);
+    request->hc->closing = true;
+    conn_abort(request->hc->conn);
+    return true;
+}
+
+bool http_request_hold(struct http_request *request, size_t len)
+{
+    request->hold.evict = give_way;
+    request->hold.from = conn_peer(request->hc->conn);
+    return hold_set(loop_budget(request->hc->server->loop), &request->hold, len);
+}
+
 void http_request_free(struct http_request *request)
 {
     struct http_param *param, *next;
 
+    hold_release(loop_budget(request->hc->server->loop), &request->hold);
     LL_FOREACH_SAFE (request->params, param, next) {
         free(param);
     }

@@ -13,6 +13,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
+#include "siod/net/budget.h"
 #include "siod/net/timer_wheel.h"
 
 enum { LONGEST_WINDOW_MS = 30000 };
@@ -32,6 +33,7 @@ struct loop {
     struct loop_hook *hooks;
     struct loop_hook *hook_at; /* the one that runs next, while hooks run */
     struct timer_wheel wheel;
+    struct budget budget;
 
     pthread_mutex_t lock; /* guards the posted calls */
     struct loop_call *posted, **posted_end;
@@ -56,6 +58,11 @@ static void count_round(struct loop *loop)
         loop->longest_since_ms = loop->now_ms;
     }
     loop->longest_ns = MAX(loop->longest_ns, took_ns);
+}
+
+struct budget *loop_budget(struct loop *loop)
+{
+    return &loop->budget;
 }
 
 void loop_stats(const struct loop *loop, struct loop_stats *ret_stats)
@@ -160,6 +167,7 @@ struct loop *loop_new(void)
     ev_set_userdata(loop->ev, loop);
     read_clocks(loop);
     timer_wheel_init(&loop->wheel, loop->now_ms);
+    budget_init(&loop->budget);
     loop->alarm_ms = UINT64_MAX;
     loop->posted_end = &loop->posted;
     pthread_mutex_init(&loop->lock, NULL);

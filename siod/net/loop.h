@@ -11,6 +11,7 @@
 
 #include "libshared/base.h"
 
+struct budget;
 struct loop;
 struct ev_loop;
 
@@ -21,6 +22,9 @@ void loop_free(struct loop *loop);
 /* Runs until loop_stop(). */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+
+/* For what all connections of the loop keep waiting; without a limit at first. */
+struct budget *loop_budget(struct loop *loop);
 
 /* For transport.c and signal watchers only. */
 struct ev_loop *loop_ev(struct loop *loop);

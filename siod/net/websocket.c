@@ -17,6 +17,7 @@
 #include "libshared/buf.h"
 #include "libshared/log.h"
 #include "libshared/wire/ws_frame.h"
+#include "siod/net/budget.h"
 #include "siod/net/http.h"
 #include "siod/net/loop.h"
 #include "siod/net/transport.h"
@@ -39,6 +40,8 @@ struct early {
 
 /* What is incomplete: a message, a control frame between its fragments, or both. */
 struct partial {
+    struct ws *ws;
+    struct hold hold;
     struct buf message;
     size_t control_len;
     char control[WS_CONTROL_MAX];
@@ -59,17 +62,28 @@ struct ws {
 
 static char scratch[SCRATCH_SIZE];
 
+static bool give_way(struct hold *hold);
+
 static struct partial *partial(struct ws *ws)
 {
     if (ws->partial == NULL) {
         ws->partial = xnew(struct partial);
+        ws->partial->ws = ws;
+        ws->partial->hold.evict = give_way;
+        ws->partial->hold.from = conn_peer(ws->conn);
     }
     return ws->partial;
+}
+
+static struct budget *budget(const struct ws *ws)
+{
+    return loop_budget(conn_loop(ws->conn));
 }
 
 static void drop_partial(struct ws *ws)
 {
     if (ws->partial != NULL) {
+        hold_release(budget(ws), &ws->partial->hold);
         buf_finish(&ws->partial->message);
         free(TAKE(ws->partial));
     }
@@ -117,6 +131,12 @@ static void fail(struct ws *ws, enum ws_code code)
                  conn_peer(ws->conn), code, suppressed);
     }
     finish(ws, code == WS_CODE_TOO_BIG ? WS_END_TOO_BIG : WS_END_PROTOCOL, code);
+}
+
+static bool give_way(struct hold *hold)
+{
+    finish(CONTAINER_OF(hold, struct partial, hold)->ws, WS_END_NO_ROOM, WS_CODE_TRY_AGAIN_LATER);
+    return true;
 }
 
 static void on_control(struct ws *ws, struct str payload)
@@ -175,9 +195,14 @@ static void deliver(struct ws *ws, struct str payload)
 static size_t partial_input(struct ws *ws, struct str bytes)
 {
     size_t most = bytes.len < ws->decoder.left ? bytes.len : (size_t)ws->decoder.left;
-    char *to = buf_reserve(&partial(ws)->message, most);
-    ptrdiff_t len = ws_decoder_payload(&ws->decoder, bytes, to);
+    struct partial *part = partial(ws);
+    ptrdiff_t len;
 
+    if (!hold_set(budget(ws), &part->hold, part->message.len + most)) {
+        (void)give_way(&part->hold);
+        return bytes.len;
+    }
+    len = ws_decoder_payload(&ws->decoder, bytes, buf_reserve(&part->message, most));
     if (len < 0) {
         fail(ws, WS_CODE_INVALID_DATA);
         return bytes.len;
@@ -426,6 +451,11 @@ void ws_send(struct ws *ws, struct frame *frame)
 size_t ws_pending(const struct ws *ws)
 {
     return conn_pending(ws->conn);
+}
+
+uint64_t ws_announced(const struct ws *ws)
+{
+    return ws->decoder.message_len;
 }
 
 void ws_close(struct ws *ws, unsigned code)

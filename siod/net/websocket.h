@@ -22,6 +22,7 @@ enum ws_end {
     WS_END_CLOSED,   /* close handshake, or TCP closed without one */
     WS_END_PROTOCOL, /* the peer broke RFC 6455 (1002, 1007) */
     WS_END_TOO_BIG,  /* 1009 */
+    WS_END_NO_ROOM,  /* 1013: too much is incomplete over all connections (budget.h) */
     WS_END_SLOW,     /* the output queue overflowed */
     WS_END_LOCAL,    /* ws_close() */
 };
@@ -47,6 +48,8 @@ void ws_set_user(struct ws *ws, void *user);
 /* frame must be a WebSocket frame (frame_text, frame_binary). Adds its own reference. */
 void ws_send(struct ws *ws, struct frame *frame);
 size_t ws_pending(const struct ws *ws);
+/* Bytes that the frames of the present message have announced. */
+uint64_t ws_announced(const struct ws *ws);
 /* Orderly close: queued frames, then a close frame (code 0 = without status), then TCP. on_close
  * follows. */
 void ws_close(struct ws *ws, unsigned code);

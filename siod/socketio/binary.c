@@ -7,10 +7,32 @@
 #include "libshared/alloc.h"
 #include "siod/socketio/server.h"
 
-struct sio_partial *sio_partial_new(struct str head, unsigned attachments)
+static struct budget *budget(const struct sio_partial *partial)
+{
+    return loop_budget(partial->connection->server->loop);
+}
+
+static bool give_way(struct hold *hold)
+{
+    struct sio_connection *connection = CONTAINER_OF(hold, struct sio_partial, hold)->connection;
+
+    sio_partial_free(TAKE(connection->partial));
+    sio_connection_no_room(connection);
+    return true;
+}
+
+struct sio_partial *sio_partial_new(struct sio_connection *connection, struct str head,
+                                    unsigned attachments)
 {
     struct sio_partial *partial = xnew(struct sio_partial);
 
+    partial->connection = connection;
+    partial->hold.evict = give_way;
+    partial->hold.from = eio_session_address(connection->session);
+    if (!hold_set(budget(partial), &partial->hold, head.len)) {
+        free(partial);
+        return NULL;
+    }
     buf_add_str(&partial->head, head);
     partial->due = attachments;
     return partial;
@@ -21,19 +43,31 @@ void sio_partial_free(struct sio_partial *partial)
     if (partial == NULL) {
         return;
     }
+    sio_partial_unhold(partial);
     buf_finish(&partial->head);
     buf_finish(&partial->data);
     free(partial);
 }
 
-bool sio_partial_add(struct sio_partial *partial, struct str data, size_t max_bytes)
+void sio_partial_unhold(struct sio_partial *partial)
 {
+    hold_release(budget(partial), &partial->hold);
+}
+
+enum err sio_partial_add(struct sio_partial *partial, struct str data)
+{
+    size_t max_bytes = partial->connection->server->config.engine.max_payload;
+
     if (max_bytes > 0 && data.len > max_bytes - MIN(partial->data.len, max_bytes)) {
-        return false;
+        return ERR_TOO_LARGE;
+    }
+    if (!hold_set(budget(partial), &partial->hold,
+                  partial->head.len + partial->data.len + data.len)) {
+        return ERR_BUSY;
     }
     buf_add_str(&partial->data, data);
     partial->ends[partial->received++] = partial->data.len;
-    return true;
+    return OK;
 }
 
 bool sio_partial_complete(const struct sio_partial *partial)

@@ -70,6 +70,13 @@ static void reject(struct sio_connection *connection, enum eio_reason reason, co
     eio_session_close(connection->session, reason);
 }
 
+void sio_connection_no_room(struct sio_connection *connection)
+{
+    log_debug(LOG_SOCKETIO, "no room for a binary packet", "from=%s",
+              eio_session_address(connection->session));
+    eio_session_close(connection->session, EIO_REASON_TRANSPORT_ERROR);
+}
+
 /* One that is leaving gives way to a new one. */
 static struct sio_socket *find_socket(const struct sio_connection *connection, struct str nsp,
                                       bool *ret_leaving)
@@ -175,7 +182,10 @@ static void on_packet(struct sio_connection *connection, const struct sio_packet
         break;
     case SIO_BINARY_EVENT:
     case SIO_BINARY_ACK:
-        connection->partial = sio_partial_new(text, packet->attachments);
+        connection->partial = sio_partial_new(connection, text, packet->attachments);
+        if (connection->partial == NULL) {
+            sio_connection_no_room(connection);
+        }
         break;
     }
 }
@@ -218,15 +228,22 @@ static void on_complete(struct sio_connection *connection, const struct sio_part
 
 static void on_binary(struct sio_connection *connection, struct str data)
 {
-    size_t max_bytes = connection->server->config.engine.max_payload;
     struct sio_partial *partial = connection->partial;
+    enum err err;
 
     if (partial == NULL) {
         reject(connection, EIO_REASON_FORCED_CLOSE, "binary without a header");
-    } else if (!sio_partial_add(partial, data, max_bytes)) {
+        return;
+    }
+    err = sio_partial_add(partial, data);
+    if (err == ERR_TOO_LARGE) {
         reject(connection, EIO_REASON_FORCED_CLOSE, "attachments are too large");
+    } else if (err != OK) {
+        sio_partial_free(TAKE(connection->partial));
+        sio_connection_no_room(connection);
     } else if (sio_partial_complete(partial)) {
         connection->partial = NULL;
+        sio_partial_unhold(partial);
         on_complete(connection, partial);
         sio_partial_free(partial);
     }

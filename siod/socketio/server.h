@@ -17,6 +17,7 @@
 #include "libshared/map.h"
 #include "libshared/wire/engineio.h"
 #include "libshared/wire/socketio.h"
+#include "siod/net/budget.h"
 #include "siod/net/loop.h"
 #include "siod/socketio/socketio.h"
 
@@ -81,6 +82,8 @@ struct sio_socket {
 /* A binary packet whose attachments are still coming, one after the other and with nothing else in
  * between. */
 struct sio_partial {
+    struct sio_connection *connection;
+    struct hold hold;
     struct buf head; /* the packet's text */
     struct buf data; /* the attachments, joined */
     size_t ends[SIO_ATTACHMENTS_MAX];
@@ -132,6 +135,8 @@ struct sio_server {
 void sio_connection_open(void *arg, struct eio_session *session);
 void sio_connection_message(struct eio_session *session, bool binary, struct str payload);
 void sio_connection_close(struct eio_session *session, enum eio_reason reason);
+/* Too much is incomplete, and this one has to give way. */
+void sio_connection_no_room(struct sio_connection *connection);
 /* The first namespace was joined. */
 void sio_connection_joined(struct sio_connection *connection);
 
@@ -145,13 +150,17 @@ void sio_v4_add_accept(struct buf *out, struct str nsp);
 void sio_v4_add_refuse(struct buf *out, struct str nsp, struct str message, struct str data_json);
 
 /* binary.c */
-/* Returns owned. `attachments` of them are due. */
+/* Returns owned. `attachments` of them are due. NULL when there is no room for it (budget.h). */
 NODISCARD
-struct sio_partial *sio_partial_new(struct str head, unsigned attachments);
+struct sio_partial *sio_partial_new(struct sio_connection *connection, struct str head,
+                                    unsigned attachments);
 void sio_partial_free(struct sio_partial *partial);
-/* False when together they would be larger than `max_bytes`. */
+/* ERR_TOO_LARGE when together they would be larger than a message may be, ERR_BUSY when there is
+ * no room. */
 NODISCARD
-bool sio_partial_add(struct sio_partial *partial, struct str data, size_t max_bytes);
+enum err sio_partial_add(struct sio_partial *partial, struct str data);
+/* Whole, and soon gone: it counts no longer. */
+void sio_partial_unhold(struct sio_partial *partial);
 bool sio_partial_complete(const struct sio_partial *partial);
 /* Put the placeholders in `args` in order and find what they stand for: ret_data, which has room
  * for SIO_ATTACHMENTS_MAX, borrows from the partial, ret_args from `ordered`. */

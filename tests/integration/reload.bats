@@ -337,6 +337,14 @@ effect_limits_queue_bytes() {
     wait_until answers 400 "/socket.io/?EIO=4&transport=polling&sid=$sid"
 }
 
+# Half a body is more than there may be of all that is incomplete.
+effect_limits_partial_bytes() {
+    local sid url="$SIOD_URL/socket.io/?EIO=4&transport=polling"
+    reload_to limits.partial_bytes=5000
+    sid=$(curl -sS "$url" | sed 's/^0//' | jq -r .sid)
+    assert_equal "$(printf '%9000s' 4 | status_of --data-binary @- "$url&sid=$sid")" 503
+}
+
 effect_limits_header_bytes() {
     reload_to limits.header_bytes=2000
     assert_equal "$(status_of -H "X-Long: $(printf '%3000s' x)" "$SIOD_URL/healthz")" 431

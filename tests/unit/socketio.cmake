@@ -1,7 +1,7 @@
 unit_test(sio_packet wire)
 unit_test(room socketio)
 target_sources(test_room PRIVATE eio_rig.c)
-foreach(name socketio sio_truth sio_broadcast sio_binary sio_v4)
+foreach(name socketio sio_truth sio_broadcast sio_binary sio_v4 partial)
     unit_test(${name} socketio)
     target_sources(test_${name} PRIVATE sio_fixture.c eio_rig.c)
 endforeach()

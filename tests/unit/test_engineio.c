@@ -12,6 +12,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/log.h"
+#include "siod/net/loop.h"
 #include "tests/unit/eio_fixture.h"
 
 static void a_polling_handshake_answers_the_open_packet_alone(void **state)
@@ -304,11 +305,45 @@ static void a_handshake_that_is_not_admitted_may_come_back_later(void **state)
     assert_int_equal(asked, 2);
 }
 
+enum { SLICE = 50, SLICES = 4 };
+
+/* How many sessions close in one round. */
+struct rounds {
+    struct eio_fixture *f;
+    struct loop_hook hook;
+    unsigned closed, most;
+};
+
+static void on_round_end(void *arg)
+{
+    struct rounds *rounds = arg;
+    unsigned closed = rounds->f->closed;
+
+    rounds->most = MAX(rounds->most, closed - rounds->closed);
+    rounds->closed = closed;
+}
+
+static void watch_drain(void *arg)
+{
+    struct rounds *rounds = arg;
+
+    rounds->hook = (struct loop_hook) { .fn = on_round_end, .arg = rounds };
+    loop_hook_add(rig_loop(rounds->f->rig), &rounds->hook);
+    eio_server_drain(rounds->f->server, SLICES * 20);
+}
+
+static void unwatch_drain(void *arg)
+{
+    struct rounds *rounds = arg;
+
+    loop_hook_remove(rig_loop(rounds->f->rig), &rounds->hook);
+}
+
 static void start_drain(void *arg)
 {
     struct eio_fixture *f = arg;
 
-    eio_server_drain(f->server, 1);
+    eio_server_drain(f->server, 20);
 }
 
 static bool all_closed(void *arg)
@@ -350,6 +385,23 @@ static void a_drain_closes_every_session_and_refuses_new_ones(void **state)
     assert_int_equal(reply.status, 503);
 }
 
+static void a_drain_tells_a_crowd_in_slices(void **state)
+{
+    autoeio struct eio_fixture f = { 0 };
+    struct rounds rounds = { .f = &f };
+    char sid[21];
+
+    (void)state;
+    eio_fixture_run(&f);
+    for (size_t i = 0; i < SLICE * SLICES - 10; i++) {
+        poll_open(f.rig, sid);
+    }
+    rig_call(f.rig, watch_drain, &rounds);
+    rig_wait(f.rig, all_closed, &f);
+    rig_call(f.rig, unwatch_drain, &rounds);
+    assert_int_equal(rounds.most, SLICE);
+}
+
 static void a_session_keeps_only_the_application_s_part_of_its_query(void **state)
 {
     autoeio struct eio_fixture f = { 0 };
@@ -381,6 +433,7 @@ int main(void)
         cmocka_unit_test(a_preflight_is_answered),
         cmocka_unit_test(a_handshake_that_is_not_admitted_may_come_back_later),
         cmocka_unit_test(a_drain_closes_every_session_and_refuses_new_ones),
+        cmocka_unit_test(a_drain_tells_a_crowd_in_slices),
         cmocka_unit_test(a_session_keeps_only_the_application_s_part_of_its_query),
     };
 
