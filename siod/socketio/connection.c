@@ -32,6 +32,7 @@ void sio_connection_open(void *arg, struct eio_session *session)
 
     connection->server = server;
     connection->session = session;
+    STAILQ_INIT(&connection->sockets);
     connection->deadline = xnew(struct sio_deadline);
     connection->deadline->connection = connection;
     timer_set(server->loop, &connection->deadline->timer,
@@ -51,8 +52,8 @@ void sio_connection_close(struct eio_session *session, enum eio_reason reason)
 {
     struct sio_connection *connection = eio_session_user(session);
 
-    while (!SLIST_EMPTY(&connection->sockets)) {
-        sio_socket_close(SLIST_FIRST(&connection->sockets),
+    while (!STAILQ_EMPTY(&connection->sockets)) {
+        sio_socket_close(STAILQ_FIRST(&connection->sockets),
                          (struct sio_reason) { SIO_LEFT_SESSION, reason });
     }
     drop_deadline(connection);
@@ -84,7 +85,7 @@ static struct sio_socket *find_socket(const struct sio_connection *connection, s
     struct sio_socket *socket;
 
     *ret_leaving = false;
-    SLIST_FOREACH (socket, &connection->sockets, sibling) {
+    STAILQ_FOREACH (socket, &connection->sockets, sibling) {
         if (str_eq(socket->nsp->name, nsp)) {
             if (socket->state != SIO_STATE_LEAVING) {
                 return socket;
@@ -103,7 +104,7 @@ static void connect_to(struct sio_connection *connection, struct str name, struc
     bool leaving;
 
     if (nsp == NULL) {
-        sio_connect_error(connection, name, STR("Invalid namespace"), STR(""));
+        sio_namespace_unknown(connection, name);
     } else if (find_socket(connection, name, &leaving) != NULL) {
         reject(connection, EIO_REASON_FORCED_SERVER_CLOSE, "connected twice");
     } else if (limit > 0 && connection->count >= limit) {

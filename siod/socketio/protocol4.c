@@ -8,17 +8,16 @@
 #include "libshared/utf8.h"
 #include "siod/socketio/server.h"
 
-/* As a JSON string; empty when the escapes are broken or do not make UTF-8. */
+/* As a JSON string. With escapes that are broken or do not make UTF-8 it stays as it is. */
 static void add_decoded(struct buf *out, struct str text)
 {
     autobuf struct buf decoded = BUF_INIT;
-    size_t len = 0;
+    bool sound = percent_decode(text, true, buf_reserve(&decoded, text.len), &decoded.len);
 
-    if (!percent_decode(text, true, buf_reserve(&decoded, text.len), &len)) {
-        len = 0;
+    if (sound && utf8_valid(buf_str(&decoded))) {
+        text = buf_str(&decoded);
     }
-    decoded.len = len;
-    json_add_string(out, utf8_valid(buf_str(&decoded)) ? buf_str(&decoded) : STR(""));
+    json_add_string(out, utf8_valid(text) ? text : STR(""));
 }
 
 static void add_query(struct buf *out, struct str query)
@@ -49,7 +48,7 @@ void sio_v4_open(struct sio_connection *connection)
     if (nsp != NULL) {
         sio_socket_open(connection, nsp, buf_str(&auth));
     } else {
-        sio_connect_error(connection, STR("/"), STR("Invalid namespace"), STR(""));
+        sio_namespace_unknown(connection, STR("/"));
     }
 }
 

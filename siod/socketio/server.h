@@ -70,10 +70,10 @@ struct sio_socket {
     struct sio_membership *rooms; /* in no order */
     unsigned room_count, room_cap;
     LIST_HEAD(, sio_pending_ack) acks;
-    SLIST_ENTRY(sio_socket) sibling; /* of the same connection */
-    TAILQ_ENTRY(sio_socket) leaving; /* in server->leaving */
-    UT_hash_handle hh;               /* in nsp->sockets, once accepted */
-    uint8_t state;                   /* enum sio_state */
+    STAILQ_ENTRY(sio_socket) sibling; /* of the same connection */
+    TAILQ_ENTRY(sio_socket) leaving;  /* in server->leaving */
+    UT_hash_handle hh;                /* in nsp->sockets, once accepted */
+    uint8_t state;                    /* enum sio_state */
     bool accepted;
     bool kicked; /* in server->leaving */
     char id[SID_SIZE];
@@ -98,7 +98,7 @@ struct sio_deadline {
 struct sio_connection {
     struct sio_server *server;
     struct eio_session *session;
-    SLIST_HEAD(, sio_socket) sockets; /* few: one a namespace */
+    STAILQ_HEAD(, sio_socket) sockets; /* few: one a namespace, in the order of CONNECT */
     unsigned count;
     struct sio_deadline *deadline; /* until the first namespace is joined */
     struct sio_partial *partial;   /* NULL almost always */
@@ -176,6 +176,8 @@ void sio_socket_close(struct sio_socket *socket, struct sio_reason reason);
 /* CONNECT_ERROR for a namespace that may not exist. */
 void sio_connect_error(struct sio_connection *connection, struct str nsp, struct str message,
                        struct str data_json);
+/* The same for a namespace that does not exist: in one form for clients of all versions. */
+void sio_namespace_unknown(struct sio_connection *connection, struct str nsp);
 
 /* emit.c: empties server->out and starts it with Engine.IO's type byte; sends what is in it. */
 struct buf *sio_out_begin(struct sio_server *server);

@@ -25,7 +25,7 @@ void sio_socket_open(struct sio_connection *connection, struct sio_namespace *ns
     socket->nsp = nsp;
     socket->connection = connection;
     id_sid(socket->id);
-    SLIST_INSERT_HEAD(&connection->sockets, socket, sibling);
+    STAILQ_INSERT_TAIL(&connection->sockets, socket, sibling);
     connection->count++;
     nsp->app->on_connect(nsp->arg, socket, auth.len > 0 ? auth : STR("{}"));
 }
@@ -44,7 +44,7 @@ static void socket_free(struct sio_socket *socket)
     if (socket->kicked) {
         TAILQ_REMOVE(&server->leaving, socket, leaving);
     }
-    SLIST_REMOVE(&socket->connection->sockets, socket, sio_socket, sibling);
+    STAILQ_REMOVE(&socket->connection->sockets, socket, sio_socket, sibling);
     socket->connection->count--;
     free(socket);
 }
@@ -111,6 +111,14 @@ void sio_connect_error(struct sio_connection *connection, struct str nsp, struct
     sio_out_send(server, connection->session);
 }
 
+void sio_namespace_unknown(struct sio_connection *connection, struct str nsp)
+{
+    static const struct str message = STR_INIT("Invalid namespace");
+
+    sio_connect_error(connection, nsp, message,
+                      connection->is_v4 ? STR("{\"message\":\"Invalid namespace\"}") : STR(""));
+}
+
 void sio_socket_refuse(struct sio_socket *socket, struct str message, struct str data_json)
 {
     if (socket->state != SIO_STATE_CONNECTING) {
@@ -145,7 +153,7 @@ void sio_socket_disconnect(struct sio_socket *socket, bool close_session)
         kick(socket);
         return;
     }
-    SLIST_FOREACH (sibling, &connection->sockets, sibling) {
+    STAILQ_FOREACH (sibling, &connection->sockets, sibling) {
         kick(sibling);
     }
     eio_session_close(connection->session, EIO_REASON_FORCED_SERVER_CLOSE);

@@ -72,7 +72,7 @@ async function refusal(socket) {
     const [error] = await next(socket, isV2 ? "error" : "connect_error");
 
     socket.close();
-    return isV2 ? { message: error, data: error } : error;
+    return isV2 ? { message: error.message ?? error, data: error } : error;
 }
 
 function transportOf(socket) {

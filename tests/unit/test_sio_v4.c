@@ -53,7 +53,7 @@ static void the_query_of_the_handshake_says_who_it_is(void **state)
     run(&f);
     open_v4(&ws, &f, "&token=a%2Bb+c%22&x&bad=%ff&t=1");
     ws_client_expect(&ws, "40");
-    expect_journal(&f, "[connect / {\"token\":\"a+b c\\\"\",\"x\":\"\",\"bad\":\"\"}]");
+    expect_journal(&f, "[connect / {\"token\":\"a+b c\\\"\",\"x\":\"\",\"bad\":\"%ff\"}]");
 }
 
 static void a_namespace_brings_its_query_along(void **state)
@@ -102,9 +102,9 @@ static void refusals_are_the_data_or_the_message(void **state)
     open_v4(&ws, &f, "");
     ws_client_expect(&ws, "40");
     ws_client_text(&ws, "40/nope,");
-    ws_client_expect(&ws, "44/nope,\"Invalid namespace\"");
+    ws_client_expect(&ws, "44/nope,{\"message\":\"Invalid namespace\"}");
     ws_client_text(&ws, "40/nope?a=b,");
-    ws_client_expect(&ws, "44/nope,\"Invalid namespace\"");
+    ws_client_expect(&ws, "44/nope,{\"message\":\"Invalid namespace\"}");
     ws_client_text(&ws, "420[\"ack\"]");
     ws_client_expect(&ws, "430[]");
 }
