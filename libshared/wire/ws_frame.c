@@ -60,7 +60,7 @@ static uint64_t big_endian(const uint8_t *bytes, size_t count)
     return value;
 }
 
-/* False when the length is not in its shortest form, or has its top bit set (5.2). */
+/* False when the length is not in its shortest form (5.2). */
 static bool read_length(const uint8_t *head, uint64_t *ret_len)
 {
     uint64_t len = head[1] & BITS_LENGTH;
@@ -72,7 +72,7 @@ static bool read_length(const uint8_t *head, uint64_t *ret_len)
         }
     } else if (len == LENGTH_64) {
         len = big_endian(head + 2, 8);
-        if (len <= UINT16_MAX || len > INT64_MAX) {
+        if (len <= UINT16_MAX) {
             return false;
         }
     }
@@ -88,6 +88,9 @@ static enum ws_code frame_begin(struct ws_decoder *decoder, const uint8_t *head,
     decoder->fin = (head[0] & BIT_FIN) != 0;
     if (!read_length(head, &len)) {
         return WS_CODE_PROTOCOL;
+    }
+    if (len > INT64_MAX) {
+        return WS_CODE_TOO_BIG;
     }
     if (!ws_opcode_is_control(decoder->opcode)) {
         if (decoder->opcode != WS_OP_CONTINUATION) {

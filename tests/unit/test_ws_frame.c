@@ -160,8 +160,6 @@ static void broken_frames_are_refused_at_their_header(void **state)
         { "long close", STR_INIT("\x88\xff\0\0\0\0\0\1\0\0" M0), "!1002" },
         { "16 bits for 125", STR_INIT("\x82\xfe\x00\x7d" M0), "!1002" },
         { "64 bits for 65535", STR_INIT("\x82\xff\0\0\0\0\0\0\xff\xff" M0), "!1002" },
-        { "2^64 - 1", STR_INIT("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff" M0), "!1002" },
-        { "2^63", STR_INIT("\x82\xff\x80\0\0\0\0\0\0\0" M0), "!1002" },
     };
 
     (void)state;
@@ -171,6 +169,8 @@ static void broken_frames_are_refused_at_their_header(void **state)
 static void a_message_above_the_limit_is_refused_when_it_is_announced(void **state)
 {
     static const struct vector vectors[] = {
+        { "2^64 - 1", STR_INIT("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff" M0), "!1009" },
+        { "2^63", STR_INIT("\x82\xff\x80\0\0\0\0\0\0\0" M0), "!1009" },
         { "2^63 - 1", STR_INIT("\x82\xff\x7f\xff\xff\xff\xff\xff\xff\xff" M0), "!1009" },
         { "one too many", STR_INIT("\x82\x8b" M0), "!1009" },
         { "just right", STR_INIT("\x82\x8a" M0 "0123456789"), "2:0123456789;" },
