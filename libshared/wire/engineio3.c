@@ -94,14 +94,14 @@ static bool next_of_bytes(struct eio3_payload *payload, struct eio3_item *item)
     item->binary = mark == MARK_BINARY;
     item->packet = (struct str) { payload->rest.data, len };
     payload->rest = str_skip(payload->rest, len);
-    return item->binary || utf8_valid(item->packet);
+    return item->binary || (len > 0 && utf8_valid(item->packet));
 }
 
 enum err eio3_payload_next(struct eio3_payload *payload, struct eio3_item *ret_item)
 {
     struct eio3_item item = { .packet = STR_NONE };
 
-    if (payload->rest.data == NULL) {
+    if (payload->rest.data == NULL || (payload->rest.len == 0 && payload->binary)) {
         return ERR_NOT_FOUND;
     }
     if (payload->rest.len == 0) {

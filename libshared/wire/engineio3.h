@@ -32,8 +32,10 @@ struct eio3_payload {
 };
 
 /* OK and the next packet, which borrows from the payload; ERR_NOT_FOUND past the last one;
- * ERR_SYNTAX for a length that is missing, wrong or of too many digits, for text that is not UTF-8
- * and for a payload without any packet. Empty packets are passed over, as the reference does. */
+ * ERR_SYNTAX for a length that is missing, wrong or of too many digits, and for text that is not
+ * UTF-8. Where nothing is and should be something the reference is of two minds, and so are we: in
+ * a payload of text empty packets are passed over and an empty payload is an error, in one of bytes
+ * an empty text packet is an error and an empty payload is none. */
 NODISCARD
 enum err eio3_payload_next(struct eio3_payload *payload, struct eio3_item *ret_item);
 

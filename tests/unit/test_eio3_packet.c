@@ -63,6 +63,8 @@ static const struct payload_vector payloads[] = {
                "4a"),
       ERR_NOT_FOUND,
       { TEXT("4a") } },
+    { true, STR_INIT(""), ERR_NOT_FOUND, { { false, { NULL, 0 } } } },
+    { true, STR_INIT("\0\0\xff"), ERR_SYNTAX, { { false, { NULL, 0 } } } },
     { true, STR_INIT("\1\5\xff\4\1\2\3\4"), ERR_NOT_FOUND, { BYTES("\4\1\2\3\4") } },
     { true,
       STR_INIT("\0\1\0\xff"
