@@ -199,14 +199,15 @@ void eio_polling_flush(struct eio_polling *polling)
     }
 }
 
-/* What was queued before an orderly end, then `1`; an answer that holds nothing else starts with a
- * noop, as clients are used to it. False when a further GET is needed. */
+/* What was queued before an orderly end, then `1`. A GET that comes only now gets what is queued,
+ * and the next one a noop and `1`, as clients are used to it. False when a further GET is needed.
+ */
 static bool answer_orderly(struct eio_polling *polling, bool was_parked)
 {
     struct eio_server *server = polling->session->server;
     struct frame *frames[EIO_PAYLOAD_PACKETS_MAX];
-    size_t count = take_packets(polling, frames, 1);
-    bool done = STAILQ_EMPTY(&polling->queue);
+    size_t count = take_packets(polling, frames, was_parked ? 1 : 0);
+    bool done = STAILQ_EMPTY(&polling->queue) && (was_parked || count == 0);
 
     if (count == 0 && !was_parked) {
         frames[count++] = frame_ref(server->noop);
@@ -238,6 +239,7 @@ bool eio_polling_farewell(struct eio_polling *polling, enum eio_farewell farewel
         eio_polling_answer(polling, server->close);
         break;
     case EIO_FAREWELL_NOOP:
+        eio_polling_flush(polling);
         eio_polling_answer(polling, server->noop);
         break;
     }

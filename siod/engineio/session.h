@@ -43,7 +43,7 @@ enum eio_state {
 enum eio_farewell {
     EIO_FAREWELL_ORDERLY, /* what is queued and `1`; without a parked GET the next one gets it */
     EIO_FAREWELL_CLOSE,   /* `1` */
-    EIO_FAREWELL_NOOP,    /* `6`: the client itself closed */
+    EIO_FAREWELL_NOOP,    /* what is queued, else `6`: the client itself closed */
 };
 
 struct eio_queued {

@@ -73,7 +73,7 @@ static void on_probe_message(struct eio_session *session, bool binary, struct st
         ws_send(polling->probe, session->server->probe_answer);
         polling->probed = true;
         eio_polling_mark(polling);
-    } else if (!binary && str_eq(payload, STR("5"))) {
+    } else if (!binary && payload.len > 0 && payload.data[0] == '0' + EIO_UPGRADE) {
         complete_upgrade(session);
     } else {
         close_probe(polling);

@@ -78,6 +78,21 @@ static void a_get_that_is_parked_at_the_upgrade_gets_a_noop(void **state)
     ws_client_expect(&ws, "4hello");
 }
 
+static void what_stands_behind_the_five_does_not_matter(void **state)
+{
+    autoeio struct eio_fixture f = { 0 };
+    autoclient struct client ws = { 0 };
+    char sid[21];
+
+    (void)state;
+    eio_fixture_run(&f);
+    poll_open(f.rig, sid);
+    eio_fixture_probe(&ws, &f, sid);
+    ws_client_text(&ws, "5 and more");
+    ws_client_text(&ws, "4hello");
+    ws_client_expect(&ws, "4hello");
+}
+
 static void after_the_upgrade_polling_is_refused_and_the_session_lives(void **state)
 {
     autoeio struct eio_fixture f = { 0 };
@@ -243,6 +258,7 @@ int main(void)
         cmocka_unit_test(every_get_during_a_probe_is_answered_at_once),
         cmocka_unit_test(what_is_unsent_at_the_upgrade_goes_over_the_websocket_in_order),
         cmocka_unit_test(a_get_that_is_parked_at_the_upgrade_gets_a_noop),
+        cmocka_unit_test(what_stands_behind_the_five_does_not_matter),
         cmocka_unit_test(after_the_upgrade_polling_is_refused_and_the_session_lives),
         cmocka_unit_test(a_second_probe_is_turned_away_while_the_first_goes_on),
         cmocka_unit_test(a_probe_that_says_anything_else_is_closed_and_polling_goes_on),
