@@ -27,6 +27,15 @@ static void add_header(struct buf *headers, const char *name, struct str value)
     buf_add_cstr(headers, "\r\n");
 }
 
+/* Its filter against scripts in answers did more harm than good. */
+static bool is_msie(const struct http_request *request)
+{
+    struct str agent = http_header(request, STR("User-Agent"));
+
+    return agent.data != NULL && (memmem(agent.data, agent.len, ";MSIE", 5) != NULL ||
+                                  memmem(agent.data, agent.len, "Trident/", 8) != NULL);
+}
+
 static void add_common(struct buf *headers, const struct eio_server *server,
                        const struct http_request *request, const char *content_type)
 {
@@ -35,6 +44,9 @@ static void add_common(struct buf *headers, const struct eio_server *server,
     }
     add_header(headers, "cache-control", STR("no-store"));
     add_header(headers, "X-Accel-Buffering", STR("no"));
+    if (UNLIKELY(is_msie(request))) {
+        add_header(headers, "X-XSS-Protection", STR("0"));
+    }
     cors_add(headers, server->config.cors_origins, request);
 }
 

@@ -52,7 +52,9 @@ static bool origin_is_clean(const struct http_request *request)
     struct str origin = http_header(request, STR("Origin"));
 
     for (size_t i = 0; i < origin.len; i++) {
-        if ((unsigned char)origin.data[i] < 0x20 || origin.data[i] == 0x7f) {
+        unsigned char c = (unsigned char)origin.data[i];
+
+        if ((c < 0x20 && c != '\t') || c == 0x7f) {
             return false;
         }
     }
@@ -118,11 +120,19 @@ static void log_version(struct http_request *request)
     }
 }
 
+/* A proxy may have dropped the Upgrade header: that must not be read as a poll. */
+static bool speaks(const struct http_request *request, enum eio_transport transport)
+{
+    return http_wants_upgrade(request) == (transport == EIO_TRANSPORT_WEBSOCKET);
+}
+
 static void open_session(struct eio_server *server, struct http_request *request,
                          enum eio_transport transport)
 {
     if (!is_method(request, STR("GET"))) {
         eio_reply_error(server, request, EIO_ERROR_BAD_METHOD);
+    } else if (!speaks(request, transport)) {
+        eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
     } else if (protocol_of(server, request) == UNSUPPORTED) {
         log_version(request);
         eio_reply_error(server, request, EIO_ERROR_UNSUPPORTED_VERSION);
@@ -148,7 +158,8 @@ static void open_session(struct eio_server *server, struct http_request *request
 static bool fits(const struct eio_session *session, struct http_request *request,
                  enum eio_transport transport)
 {
-    if (protocol_of(session->server, request) != eio_session_protocol(session)) {
+    if (!speaks(request, transport) ||
+        protocol_of(session->server, request) != eio_session_protocol(session)) {
         return false;
     }
     if (transport == EIO_TRANSPORT_WEBSOCKET) {
@@ -207,9 +218,7 @@ static void on_head(void *arg, struct http_request *request)
         eio_reply_preflight(server, request);
     } else if (!parse_transport(request, &transport)) {
         eio_reply_error(server, request, EIO_ERROR_TRANSPORT_UNKNOWN);
-    } else if (!origin_is_clean(request) ||
-               http_wants_upgrade(request) != (transport == EIO_TRANSPORT_WEBSOCKET)) {
-        /* a proxy may have dropped the Upgrade header: that must not be read as a poll */
+    } else if (!origin_is_clean(request)) {
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
     } else if (sid.len > 0) {
         use_session(server, request, transport, sid);

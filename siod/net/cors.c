@@ -66,8 +66,8 @@ bool cors_preflight(const char *const *origins, struct http_request *request)
     }
     cors_add(&headers, origins, request);
     add_header(&headers, "Access-Control-Allow-Methods", STR("GET,HEAD,PUT,PATCH,POST,DELETE"));
+    add_header(&headers, "Vary", STR("Access-Control-Request-Headers"));
     if (wanted.data != NULL) {
-        add_header(&headers, "Vary", STR("Access-Control-Request-Headers"));
         add_header(&headers, "Access-Control-Allow-Headers", wanted);
     }
     http_respond(request, 204, buf_str(&headers), STR(""));

@@ -84,6 +84,44 @@ static void a_session_that_sends_too_much_in_a_second_ends(void **state)
     expect_closed(&f, EIO_REASON_TRANSPORT_ERROR);
 }
 
+static void an_old_internet_explorer_is_told_not_to_filter(void **state)
+{
+    static const struct {
+        const char *agent, *header;
+    } agents[] = {
+        { "User-Agent: Mozilla/5.0 (Windows NT 6.1; Trident/7.0; rv:11.0)\r\n", "0" },
+        { "User-Agent: Mozilla/4.0 (compatible;MSIE 8.0)\r\n", "0" },
+        { "User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n", NULL },
+        { "", NULL },
+    };
+    autoeio struct eio_fixture f = { 0 };
+
+    (void)state;
+    eio_fixture_run(&f);
+    for (size_t i = 0; i < ARRAY_SIZE(agents); i++) {
+        autoreply struct reply reply = { 0 };
+        const char *header;
+
+        http_exchange(f.rig, "GET", "/socket.io/?EIO=4&transport=polling", agents[i].agent,
+                      STR_NONE, &reply);
+        header = reply_header(&reply, "X-XSS-Protection");
+        assert_string_equal(header != NULL ? header : "none",
+                            agents[i].header != NULL ? agents[i].header : "none");
+    }
+}
+
+static void a_tab_in_an_origin_is_no_control_byte(void **state)
+{
+    autoeio struct eio_fixture f = { 0 };
+    autoreply struct reply reply = { 0 };
+
+    (void)state;
+    eio_fixture_run(&f);
+    http_exchange(f.rig, "GET", "/socket.io/?EIO=4&transport=polling", "Origin: a\tb\r\n", STR_NONE,
+                  &reply);
+    assert_int_equal(reply.status, 200);
+}
+
 static const struct refusal {
     const char *method, *query, *headers;
     unsigned status;
@@ -110,6 +148,11 @@ static const struct refusal {
     { "OPTIONS", "EIO=4&transport=polling", "", 400,
       "{\"code\":2,\"message\":\"Bad handshake method\"}" },
     { "GET", "EIO=4&transport=websocket", "", 400, "{\"code\":3,\"message\":\"Bad request\"}" },
+    { "GET", "EIO=4&transport=websocket&sid=nope", "", 400,
+      "{\"code\":1,\"message\":\"Session ID unknown\"}" },
+    { "POST", "EIO=4&transport=websocket", "", 400,
+      "{\"code\":2,\"message\":\"Bad handshake method\"}" },
+    { "GET", "EIO=5&transport=websocket", "", 400, "{\"code\":3,\"message\":\"Bad request\"}" },
     { "GET", "transport=polling", "", 400,
       "{\"code\":5,\"message\":\"Unsupported protocol version\"}" },
     { "GET", "EIO=3&transport=polling", "", 400,
@@ -281,6 +324,21 @@ static void a_preflight_is_answered(void **state)
     assert_string_equal(reply_header(&reply, "Access-Control-Allow-Headers"), "x-token");
 }
 
+static void a_cache_is_told_what_a_preflight_depends_on(void **state)
+{
+    static const char *const any[] = { "*", NULL };
+    autoeio struct eio_fixture f = { .config.cors_origins = any };
+    autoreply struct reply reply = { 0 };
+
+    (void)state;
+    eio_fixture_run(&f);
+    http_exchange(f.rig, "OPTIONS", "/socket.io/?EIO=4&transport=polling",
+                  "Origin: https://desk.example\r\n", STR_NONE, &reply);
+    assert_int_equal(reply.status, 204);
+    assert_null(reply_header(&reply, "Access-Control-Allow-Headers"));
+    assert_string_equal(reply_header(&reply, "Vary"), "Access-Control-Request-Headers");
+}
+
 static bool admit_nobody(void *arg, const char *address)
 {
     assert(strcmp(address, "127.0.0.1") == 0);
@@ -423,6 +481,8 @@ int main(void)
         cmocka_unit_test(the_path_may_lack_its_last_slash),
         cmocka_unit_test(an_address_has_no_more_sessions_than_it_may),
         cmocka_unit_test(a_session_that_sends_too_much_in_a_second_ends),
+        cmocka_unit_test(an_old_internet_explorer_is_told_not_to_filter),
+        cmocka_unit_test(a_tab_in_an_origin_is_no_control_byte),
         cmocka_unit_test(a_request_that_cannot_be_is_refused_with_the_protocol_s_code),
         cmocka_unit_test(a_sid_of_ten_kilobytes_is_an_unknown_one),
         cmocka_unit_test(a_session_answers_only_what_fits_it),
@@ -431,6 +491,7 @@ int main(void)
         cmocka_unit_test(an_unlisted_origin_is_refused_on_both_transports),
         cmocka_unit_test(any_origin_is_allowed_without_credentials),
         cmocka_unit_test(a_preflight_is_answered),
+        cmocka_unit_test(a_cache_is_told_what_a_preflight_depends_on),
         cmocka_unit_test(a_handshake_that_is_not_admitted_may_come_back_later),
         cmocka_unit_test(a_drain_closes_every_session_and_refuses_new_ones),
         cmocka_unit_test(a_drain_tells_a_crowd_in_slices),
