@@ -21,7 +21,7 @@ static void collect_transport(const struct siod *siod)
     metric_set(METRIC_CONNECTIONS, stats.open);
     metric_set(METRIC_CONNECTIONS_ACCEPTED, stats.accepted);
     metric_set(METRIC_CONNECTIONS_REFUSED, stats.refused);
-    metric_set(METRIC_SLOW_CONSUMERS, stats.slow_consumers);
+    metric_set(METRIC_LIMITED_CONNECTIONS, stats.limited);
     metric_set(METRIC_BYTES_IN, stats.bytes_in);
     metric_set(METRIC_BYTES_OUT, stats.bytes_out);
 }
@@ -53,12 +53,14 @@ static void collect_http(const struct siod *siod)
     metric_set(METRIC_HTTP_3XX, stats.answers[3]);
     metric_set(METRIC_HTTP_4XX, stats.answers[4]);
     metric_set(METRIC_HTTP_5XX, stats.answers[5]);
+    metric_set(METRIC_LIMITED_HEADERS, stats.long_heads);
 }
 
 static void collect_sessions(const struct siod *siod)
 {
     struct eio_stats engine;
     struct sio_stats sockets;
+    struct transport_stats transport;
 
     eio_server_stats(sio_engine(siod->sio), &engine);
     metric_set(METRIC_SESSIONS_POLLING, engine.polling);
@@ -69,12 +71,17 @@ static void collect_sessions(const struct siod *siod)
     metric_set(METRIC_LIMITED_ADDRESSES, engine.address_full);
     metric_set(METRIC_LIMITED_BYTES, engine.rate_exceeded);
     metric_set(METRIC_LIMITED_PAYLOAD, engine.oversize);
+    transport_stats(siod->transport, &transport);
+    metric_set(METRIC_SLOW_CONSUMERS, transport.slow_consumers + engine.slow);
+    metric_set(METRIC_LIMITED_QUEUES, transport.slow_consumers + engine.slow);
     sio_server_stats(siod->sio, &sockets);
     metric_set(METRIC_SOCKETS, sockets.sockets);
     metric_set(METRIC_ROOMS, sockets.rooms);
     metric_set(METRIC_EVENTS_IN, sockets.events_in);
     metric_set(METRIC_PACKETS_OUT, sockets.packets_out);
     metric_set(METRIC_INVALID_PACKETS, sockets.invalid_packets);
+    metric_set(METRIC_LIMITED_NAMESPACES, sockets.namespaces_full);
+    metric_set(METRIC_LIMITED_ROOMS, sockets.rooms_full);
 }
 
 static void collect_store(const struct siod *siod)

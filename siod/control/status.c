@@ -108,7 +108,7 @@ static void add_live(struct buf *out, const struct control_config *config)
     add_number(out, "open", transport.open);
     add_number(out, "accepted", transport.accepted);
     add_number(out, "refused", transport.refused);
-    add_number(out, "slowConsumers", transport.slow_consumers);
+    add_number(out, "slowConsumers", transport.slow_consumers + engine.slow);
     close_object(out);
     open_object(out, "sessions");
     add_number(out, "polling", engine.polling);

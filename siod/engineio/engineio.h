@@ -110,6 +110,6 @@ size_t eio_session_pending(const struct eio_session *session);
 struct eio_stats {
     unsigned sessions, polling, websocket;
     uint64_t opened, upgrades, refused, closed[EIO_REASON_COUNT];
-    uint64_t address_full, rate_exceeded, oversize; /* times these limits were enforced */
+    uint64_t address_full, rate_exceeded, oversize, slow; /* times these limits were enforced */
 };
 void eio_server_stats(const struct eio_server *server, struct eio_stats *ret_stats);

@@ -115,7 +115,9 @@ void eio_polling_send(struct eio_polling *polling, struct frame *frame)
     size_t limit = session->server->config.queue_bytes;
 
     if (limit > 0 && polling->queued_bytes + frame_payload(frame).len > limit) {
-        log_warn(LOG_ENGINEIO, "slow polling client cut", "from=%s queued=%zu", session->from->text,
+        session->server->stats.slow++;
+        log_warn(LOG_ENGINEIO, "slow polling client cut",
+                 "limit=limits.queue_bytes from=%s queued=%zu", session->from->text,
                  polling->queued_bytes);
         eio_session_end(session, EIO_REASON_TRANSPORT_ERROR, EIO_FAREWELL_CLOSE);
         return;

@@ -156,6 +156,19 @@ static void refuse_head(struct http_conn *hc, unsigned status)
     http_refuse(hc, status);
 }
 
+static void refuse_long_head(struct http_conn *hc)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    hc->server->stats.long_heads++;
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_HTTP, "headers too large", "limit=limits.header_bytes from=%s suppressed=%u",
+                 conn_peer(hc->conn), suppressed);
+    }
+    refuse_head(hc, 431);
+}
+
 /* Parse a head, if it is complete. False when nothing more can be done for now. */
 static bool read_head(struct http_conn *hc)
 {
@@ -177,7 +190,7 @@ static bool read_head(struct http_conn *hc)
         return false;
     }
     if (limit > 0 && (len > 0 ? (size_t)len : hc->in.len) > limit) {
-        refuse_head(hc, 431);
+        refuse_long_head(hc);
         return false;
     }
     if (len == 0) {

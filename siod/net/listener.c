@@ -293,9 +293,22 @@ static void log_full(const struct listener *listener)
     }
 }
 
-static bool is_full(const struct listener *listener, int fd)
+static void log_limited(const struct listener *listener, const char *peer)
 {
-    const struct transport *transport = listener->transport;
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_NET, "too many connections",
+                 "limit=limits.connections listener=%s open=%u from=%s suppressed=%u",
+                 listener->address, listener->transport->counted, peer, suppressed);
+    }
+}
+
+static bool is_full(const struct listener *listener, int fd, const char *peer)
+{
+    struct transport *transport = listener->transport;
+    unsigned limit = transport->limits.connections;
 
     if (listener->exempt) {
         return false;
@@ -304,7 +317,12 @@ static bool is_full(const struct listener *listener, int fd)
         log_full(listener);
         return true;
     }
-    return transport->limits.connections > 0 && transport->counted >= transport->limits.connections;
+    if (limit == 0 || transport->counted < limit) {
+        return false;
+    }
+    transport->stats.limited++;
+    log_limited(listener, peer);
+    return true;
 }
 
 static void on_pause_over(struct timer *timer)
@@ -346,11 +364,11 @@ static void on_connection(struct ev_loop *ev, ev_io *watcher, int revents)
             }
             return;
         }
-        if (is_full(listener, fd)) {
+        format_address(&from, peer);
+        if (is_full(listener, fd, peer)) {
             refuse(listener, fd);
             continue;
         }
-        format_address(&from, peer);
         transport_adopt(listener, fd, peer);
     }
 }

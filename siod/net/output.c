@@ -202,8 +202,7 @@ static void cut(struct conn *conn)
 
     transport->stats.slow_consumers++;
     if (log_gate_pass(&gate, &suppressed)) {
-        log_warn(LOG_NET, "slow consumer cut", "peer=%s pending=%zu limit=%zu suppressed=%u",
-                 conn->peer, conn_pending(conn), transport->limits.queue_bytes, suppressed);
+        log_warn(LOG_NET, "slow consumer cut", "limit=limits.queue_bytes peer=%s pending=%zu max=%zu suppressed=%u", conn->peer, conn_pending(conn), transport->limits.queue_bytes, suppressed);
     }
     conn_die(conn, CONN_END_SLOW);
 }

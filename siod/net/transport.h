@@ -130,7 +130,9 @@ bool conn_credentials(const struct conn *conn, uid_t *ret_uid, gid_t *ret_gid, p
 
 /* Counters since the start, and what is open now. */
 struct transport_stats {
-    uint64_t accepted, refused, slow_consumers, bytes_in, bytes_out;
+    uint64_t accepted, slow_consumers, bytes_in, bytes_out;
+    uint64_t refused; /* for any reason */
+    uint64_t limited; /* by limits.connections */
     unsigned open;
 };
 void transport_stats(const struct transport *transport, struct transport_stats *ret_stats);

@@ -96,6 +96,20 @@ static struct sio_socket *find_socket(const struct sio_connection *connection, s
     return NULL;
 }
 
+static void refuse_namespace(struct sio_connection *connection, struct str name)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    connection->server->stats.namespaces_full++;
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_SOCKETIO, "too many namespaces",
+                 "limit=limits.sockets_per_connection from=%s suppressed=%u",
+                 eio_session_address(connection->session), suppressed);
+    }
+    sio_connect_error(connection, name, STR("Too many namespaces"), STR(""));
+}
+
 static void connect_to(struct sio_connection *connection, struct str name, struct str auth)
 {
     struct sio_server *server = connection->server;
@@ -108,7 +122,7 @@ static void connect_to(struct sio_connection *connection, struct str name, struc
     } else if (find_socket(connection, name, &leaving) != NULL) {
         reject(connection, EIO_REASON_FORCED_SERVER_CLOSE, "connected twice");
     } else if (limit > 0 && connection->count >= limit) {
-        sio_connect_error(connection, name, STR("Too many namespaces"), STR(""));
+        refuse_namespace(connection, name);
     } else {
         sio_socket_open(connection, nsp, auth);
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libshared/alloc.h"
+#include "libshared/log.h"
 #include "siod/socketio/server.h"
 
 enum { MEMBERS_FIRST = 4, ROOMS_FIRST = 1 };
@@ -138,6 +139,20 @@ static void leave_slot(struct sio_socket *socket, unsigned slot)
     remove_member(left.room, left.index);
 }
 
+static void count_refusal(const struct sio_socket *socket)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    socket->nsp->server->stats.rooms_full++;
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_SOCKETIO, "too many rooms",
+                 "limit=limits.rooms_per_socket socket=%s from=%s suppressed=%u",
+                 sio_socket_id(socket), eio_session_address(sio_socket_session(socket)),
+                 suppressed);
+    }
+}
+
 bool sio_socket_join(struct sio_socket *socket, struct str name)
 {
     unsigned limit = socket->nsp->server->config.rooms_per_socket;
@@ -153,6 +168,7 @@ bool sio_socket_join(struct sio_socket *socket, struct str name)
         return true;
     }
     if (limit > 0 && socket->room_count >= limit) {
+        count_refusal(socket);
         return false;
     }
     if (room == NULL) {

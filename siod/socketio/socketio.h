@@ -168,5 +168,6 @@ void sio_socket_rooms_each(const struct sio_socket *socket, bool (*fn)(void *arg
 struct sio_stats {
     unsigned sockets, rooms;
     uint64_t connects, refused, events_in, packets_out, invalid_packets;
+    uint64_t namespaces_full, rooms_full; /* times these limits were enforced */
 };
 void sio_server_stats(const struct sio_server *server, struct sio_stats *ret_stats);

@@ -375,6 +375,7 @@ void webhook_deliver(struct webhook_receiver *receiver, const char *app, struct 
     struct buf copy = BUF_INIT;
 
     if (receiver->body_bytes > 0 && body.len > receiver->body_bytes) {
+        metric_add(METRIC_LIMITED_BODIES, 1);
         done(arg, ERR_TOO_LARGE, &nothing);
         return;
     }
@@ -383,6 +384,7 @@ void webhook_deliver(struct webhook_receiver *receiver, const char *app, struct 
         return;
     }
     if (!receiver_has_room(receiver, 0, body.len) || !store_accepting(receiver->store)) {
+        (void)receiver_count_busy(receiver);
         done(arg, ERR_BUSY, &nothing);
         return;
     }

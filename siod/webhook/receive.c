@@ -122,15 +122,31 @@ static void refuse(struct http_request *request, enum err err, const char *detai
     http_respond_error(request, err, detail);
 }
 
+static void refuse_too_large(struct webhook_app *app, struct http_request *request)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    metric_add(METRIC_LIMITED_BODIES, 1);
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_WEBHOOK, "webhook too large",
+                 "limit=limits.body_bytes app=%s from=%s bytes=%lld suppressed=%u", app->name,
+                 http_client_address(request), (long long)http_content_length(request), suppressed);
+    }
+    refuse(request, ERR_TOO_LARGE, "the body is above limits.body_bytes");
+}
+
 static void refuse_busy(struct webhook_app *app, struct http_request *request)
 {
+    const char *limit;
     unsigned suppressed;
 
     metric_add(METRIC_WEBHOOKS_BUSY, 1);
+    limit = receiver_count_busy(app->receiver);
     if (log_gate_pass(&app->receiver->refused_gate, &suppressed)) {
         log_warn(LOG_WEBHOOK, "webhook turned away",
-                 "app=%s bytes=%zu deliveries=%zu suppressed=%u", app->name, app->receiver->bytes,
-                 app->receiver->deliveries, suppressed);
+                 "limit=%s app=%s bytes=%zu deliveries=%zu suppressed=%u", limit, app->name,
+                 app->receiver->bytes, app->receiver->deliveries, suppressed);
     }
     respond_busy(request);
 }
@@ -171,7 +187,7 @@ static bool head_is_good(struct webhook_app *app, struct http_request *request)
     if (!is_json(http_header(request, STR("content-type")))) {
         refuse(request, ERR_UNSUPPORTED, "application/json is needed");
     } else if (receiver->body_bytes > 0 && length > (int64_t)receiver->body_bytes) {
-        refuse(request, ERR_TOO_LARGE, "the body is above limits.body_bytes");
+        refuse_too_large(app, request);
     } else if (signature.data == NULL) {
         refuse_unsigned(app, request, "X-Hub-Signature-256 is missing");
     } else if (signature.len != SIGNATURE_LEN) {
@@ -406,6 +422,19 @@ bool receiver_has_room(const struct webhook_receiver *receiver, size_t own, size
 {
     return receiver->body_bytes_in_flight == 0 || receiver->bytes == own ||
            receiver->bytes + more <= receiver->body_bytes_in_flight;
+}
+
+const char *receiver_count_busy(const struct webhook_receiver *receiver)
+{
+    if (receiver->closed) {
+        return "none";
+    }
+    if (!store_accepting(receiver->store)) {
+        metric_add(METRIC_LIMITED_STORE_QUEUE, 1);
+        return "limits.store_queue";
+    }
+    metric_add(METRIC_LIMITED_IN_FLIGHT, 1);
+    return "limits.body_bytes_in_flight";
 }
 
 size_t webhook_in_flight(const struct webhook_receiver *receiver)

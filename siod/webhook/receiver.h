@@ -43,6 +43,8 @@ void receiver_unref(struct webhook_receiver *receiver);
 /* Is there room for `more` bytes of a body that has `own` bytes so far? A body that is alone always
  * has room. */
 bool receiver_has_room(const struct webhook_receiver *receiver, size_t own, size_t more);
+/* One more webhook was turned away as there is too much to do; returns the limit that did it. */
+const char *receiver_count_busy(const struct webhook_receiver *receiver);
 
 /* Where a body comes from and who waits for the outcome. */
 struct delivery_source {
