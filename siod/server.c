@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "libshared/alloc.h"
@@ -16,6 +15,7 @@
 #include "siod/fingerprint.h"
 #include "siod/metrics/metrics.h"
 #include "siod/net/budget.h"
+#include "siod/net/descriptors.h"
 #include "siod/net/http.h"
 #include "siod/net/transport.h"
 #include "siod/notify.h"
@@ -23,16 +23,6 @@
 #include "siod/socketio/socketio.h"
 #include "siod/store/store.h"
 #include "siod/webhook/receive.h"
-
-static void raise_descriptor_limit(void)
-{
-    struct rlimit files;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
-}
 
 /* ---- the store; its callbacks find the desk when there is one */
 
@@ -231,7 +221,7 @@ enum err siod_start(struct config *config, const struct siod_options *options, s
     log_set_level(config->log.level);
     log_set_format(config->log.format);
     signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
+    siod->connection_room = descriptors_fit(config->limits.connections);
     metric_set(METRIC_START_TIME, (uint64_t)clock_wall_ms() / 1000);
     siod->loop = loop_new();
     budget_set_limit(loop_budget(siod->loop), config->limits.partial_bytes);
@@ -250,6 +240,7 @@ enum err siod_start(struct config *config, const struct siod_options *options, s
 void siod_run(struct siod *siod)
 {
     siod_watch_signals(siod);
+    siod_check_descriptors(siod);
     siod->ready = true;
     for (size_t i = 0; i < siod->listener_count; i++) {
         fprintf(stderr, "siod: ready on %s\n", listener_address(siod->listeners[i]));

@@ -158,6 +158,7 @@ static void take_http(struct siod *siod)
     const struct http_limits http = siod_http_limits(siod);
     struct errmsg msg = { "" };
 
+    siod_check_descriptors(siod);
     transport_set_limits(siod->transport, &transport);
     budget_set_limit(loop_budget(siod->loop), siod->config->limits.partial_bytes);
     http_server_set_limits(siod->http, &http);

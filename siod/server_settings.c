@@ -1,5 +1,6 @@
 /* What each module is told of the configuration: at its start, and again after a reload. */
 #include "libshared/json.h"
+#include "libshared/log.h"
 #include "siod/chat/desk.h"
 #include "siod/net/http.h"
 #include "siod/net/transport.h"
@@ -19,6 +20,16 @@ struct transport_limits siod_transport_limits(const struct siod *siod)
 
     return (struct transport_limits) { .connections = limits->connections,
                                        .queue_bytes = limits->queue_bytes };
+}
+
+void siod_check_descriptors(const struct siod *siod)
+{
+    unsigned wanted = siod->config->limits.connections;
+
+    if (wanted > siod->connection_room) {
+        log_warn(LOG_NET, "not enough descriptors",
+                 "limit=limits.connections connections=%u room=%u", wanted, siod->connection_room);
+    }
 }
 
 struct http_limits siod_http_limits(const struct siod *siod)

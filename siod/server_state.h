@@ -38,8 +38,9 @@ struct siod {
     struct listener *listeners[LISTENERS_MAX];
     bool for_tls[LISTENERS_MAX]; /* it speaks TLS when there is a certificate */
     size_t listener_count;
-    bool ready;         /* started and not yet stopping */
-    enum err start_err; /* of the asynchronous part of the start */
+    unsigned connection_room; /* so many connections have a descriptor */
+    bool ready;               /* started and not yet stopping */
+    enum err start_err;       /* of the asynchronous part of the start */
 
     struct reload *reload; /* under way, or NULL */
     bool reload_again;     /* SIGHUP came meanwhile */
@@ -61,6 +62,8 @@ enum err siod_enter_businesses(const struct siod *siod, const struct config *con
 
 /* server_settings.c: what modules are told of siod->config. */
 struct transport_limits siod_transport_limits(const struct siod *siod);
+/* Says in the log when limits.connections is above what there are descriptors for. */
+void siod_check_descriptors(const struct siod *siod);
 struct http_limits siod_http_limits(const struct siod *siod);
 /* Without the callbacks. */
 struct store_config siod_store_settings(const struct siod *siod);

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,11 +21,10 @@
 #include "libshared/alloc.h"
 #include "libshared/log.h"
 #include "siod/net/conn.h"
+#include "siod/net/descriptors.h"
 
 enum {
-    READ_MAX = 65536,          /* one callback brings at most so much */
-    DESCRIPTORS_MAX = 1 << 20, /* the library allocates tables for RLIMIT_NOFILE descriptors */
-    DESCRIPTORS_KEPT = 16,
+    READ_MAX = 65536, /* one callback brings at most so much */
 };
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -138,27 +136,11 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *watcher, int revents)
     output_round(CONTAINER_OF(watcher, struct transport, prepare));
 }
 
-/* Nobody who merely connects may keep the operator out, or the store from opening a file. */
-static int count_client_fds(void)
-{
-    struct rlimit files;
-    int limit = DESCRIPTORS_MAX;
-
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < DESCRIPTORS_MAX) {
-        limit = (int)files.rlim_cur;
-    }
-    return limit - MIN(limit / 4, DESCRIPTORS_KEPT);
-}
-
 static struct lws_context *new_context(struct transport *transport)
 {
     struct lws_context_creation_info info = { 0 };
     void *loops[1] = { loop_ev(transport->loop) };
-    struct rlimit files;
 
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur > DESCRIPTORS_MAX) {
-        info.rlimit_nofile = DESCRIPTORS_MAX;
-    }
     info.port = CONTEXT_PORT_NO_LISTEN;
     info.protocols = protocols;
     info.pt_serv_buf_size = READ_MAX;
@@ -214,7 +196,7 @@ struct transport *transport_new(struct loop *loop, const struct transport_limits
     lws_set_log_level(LLL_ERR | LLL_WARN, on_library_log);
     transport->loop = loop;
     transport->limits = *limits;
-    transport->client_fds = count_client_fds();
+    transport->client_fds = descriptors_for_clients();
     transport->attention_end = &transport->attention;
     transport->scratch = xmalloc(WRITE_MAX);
     transport->context = new_context(transport);

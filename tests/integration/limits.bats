@@ -152,3 +152,105 @@ received() {
     assert_equal "$(post_file "$BATS_TEST_TMPDIR/deep")" 400
     assert_equal "$(post_webhook "$(text_webhook wamid.1 16505551234 hello)")" 200
 }
+
+# limited NAME COUNT: so often was the limit enforced, and the log names it.
+limited() {
+    [[ $(metric "siod_limited_total{limit=\"$1\"}") == "$2" ]] && log_has "limits\\.$1[ )]"
+}
+
+@test "each limit that was enforced is counted and named in the log" {
+    start_siod -o limits.header_bytes=1000 -o limits.body_bytes=2000 -o limits.rooms_per_socket=2 \
+        -o limits.connections=5 -o limits.connections_per_user=1 -o limits.events_per_s=4
+    assert_equal "$(status_of -H "X-Long: $(printf 'x%.0s' {1..1200})" "$SIOD_URL/healthz")" 431
+    wait_until limited header_bytes 1
+
+    assert_equal "$(post_webhook "$(text_webhook wamid.1 16505551234 "$(printf 'x%.0s' {1..2500})")")" 413
+    wait_until limited body_bytes 1
+
+    for i in 1 2; do
+        assert_equal "$(post_webhook "$(text_webhook "wamid.2$i" "1650555123$i" hello)")" 200
+    done
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    assert_equal "$(agent_asks a join_chat 1 | jq .ok)" true
+    assert_equal "$(agent_asks a join_chat 2 | jq -r .error.code)" rate_limited
+    wait_until limited rooms_per_socket 1
+
+    for i in 1 2 3 4 5 6; do
+        agent_tell a '{"emit":["leave_chat",1],"ack":true,"tag":"'"$i"'"}'
+    done
+    flooded() { (($(metric 'siod_limited_total{limit="events_per_s"}') > 0)) && log_has 'limit=limits.events_per_s '; }
+    wait_until flooded
+
+    agent_start b --token "$(token 7 1)" --transports websocket --no-reconnect
+    wait_until agent_saw b '.type == "connect_error"'
+    wait_until limited connections_per_user 1
+    agent_stop b
+
+    for i in 1 2 3 4; do
+        agent_connected "c$i" --token "$(token "1$i" 1)" --transports websocket
+    done
+    assert_equal "$(status_of "$SIOD_URL/healthz" || :)" 503
+    agent_stop c1
+    wait_until limited connections 1
+}
+
+@test "a polling client that fetches nothing is cut, and counted as a slow consumer" {
+    local sid
+    start_siod -o limits.queue_bytes=100000
+    sid=$(curl -sS "$SIOD_URL/socket.io/?EIO=4&transport=polling" | sed 's/^0//' | jq -r .sid)
+    curl -sS -o /dev/null --data-binary "40{\"token\":\"$(token 7 1)\"}" "$SIOD_URL/socket.io/?EIO=4&transport=polling&sid=$sid"
+    is_there() { [[ $(metric siod_socketio_sockets) == 1 ]]; }
+    wait_until is_there
+    flood --count 10 --text-bytes 60000 >"$BATS_TEST_TMPDIR/flood"
+    wait_until limited queue_bytes 1
+    assert_equal "$(metric siod_slow_consumers_total)" 1
+}
+
+# soft_limit: of descriptors, and the hard one.
+soft_limit() {
+    awk '/^Max open files/ { print $4, $5 }' "/proc/$SIOD_PID/limits"
+}
+
+@test "siod has as many descriptors as its connections need, not all that it may have" {
+    local hard
+    hard=$(ulimit -Hn)
+    start_siod -o limits.connections=100
+    assert_equal "$(soft_limit)" "612 $hard"
+    refute log_has 'not enough descriptors'
+    stop_siod
+
+    start_siod -o limits.connections=0
+    assert_equal "$(soft_limit)" "$((hard < 1048576 ? hard : 1048576)) $hard"
+    stop_siod
+
+    ulimit -Sn 256
+    start_siod -o limits.connections=1000
+    assert_equal "$(soft_limit)" "1512 $hard"
+    stop_siod
+    ulimit -Sn "$hard"
+}
+
+@test "more connections than there are descriptors for are announced, at the start and by a reload" {
+    echo secret >"$BATS_TEST_TMPDIR/jwt.key"
+    cat >"$BATS_TEST_TMPDIR/siod.conf" <<END
+http { listen = {"127.0.0.1:0"} }
+jwt { key_files = {"$BATS_TEST_TMPDIR/jwt.key"} }
+store { url = "sqlite:$SIOD_DIR/siod.db" }
+control { socket = "$SIOD_DIR/siod.sock" }
+limits { connections = 512 }
+END
+    SIOD_SOCKET=$SIOD_DIR/siod.sock
+    SIOD_LOG=$BATS_TEST_TMPDIR/siod.few.log
+    in_background prlimit --nofile=1024:1024 "$SIOD_BIN/siod" -c "$BATS_TEST_TMPDIR/siod.conf" >"$SIOD_LOG" 2>&1
+    SIOD_PID=$!
+    wait_until siod_is_ready
+    refute log_has 'not enough descriptors'
+    sed -i 's/= 512/= 600/' "$BATS_TEST_TMPDIR/siod.conf"
+    sioctl config reload
+    log_has 'not enough descriptors limit=limits.connections connections=600 room=512'
+    stop_siod
+    in_background prlimit --nofile=1024:1024 "$SIOD_BIN/siod" -c "$BATS_TEST_TMPDIR/siod.conf" >"$SIOD_LOG" 2>&1
+    SIOD_PID=$!
+    wait_until siod_is_ready
+    log_has 'not enough descriptors limit=limits.connections connections=600 room=512'
+}
