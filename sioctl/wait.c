@@ -40,6 +40,14 @@ static bool is_met(const json_t *result, struct errmsg *msg)
     return false;
 }
 
+/* A daemon that is at its limits, or cannot read its store now, may be well again in time. */
+static bool may_pass(const struct session *session)
+{
+    const char *code = ctl_client_code(session->client);
+
+    return strcmp(code, err_code(ERR_BUSY)) == 0 || strcmp(code, err_code(ERR_STORE)) == 0;
+}
+
 static enum exit_code timed_out(const struct session *session, const struct errmsg *msg)
 {
     say("timed out waiting for '%s': %s", session_arg_text(session, "condition"), msg->text);
@@ -66,7 +74,7 @@ enum exit_code run_wait(struct session *session)
             output_result(&session->out, result);
             return EXIT_DONE;
         }
-        if (outcome == CTL_REFUSED) {
+        if (outcome == CTL_REFUSED && !may_pass(session)) {
             say("%s: %s", ctl_client_code(session->client), msg.text);
             return refusal_code(session);
         }

@@ -228,6 +228,7 @@ static json_t *parse_any(const struct ctl_argument *argument, struct str text)
 {
     switch (argument->type) {
     case CTL_TEXT:
+    case CTL_NUMBERED:
     case CTL_SECRET:
         return json_stringn(text.data, text.len);
     case CTL_ID:
@@ -297,6 +298,7 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
     case CTL_SINCE:
         return value >= 0 && value < ID_MAX;
     case CTL_TEXT:
+    case CTL_NUMBERED:
     case CTL_SECRET:
     case CTL_DIGITS:
     case CTL_PATH:
@@ -311,6 +313,16 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
     return false;
 }
 
+/* As a string of digits. */
+static json_t *accept_number(const struct ctl_argument *argument, json_int_t value,
+                             struct errmsg *msg)
+{
+    char digits[24];
+
+    snprintf(digits, sizeof(digits), "%" JSON_INTEGER_FORMAT, value);
+    return ctl_argument_parse(argument, str_of(digits), msg);
+}
+
 json_t *ctl_argument_accept(const struct ctl_argument *argument, const json_t *value,
                             struct errmsg *msg)
 {
@@ -319,6 +331,10 @@ json_t *ctl_argument_accept(const struct ctl_argument *argument, const json_t *v
     }
     if (json_is_integer(value) && integer_fits(argument, json_integer_value(value))) {
         return json_integer(json_integer_value(value));
+    }
+    if (json_is_integer(value) &&
+        (argument->type == CTL_NUMBERED || argument->type == CTL_DIGITS)) {
+        return accept_number(argument, json_integer_value(value), msg);
     }
     if (argument->type == CTL_CLAIM && json_is_object(value) && json_object_size(value) == 1) {
         return json_deep_copy(value);

@@ -13,6 +13,7 @@
 /* What an argument becomes in a request. */
 enum ctl_type {
     CTL_TEXT,     /* string, valid UTF-8, not empty unless it is free text */
+    CTL_NUMBERED, /* string, as TEXT; an integer stands for its digits */
     CTL_SECRET,   /* string, as TEXT; the shell's history forgets the line */
     CTL_ID,       /* integer, 1 … 2^53-1 */
     CTL_COUNT,    /* integer, 1 … 2^31-1 */

@@ -33,6 +33,7 @@ struct control_call {
     bool (*slice)(struct control_call *call);
     struct control_call *slice_next, *slice_prev;
     void (*on_drain)(struct control_call *call);
+    bool streams; /* it goes on until somebody ends it */
 };
 
 /* A row of commands.def without its function does not link. */

@@ -17,6 +17,10 @@ void control_emit(struct control_call *call)
         control_fail(call, ERR_INVALID, "'%.*s' is no name for an event", STR_ARG(broadcast.event));
         return;
     }
+    if (broadcast.room.len == 0 || broadcast.room.len > SIO_ROOM_NAME_MAX) {
+        control_fail(call, ERR_INVALID, "a room's name has 1 to %d bytes", SIO_ROOM_NAME_MAX);
+        return;
+    }
     receivers = desk_emit(control_config(call)->desk, business_id, &broadcast);
     buf_add_cstr(&text, "{\"event\":");
     json_add_string(&text, broadcast.event);

@@ -112,13 +112,30 @@ static void take_line(struct control_peer *peer, struct str line)
     take_request(peer, &request, err, msg.text);
 }
 
+/* Answers on their way, other than those of streams. */
+static bool owes_answers(const struct control_peer *peer)
+{
+    const struct control_call *call;
+    bool streams = false;
+
+    DL_FOREACH (peer->calls, call) {
+        if (!call->streams) {
+            return true;
+        }
+        streams = true;
+    }
+    return !streams && (peer->parse != NULL || conn_pending(peer->conn) > 0);
+}
+
 static bool may_take(const struct control_peer *peer)
 {
     return peer->control != NULL && !peer->closing && peer->parse == NULL &&
            peer->call_count < CALLS_MAX;
 }
 
-/* A call that is answered at once comes back here through control_reply(). */
+/* A call that is answered at once comes back here through control_reply(). As long as an answer is
+ * due nothing is read, so that the end of the peer's side, which may come right behind the request,
+ * is seen only when it has its answer. */
 void control_peer_advance(struct control_peer *peer)
 {
     struct str line;
@@ -133,7 +150,7 @@ void control_peer_advance(struct control_peer *peer)
         }
     }
     peer->advancing = false;
-    conn_pause(peer->conn, !may_take(peer));
+    conn_pause(peer->conn, !may_take(peer) || owes_answers(peer));
 }
 
 static void on_data(struct conn *conn, struct str bytes)
@@ -144,6 +161,8 @@ static void on_data(struct conn *conn, struct str bytes)
     if (peer->control == NULL || peer->closing) {
         return;
     }
+    DL_DELETE(peer->control->peers, peer); /* who was heard of last is the last */
+    DL_APPEND(peer->control->peers, peer);
     if (ctl_lines_add(&peer->lines, bytes, max) != OK) {
         send_error(peer, "null", ERR_TOO_LARGE, "the line is too long");
         peer->closing = true;
@@ -166,6 +185,7 @@ static void on_drain(struct conn *conn)
     if (peer->control != NULL && peer->control->producers != NULL) {
         loop_wake(peer->control->config.loop);
     }
+    control_peer_advance(peer);
 }
 
 static void on_close(struct conn *conn, enum conn_end end)
@@ -203,10 +223,31 @@ static void greet(struct control_peer *peer)
     control_peer_send(peer, buf_str(&line));
 }
 
+/* Nobody who merely connects may keep the operator out: whoever asks nothing, and was silent for
+ * the longest, makes room, and so does who left before the answer. False when there is nobody. */
+static bool make_room(struct control *control)
+{
+    struct control_peer *peer;
+
+    DL_FOREACH (control->peers, peer) {
+        bool idle = peer->calls == NULL && peer->parse == NULL;
+
+        if (!peer->closing && (idle || conn_hung_up(peer->conn))) {
+            log_info(LOG_CONTROL, "peer closed for another", "uid=%u pid=%d", (unsigned)peer->uid,
+                     (int)peer->pid);
+            peer->closing = true;
+            conn_abort(peer->conn);
+            return true;
+        }
+    }
+    return false;
+}
+
 void control_accept(void *arg, struct conn *conn)
 {
     struct control *control = arg;
     struct control_peer *peer = xnew(struct control_peer);
+    bool refused;
     gid_t gid;
 
     peer->control = control;
@@ -214,11 +255,12 @@ void control_accept(void *arg, struct conn *conn)
     if (conn_credentials(conn, &peer->uid, &gid, &peer->pid)) {
         peer->access = access_of(&control->config, peer->uid);
     }
+    refused = control->peer_count >= PEERS_MAX && !make_room(control);
     DL_APPEND(control->peers, peer);
     control->peer_count++;
     conn_take(conn, &peer_ops, peer);
     greet(peer);
-    if (control->peer_count > PEERS_MAX) {
+    if (refused) {
         send_error(peer, "null", ERR_BUSY, "too many connections to the control socket");
         peer->closing = true;
         conn_close(conn);

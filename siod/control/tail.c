@@ -44,6 +44,7 @@ struct tail {
     uint64_t gap_from, gap_to; /* 0 = no gap */
     uint64_t records;
     uint64_t count; /* 0 = no limit */
+    bool ends_idle;
     uint64_t idle_ms;
 };
 
@@ -191,7 +192,7 @@ static void on_idle(struct timer *timer)
 
 static void rest(struct tail *tail)
 {
-    if (tail->idle_ms > 0) {
+    if (tail->ends_idle) {
         timer_set(control_config(tail->call)->loop, &tail->idle, tail->idle_ms, on_idle);
     }
 }
@@ -308,7 +309,7 @@ static void log_done(struct store_query *query, enum err err)
         return;
     }
     if (err != OK || tail->log.beyond) {
-        control_fail(call, err != OK ? err : ERR_INVALID,
+        control_fail(call, err != OK ? err : ERR_NOT_FOUND,
                      err != OK ? NULL : "--since: the log of business %lld does not go so far",
                      (long long)business_id);
         return;
@@ -355,11 +356,13 @@ void control_tail(struct control_call *call)
 
     tail->call = call;
     tail->count = (uint64_t)control_arg_int(call, "count");
+    tail->ends_idle = control_arg(call, "idle") != NULL;
     tail->idle_ms = (uint64_t)control_arg_int(call, "idle");
     tail->tap.fn = on_emission;
     call->state = tail;
     call->release = tail_free;
     call->on_drain = on_drain;
+    call->streams = true;
     call->control->tails++;
     desk_tap_add(control_config(call)->desk, &tail->tap);
     control_piece(call, STR_NONE);

@@ -5,6 +5,7 @@
  * (drained, half-closed, dead). What that causes for other connections is settled in the next
  * round, which starts at once. */
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -202,7 +203,9 @@ static void cut(struct conn *conn)
 
     transport->stats.slow_consumers++;
     if (log_gate_pass(&gate, &suppressed)) {
-        log_warn(LOG_NET, "slow consumer cut", "limit=limits.queue_bytes peer=%s pending=%zu max=%zu suppressed=%u", conn->peer, conn_pending(conn), transport->limits.queue_bytes, suppressed);
+        log_warn(LOG_NET, "slow consumer cut",
+                 "limit=limits.queue_bytes peer=%s pending=%zu max=%zu suppressed=%u", conn->peer,
+                 conn_pending(conn), transport->limits.queue_bytes, suppressed);
     }
     conn_die(conn, CONN_END_SLOW);
 }
@@ -279,6 +282,13 @@ void conn_pause(struct conn *conn, bool paused)
 {
     conn->paused = paused;
     link_update_reading(conn);
+}
+
+bool conn_hung_up(const struct conn *conn)
+{
+    struct pollfd pfd = { .fd = conn->wsi != NULL ? link_fd(conn) : -1 };
+
+    return poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLHUP | POLLERR)) != 0;
 }
 
 static void finish(struct conn *conn)

@@ -121,6 +121,8 @@ void conn_close(struct conn *conn);
 void conn_abort(struct conn *conn);
 /* Stop and start reading from the peer (back-pressure). */
 void conn_pause(struct conn *conn, bool paused);
+/* Has the peer of a Unix socket closed both its sides? Can be told while reading is paused. */
+bool conn_hung_up(const struct conn *conn);
 
 /* "203.0.113.9:51000", or "unix". Valid as long as the conn. */
 const char *conn_peer(const struct conn *conn);

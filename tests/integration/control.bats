@@ -198,3 +198,82 @@ talk_as_nobody() {
     assert_contains "$(cat "$BATS_TEST_TMPDIR/words")" 'closed the connection'
     [[ ! -e $SIOD_SOCKET ]]
 }
+
+@test "who closes its side right behind the request still gets the answers" {
+    start_siod
+    post_webhook "$(text_webhook wamid.1 16505551234 hello)"
+    local request='{"id":1,"cmd":"status"}\n{"id":2,"cmd":"chat list"}\n{"id":3,"cmd":"message show","args":{"message":1}}\n'
+    # shellcheck disable=SC2059 # a format on purpose
+    for _ in 1 2 3 4 5; do
+        printf "$request" | socat -t "$DEADLINE" - "UNIX-CONNECT:$SIOD_SOCKET" 3>&- >"$BATS_TEST_TMPDIR/answers"
+        assert_equal "$(jq -cs 'map(select(.id).id) | sort' "$BATS_TEST_TMPDIR/answers")" '[1,2,3]'
+        assert_equal "$(jq -cs 'map(select(.id).ok) | all' "$BATS_TEST_TMPDIR/answers")" true
+    done
+    wait_until status_is .control.connections 1
+}
+
+# peers COUNT [LINE]: they connect, say no more than that, and tell on stdout when they are there.
+peers() {
+    exec setpriv --pdeathsig KILL python3 -c '
+import resource, socket, sys
+peers = []
+resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+for _ in range(int(sys.argv[2])):
+    peers.append(socket.socket(socket.AF_UNIX))
+    peers[-1].connect(sys.argv[1])
+    if sys.argv[3]:
+        peers[-1].sendall(sys.argv[3].encode() + b"\n")
+print("there", flush=True)
+sys.stdin.read()
+' "$SIOD_SOCKET" "$1" "${2:-}"
+}
+
+with_peers() {
+    coproc PEERS { peers "$@" 3>&-; }
+    exec {PEERS_OUT}<&"${PEERS[0]}" {PEERS_IN}>&"${PEERS[1]}"
+    read -rt "$DEADLINE" _ <&"$PEERS_OUT"
+}
+
+without_peers() {
+    local pid=$PEERS_PID
+    kill "$pid"
+    exec {PEERS_IN}>&- {PEERS_OUT}<&-
+    wait "$pid" 2>/dev/null || :
+}
+
+@test "thousands of connections that say nothing do not keep the operator out" {
+    start_siod
+    with_peers 2000
+    assert_equal "$(sioctl log level)" info
+    few() { (($(sioctl status -o json | jq .control.connections) <= 128)); }
+    wait_until few
+    without_peers
+}
+
+@test "a daemon with no room for another connection is waited for" {
+    local status=0
+    start_siod
+    with_peers 128 '{"id":1,"cmd":"tail"}'
+    all_there() { (($(metric siod_control_commands_total) == 128)); }
+    wait_until all_there
+    sioctl log level 2>"$BATS_TEST_TMPDIR/said" || status=$?
+    assert_equal "$status" 1
+    assert_contains "$(<"$BATS_TEST_TMPDIR/said")" busy
+    status=0
+    sioctl wait ready --timeout 200ms || status=$?
+    assert_equal "$status" 4
+    sioctl wait ready --timeout "${DEADLINE}s" &
+    without_peers
+    wait $!
+}
+
+@test "numbers may stand for ids in every argument that takes one" {
+    start_siod
+    post_webhook "$(text_webhook wamid.1 16505551234 hello)"
+    talk
+    hear >/dev/null
+    assert_equal "$(ask '{"id":1,"cmd":"message show","args":{"message":1}}' | jq -r .result.wamid)" wamid.1
+    assert_equal "$(ask '{"id":2,"cmd":"business add","args":{"business":5,"phoneNumberId":[106540352242923]}}' | jq -c .result.phoneNumberIds)" '["106540352242923"]'
+    assert_equal "$(ask '{"id":3,"cmd":"message show","args":{"message":-1}}' | jq -r .error.code)" not_found
+    assert_equal "$(ask '{"id":4,"cmd":"emit","args":{"event":"e","json":1,"room":"","business":1}}' | jq -r .error.code)" invalid_argument
+}

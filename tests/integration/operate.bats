@@ -367,8 +367,10 @@ many_webhooks() {
     assert_equal "$(sioctl tail --since $((FIRST + 6)) --business 1 --for 100ms -o ndjson)" ''
     assert_equal "$(sioctl tail --since 0 --business 1 --for 100ms -o ndjson | jq -s 'length == (map(.position) | unique | length)')" true
     assert_equal "$(sioctl tail --since 0 --business 2 --for 100ms -o ndjson)" ''
-    exit_code 2 tail --since $((FIRST + 7)) --business 1
+    exit_code 1 tail --since $((FIRST + 7)) --business 1
     assert_contains "$said" 'does not go so far'
+    assert_equal "$(sioctl tail --since "$FIRST" --business 1 --idle 0s -o ndjson | jq -s length)" 6
+    assert_equal "$(sioctl tail --idle 0s -o json)" '[]'
     exit_code 2 tail --since 0
     assert_contains "$said" '--since needs --business'
     exit_code 2 tail --since yesterday --business 1
