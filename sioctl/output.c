@@ -215,9 +215,10 @@ void output_close(struct output *out)
 {
     autobuf struct buf text = BUF_INIT;
 
-    if (out->format == OUTPUT_JSON && view_shape(out->command) == VIEW_STREAM) {
+    if (out->format == OUTPUT_JSON && view_shape(out->command) == VIEW_STREAM && !out->closed) {
         buf_add_cstr(&text, out->records == 0 ? "[]\n" : "\n]\n");
     }
+    out->closed = true;
     write_out(out, &text);
     flush_out(out);
 }

@@ -42,8 +42,9 @@ struct output {
     bool colour;
     int columns;    /* of the terminal, for tables; 0 = as wide as they need */
     size_t records; /* printed by output_record() */
-    bool failed;    /* a write failed: nothing more is printed */
-    int error;      /* errno of it */
+    bool closed;
+    bool failed; /* a write failed: nothing more is printed */
+    int error;   /* errno of it */
 };
 
 /* Colour when `file` is a terminal and NO_COLOR is empty. Tables fit the terminal. */
@@ -53,7 +54,7 @@ void output_open(struct output *out, FILE *file, enum output_format format,
 void output_result(struct output *out, const json_t *result);
 /* One record of a stream, at once. False when stdout takes no more. */
 bool output_record(struct output *out, const json_t *record);
-/* Ends a stream, flushes. */
+/* Ends a stream, flushes; once. Before words about what was printed. */
 void output_close(struct output *out);
 
 /* Text in which control characters are written as \x1b, so that a terminal obeys none. */

@@ -138,10 +138,12 @@ static enum exit_code replay_all(struct replay *replay, const struct payloads *p
             interrupted ? EXIT_INTERRUPTED : replay_file(replay, payloads->paths[i]);
 
         if (code != EXIT_DONE) {
+            output_close(&replay->session->out);
             say("%zu of %zu replayed, %zu accepted", i, payloads->count, replay->accepted);
             return code;
         }
     }
+    output_close(&replay->session->out);
     say("%zu replayed, %zu accepted", payloads->count, replay->accepted);
     return replay->accepted == payloads->count ? EXIT_DONE : EXIT_REFUSED;
 }

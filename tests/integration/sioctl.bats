@@ -417,3 +417,17 @@ LINES
     exit_code 2 help nonsense
     [[ $(sioctl --version) == 'sioctl '* ]]
 }
+
+@test "the words behind a replay come when its output is whole" {
+    start_siod
+    sioctl webhook replay "$VECTORS/text.json" -o json >"$BATS_TEST_TMPDIR/both" 2>&1
+    assert_equal "$(tail -n 1 "$BATS_TEST_TMPDIR/both")" 'sioctl: 1 replayed, 1 accepted'
+    assert_equal "$(head -n -1 "$BATS_TEST_TMPDIR/both" | jq -c 'map(.status)')" '[200]'
+}
+
+@test "the example of a shortened command is one" {
+    start_siod
+    words=$(sed -n 's/^\.Ql sioctl \(.* li\)$/\1/p' "$ROOT/man/sioctl.8")
+    # shellcheck disable=SC2086 # words
+    assert_equal "$(sioctl $words -o json)" "$(sioctl room list -o json)"
+}
