@@ -29,12 +29,28 @@ static enum err check_required(const struct config *config, const struct config_
     return OK;
 }
 
-/* "http://localhost:5173": what browsers put into the Origin header, which has no path. */
+static bool ends_with(const char *text, const char *end)
+{
+    size_t len = strlen(text), end_len = strlen(end);
+
+    return len > end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+/* "http://localhost:5173", as browsers write it into the Origin header: no path, no capitals, no
+ * port that goes without saying. Anything else would never match (RFC 6454, 6.2). */
 static bool is_origin(const char *text)
 {
-    const char *host = strstr(text, "://");
+    static const char scheme_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789+-.";
+    static const char host_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-._:[]";
+    size_t scheme = strspn(text, scheme_chars);
+    const char *host = text + scheme + 3;
 
-    return host != NULL && host != text && host[3] != '\0' && strpbrk(host + 3, "/ ?#") == NULL;
+    if (scheme == 0 || strncmp(text + scheme, "://", 3) != 0 || host[0] == '\0' ||
+        host[strspn(host, host_chars)] != '\0') {
+        return false;
+    }
+    return !(strncmp(text, "http:", 5) == 0 && ends_with(host, ":80")) &&
+           !(strncmp(text, "https:", 6) == 0 && ends_with(host, ":443"));
 }
 
 static enum err check_cors(const struct config *config, const struct config_source *source)

@@ -213,7 +213,7 @@ static void on_complete(struct http_request *request)
     const struct json_limits limits = { .depth = call->config->json_depth, .keys = BODY_KEYS };
     struct errmsg msg = { "" };
 
-    if (call->text.len == 0 && call->route->body == OPTIONAL) {
+    if (call->route->body == NONE || (call->text.len == 0 && call->route->body == OPTIONAL)) {
         handle(call);
         return;
     }
@@ -237,10 +237,10 @@ static void start(struct api_call *call, struct str id)
         api_fail(call, ERR_FORBIDDEN, "only for tokens of the role service");
     } else if (http_content_length(request) > API_BODY_MAX) {
         refuse_body(call);
-    } else if (route->body == NONE) {
-        handle(call);
     } else {
-        http_accept_body(request, 0); /* counted here, so that the refusal is ours */
+        /* Counted here, so that the refusal is ours. Where none belongs it is read, too: behind it
+         * the peer may close its side, and still gets the answer. */
+        http_accept_body(request, 0);
     }
 }
 

@@ -126,6 +126,20 @@ static bool speaks(const struct http_request *request, enum eio_transport transp
     return http_wants_upgrade(request) == (transport == EIO_TRANSPORT_WEBSOCKET);
 }
 
+static void log_origin(struct http_request *request)
+{
+    static struct log_gate gate;
+    struct str origin = http_header(request, STR("Origin"));
+    unsigned suppressed;
+
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_ENGINEIO, "origin refused",
+                 "origin=\"%.*s\" setting=http.cors_origins from=%s suppressed=%u",
+                 (int)MIN(origin.len, (size_t)200), origin.data, http_client_address(request),
+                 suppressed);
+    }
+}
+
 static void open_session(struct eio_server *server, struct http_request *request,
                          enum eio_transport transport)
 {
@@ -138,8 +152,6 @@ static void open_session(struct eio_server *server, struct http_request *request
         eio_reply_error(server, request, EIO_ERROR_UNSUPPORTED_VERSION);
     } else if (http_query(request).len > QUERY_MAX) {
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
-    } else if (!eio_origin_allowed(server, request)) {
-        eio_reply_error(server, request, EIO_ERROR_FORBIDDEN);
     } else if (server->drain_slice > 0 ||
                eio_address_is_full(server, http_client_address(request)) ||
                (server->config.admit != NULL &&
@@ -220,6 +232,9 @@ static void on_head(void *arg, struct http_request *request)
         eio_reply_error(server, request, EIO_ERROR_TRANSPORT_UNKNOWN);
     } else if (!origin_is_clean(request)) {
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
+    } else if (!eio_origin_allowed(server, request)) {
+        log_origin(request);
+        eio_reply_error(server, request, EIO_ERROR_FORBIDDEN);
     } else if (sid.len > 0) {
         use_session(server, request, transport, sid);
     } else if (has_broken_sid(request)) {

@@ -145,6 +145,6 @@ struct http_stats {
     uint64_t requests, answers[6]; /* answers by class: [2] = 2xx … */
     uint64_t bad_requests, timeouts;
     uint64_t long_heads; /* above header_bytes */
-    unsigned open; /* connections */
+    unsigned open;       /* connections */
 };
 void http_server_stats(const struct http_server *server, struct http_stats *ret_stats);

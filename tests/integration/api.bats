@@ -465,3 +465,28 @@ ask_and_leave() {
     assert_equal "$(metric 'siod_api_requests_total{result="accepted"}')" 1
     assert_equal "$(metric 'siod_api_requests_total{result="unauthorized"}')" 1
 }
+
+@test "who closes its side right behind a request still gets the answer" {
+    local port=${SIOD_URL##*:}
+    for path in /api/chats /api/agents /api/chats?state=closed; do
+        printf 'GET %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n\r\n' "$path" "$OURS" |
+            socat -t "$DEADLINE" - "TCP:127.0.0.1:$port" 3>&- >"$BATS_TEST_TMPDIR/answer"
+        assert_equal "$(head -n 1 "$BATS_TEST_TMPDIR/answer" | tr -d '\r')" 'HTTP/1.1 200 OK'
+    done
+}
+
+@test "an origin that is not listed may neither open a session nor use one, and the log says so" {
+    local sid url="$SIOD_URL/socket.io/?EIO=4&transport=polling"
+    refused() { [[ $(curl -sS -o /dev/null -w '%{http_code}' -H 'Origin: https://evil.example' "$@") == 403 ]]; }
+    upgrade=(-m "$DEADLINE" -H 'Connection: Upgrade' -H 'Upgrade: websocket' -H 'Sec-WebSocket-Version: 13'
+        -H 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==')
+    refused "$url"
+    refused "${upgrade[@]}" "$SIOD_URL/socket.io/?EIO=4&transport=websocket"
+    wait_until log_has 'origin refused.*origin="https://evil.example" setting=http.cors_origins'
+
+    sid=$(curl -sS -H "Origin: $ORIGIN" "$url" | sed 's/^0//' | jq -r .sid)
+    refused "$url&sid=$sid"
+    refused --data-binary 40 "$url&sid=$sid"
+    refused "${upgrade[@]}" "$SIOD_URL/socket.io/?EIO=4&transport=websocket&sid=$sid"
+    assert_equal "$(curl -sS -H "Origin: $ORIGIN" --data-binary 40 "$url&sid=$sid")" ok
+}

@@ -176,3 +176,25 @@ run_unprivileged() {
     assert_equal "status $status: $output" "status 1: ${lines[0]}"
     assert_contains "$output" "$PUBLIC/jwt.key"
 }
+
+@test "an origin as no browser writes it is an error" {
+    for origin in https://desk.example.com/ HTTPS://desk.example.com https://Desk.example.com 'https://*.example.com' \
+        http://desk.example.com:80 https://desk.example.com:443 desk.example.com null 'https://'; do
+        run run_siod --dev "$SIOD_DIR" -n -o "http.cors_origins=$origin"
+        assert_equal "$status" 1
+        assert_contains "$output" 'is no origin such as https://desk.example.com'
+    done
+    for origin in https://desk.example.com http://localhost:5173 'http://[::1]:80801' capacitor://localhost https://xn--bcher-kva.example:80; do
+        run run_siod --dev "$SIOD_DIR" -n -o "http.cors_origins=$origin"
+        assert_equal "$status" 0
+    done
+}
+
+@test "no name in a configuration reaches the terminal as control characters" {
+    printf 'jwt { key_files = {"%s"} }\nbusiness 1 { name = "a\\x1b[31m\\n\xc2\x9b2J\xe2\x80\xaeb\xc3\xbc" }\n' \
+        "$BATS_TEST_TMPDIR/key" >"$BATS_TEST_TMPDIR/siod.conf"
+    echo secret >"$BATS_TEST_TMPDIR/key"
+    run_siod -nv -c "$BATS_TEST_TMPDIR/siod.conf" >"$BATS_TEST_TMPDIR/printed"
+    grep -qF 'name = "a\x1b[31m\x0a\xc2\x9b2J\xe2\x80\xaebü"' "$BATS_TEST_TMPDIR/printed"
+    run_siod -nv -c "$BATS_TEST_TMPDIR/printed" | cmp - "$BATS_TEST_TMPDIR/printed"
+}
