@@ -23,14 +23,17 @@ static const char *host_end(struct str text)
     static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-";
     const char *end;
 
-    if (text.len > 0 && text.data[0] == '[') {
+    if (text.len == 0) {
+        return NULL;
+    }
+    if (text.data[0] == '[') {
         end = memchr(text.data, ']', text.len);
         return end != NULL && all_of((struct str) { text.data + 1, (size_t)(end - text.data) - 1 },
                                      "0123456789abcdefABCDEF:.")
                    ? end + 1
                    : NULL;
     }
-    end = text.len > 0 ? memchr(text.data, ':', text.len) : NULL;
+    end = memchr(text.data, ':', text.len);
     end = end != NULL ? end : text.data + text.len;
     return all_of((struct str) { text.data, (size_t)(end - text.data) }, name) ? end : NULL;
 }
