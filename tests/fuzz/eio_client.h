@@ -28,6 +28,7 @@ struct eio_client {
     bool upgraded;       /* what it says goes over the WebSocket */
     bool closed;         /* a close packet came */
     bool lossy;          /* something that was on its way to the client may have been lost */
+    bool asked_odd;      /* eio_client_ask(): nobody listens to the answer */
     bool half_post;      /* the second half of a body is due */
     unsigned generation; /* of sessions: counts handshakes */
     struct {
@@ -40,6 +41,8 @@ struct eio_client {
 
 /* Ask for a session. Ignored while the client still has connections. */
 void eio_client_open(struct eio_client *client, bool websocket);
+/* A request with this method ("GET") and query string, on the spare connection. */
+void eio_client_ask(struct eio_client *client, const char *method, struct str query);
 /* A GET on `link`, LINK_GET or, as no good client does beside another one, LINK_SPARE. */
 void eio_client_poll(struct eio_client *client, enum eio_link link);
 void eio_client_post(struct eio_client *client, enum eio_link link, struct str body);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "libshared/alloc.h"
+#include "siod/net/budget.h"
 #include "siod/net/loop.h"
 #include "siod/net/timer_wheel.h"
 
@@ -11,6 +12,7 @@ enum { START_MS = 1000000 };
 struct loop {
     uint64_t now_ms;
     struct timer_wheel wheel;
+    struct budget budget;
     struct loop_hook *hooks;
     struct loop_call *posted, **posted_end;
 };
@@ -22,6 +24,7 @@ struct loop *loop_new(void)
     loop->now_ms = START_MS;
     loop->posted_end = &loop->posted;
     timer_wheel_init(&loop->wheel, loop->now_ms);
+    budget_init(&loop->budget);
     return loop;
 }
 
@@ -57,6 +60,11 @@ void fake_loop_end(struct loop *loop)
     for (struct loop_hook *hook = loop->hooks; hook != NULL; hook = hook->next) {
         hook->fn(hook->arg);
     }
+}
+
+struct budget *loop_budget(struct loop *loop)
+{
+    return &loop->budget;
 }
 
 uint64_t loop_now_ms(const struct loop *loop)

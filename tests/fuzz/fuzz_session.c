@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "libshared/wire/engineio.h"
+#include "siod/net/budget.h"
 #include "siod/net/http.h"
 #include "siod/net/loop.h"
 #include "tests/fuzz/eio_client.h"
@@ -32,6 +33,7 @@ enum {
     STEPS_MAX = 400,
     MANY = 20,
     TEXT_MAX = 4000,
+    BUDGET = 12000, /* less than halves of bodies of all clients may need */
 };
 
 static struct loop *loop;
@@ -176,6 +178,26 @@ static void post_half(struct eio_client *client)
     eio_client_post_half(client, prepared());
 }
 
+static void post_half_large(struct eio_client *client)
+{
+    autobuf struct buf body = BUF_INIT;
+
+    buf_add_cstr(&body, "4");
+    for (unsigned left = take_byte() * 48; left > 0; left--) {
+        buf_add_char(&body, 'x');
+    }
+    eio_client_post_half(client, buf_str(&body));
+}
+
+/* With the client's sid behind it. */
+static void ask_odd(struct eio_client *client)
+{
+    static const char *const methods[] = { "GET", "POST", "OPTIONS", "PUT" };
+    const char *method = methods[take_byte() % ARRAY_SIZE(methods)];
+
+    eio_client_ask(client, method, take_bytes());
+}
+
 static void post_large(struct eio_client *client)
 {
     autobuf struct buf body = BUF_INIT;
@@ -253,19 +275,34 @@ static void drain(struct eio_client *client)
 }
 
 static void (*const actions[])(struct eio_client *client) = {
-    open_polling,   open_websocket,
-    poll,           poll_twice,
-    say_prepared,   say_numbered,
-    say_raw,        say_binary,
-    post_raw,       post_twice,
-    post_many,      post_half,
-    post_large,     eio_client_probe,
-    send_probe,     eio_client_post_rest,
-    send_upgrade,   upgrade,
-    frame_prepared, raw,
-    beat,           pass_time,
-    hang_up,        hang_up_all,
-    stick,          drain,
+    open_polling,
+    open_websocket,
+    poll,
+    poll_twice,
+    say_prepared,
+    say_numbered,
+    say_raw,
+    say_binary,
+    post_raw,
+    post_twice,
+    post_many,
+    post_half,
+    post_large,
+    eio_client_probe,
+    send_probe,
+    eio_client_post_rest,
+    send_upgrade,
+    upgrade,
+    frame_prepared,
+    raw,
+    beat,
+    pass_time,
+    hang_up,
+    hang_up_all,
+    stick,
+    drain,
+    post_half_large,
+    ask_odd,
 };
 
 static void step(void)
@@ -284,6 +321,7 @@ static void start(unsigned flags)
     static const struct http_limits limits = { 4000, 30, 0, 0 };
 
     loop = loop_new();
+    budget_set_limit(loop_budget(loop), BUDGET);
     http = http_server_new(loop, &limits);
     app = session_app_new(loop, http, (flags & FLAG_RATE) != 0);
     for (unsigned i = 0; i < CLIENTS; i++) {
@@ -321,6 +359,7 @@ static void finish(unsigned flags)
     for (int i = 0; i < CLIENTS; i++) {
         eio_client_finish(&peers[i].client);
     }
+    REQUIRE(loop_budget(loop)->used == 0);
     http_server_free(http);
     session_app_free(app);
     loop_free(loop);
