@@ -2,7 +2,7 @@
  * /engine.io/ and a small Socket.IO application on /socket.io/, on one HTTP server.
  *
  *     conformance_server --listen 127.0.0.1:3000 [--eio3] [--ping-interval MS] [--ping-timeout MS]
- *                        [--max-payload BYTES]
+ *                        [--max-payload BYTES] [--cors-origin ORIGIN]
  *
  * Says "ready on ADDRESS:PORT" on stderr; ends on SIGTERM or SIGINT. */
 #include <getopt.h>
@@ -22,6 +22,7 @@ enum { CONNECT_TIMEOUT_MS = 1000, EXIT_USAGE = 2, HEADER_BYTES = 16384, HEADER_C
 
 struct options {
     const char *listen;
+    const char *cors_origins[2]; /* one, then NULL */
     struct eio_config engine;
 };
 
@@ -108,6 +109,7 @@ static void parse_options(int argc, char **argv, struct options *ret)
         { "ping-interval", required_argument, NULL, 'i' },
         { "ping-timeout", required_argument, NULL, 't' },
         { "max-payload", required_argument, NULL, 'm' },
+        { "cors-origin", required_argument, NULL, 'o' },
         { NULL, 0, NULL, 0 },
     };
     int option;
@@ -129,13 +131,18 @@ static void parse_options(int argc, char **argv, struct options *ret)
         case 'm':
             ret->engine.max_payload = parse_number(optarg);
             break;
+        case 'o':
+            ret->cors_origins[0] = optarg;
+            ret->engine.cors_origins = ret->cors_origins;
+            break;
         default:
             exit(EXIT_USAGE);
         }
     }
     if (optind < argc || ret->listen == NULL) {
         fprintf(stderr, "usage: conformance_server --listen ADDRESS:PORT [--eio3]"
-                        " [--ping-interval MS] [--ping-timeout MS] [--max-payload BYTES]\n");
+                        " [--ping-interval MS] [--ping-timeout MS] [--max-payload BYTES]"
+                        " [--cors-origin ORIGIN]\n");
         exit(EXIT_USAGE);
     }
 }

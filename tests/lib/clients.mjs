@@ -7,10 +7,9 @@
 // `echo` is the conformance server's application, `desk` is siod's. Ends with 0 and one line, or with
 // 1 and what was expected.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { parseArgs } from "node:util";
+import { newCustomer } from "./customer.mjs";
 
 const DEADLINE_MS = 20000;
 const { values: options, positionals } = parseArgs({
@@ -134,47 +133,8 @@ async function exchange(socket, bytes) {
     assert.deepEqual(Buffer.from(answered), bytes);
 }
 
-async function customerWrites(text) {
-    const from = "49151" + process.pid;
-    const body = JSON.stringify({
-        object: "whatsapp_business_account",
-        entry: [
-            {
-                id: "1",
-                changes: [
-                    {
-                        field: "messages",
-                        value: {
-                            messaging_product: "whatsapp",
-                            metadata: { display_phone_number: "1", phone_number_id: options["phone-number-id"] },
-                            contacts: [{ profile: { name: "Ann Lee" }, wa_id: from }],
-                            messages: [
-                                {
-                                    from,
-                                    id: `wamid.${process.pid}.${text}`,
-                                    timestamp: "1700000000",
-                                    type: "text",
-                                    text: { body: text },
-                                },
-                            ],
-                        },
-                    },
-                ],
-            },
-        ],
-    });
-    const secret = readFileSync(options["secret-file"], "utf8").trimEnd();
-    const signature = "sha256=" + createHmac("sha256", secret).update(body).digest("hex");
-    const answer = await fetch(options.url + "/webhook", {
-        method: "POST",
-        headers: { "x-hub-signature-256": signature, "content-type": "application/json" },
-        body,
-    });
-
-    assert.equal(answer.status, 200);
-}
-
 async function desk() {
+    const customerWrites = newCustomer(options.url, options["secret-file"], options["phone-number-id"]);
     const [first, second] = options.tokens.split(",");
     const ann = open("", first);
     await next(ann, "connect");
