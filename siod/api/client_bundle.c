@@ -51,13 +51,18 @@ void client_bundle_finish(struct client_bundle *bundle)
 
 /* ---- If-None-Match (RFC 9110, 13.1.2) */
 
+static bool is_between(char c)
+{
+    return c == ',' || c == ' ' || c == '\t';
+}
+
 /* The next entity tag of the list, in its quotes; W/ is dropped, since the comparison is the weak
  * one: a proxy that compresses weakens the tag. False at the end and where the list is broken. */
 static bool next_tag(struct str *list, struct str *ret_tag)
 {
     const char *end;
 
-    while (list->len > 0 && memchr(", \t", list->data[0], 3) != NULL) {
+    while (list->len > 0 && is_between(list->data[0])) {
         *list = str_skip(*list, 1);
     }
     if (str_starts_with(*list, STR("W/"))) {
