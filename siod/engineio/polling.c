@@ -233,6 +233,7 @@ bool eio_polling_farewell(struct eio_polling *polling, enum eio_farewell farewel
     }
     if (polling->post != NULL) {
         eio_reply_error(server, release(&polling->post), EIO_ERROR_SESSION_UNKNOWN);
+        drop_body(polling); /* it may linger, and has nothing left to give way with */
     }
     switch (farewell) {
     case EIO_FAREWELL_ORDERLY:

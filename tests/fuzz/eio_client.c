@@ -22,9 +22,13 @@ static struct conn *connection(struct eio_client *client, enum eio_link link)
     return client->links[link].conn;
 }
 
-/* Can something be asked there? One request at a time. */
+/* Can something be asked there? One request at a time, and not before the whole body of the last
+ * one, answered or not. */
 static bool is_free(const struct eio_client *client, enum eio_link link)
 {
+    if (link == LINK_POST && client->half_post) {
+        return false;
+    }
     return client->links[link].conn == NULL ||
            (client->links[link].asked == client->links[link].answered &&
             !client->links[link].is_ws && !client->links[link].conn->dead);
