@@ -1,5 +1,5 @@
-/* Revoking: first the row, then, with its commit, the entry in memory and the sockets, in one round
- * of the loop. So a token that was let in before the commit has a socket that is found after it.
+/* Revoking: first the row, then, with its commit, the entry in memory, then the sockets, in slices.
+ * A token that was let in before the entry was there has a socket by then, which the walk finds.
  *
  * What the store purges is dropped from memory by the same rows; a purge is one small job an hour,
  * more only while there is more to purge. */
@@ -7,6 +7,8 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+
+#include <utlist.h>
 
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
@@ -26,6 +28,8 @@ struct desk_tokens {
     struct desk *desk;
     struct revocations *revoked;
     struct timer purge;
+    struct revoke_job *closing; /* whose sockets are being closed */
+    struct loop_hook hook;
 };
 
 enum err desk_token_verify(struct desk *desk, struct str token, struct token_claims *ret_claims,
@@ -60,6 +64,9 @@ struct revoke_job {
     struct buf texts; /* what the strings of both borrow from */
     token_revoked *done;
     void *arg;
+    struct revoke_job *prev, *next; /* tokens->closing */
+    struct sio_walk walk;
+    unsigned closed;
 };
 
 static enum err revoke_apply(struct store_job *job, struct store_tx *tx)
@@ -69,18 +76,12 @@ static enum err revoke_apply(struct store_job *job, struct store_tx *tx)
     return store_revocation_put(tx, &revoke->wanted, &revoke->now);
 }
 
-struct closing {
-    const struct store_revocation *revocation;
-    unsigned closed;
-};
-
-static bool close_covered(void *arg, struct sio_socket *socket)
+static void close_if_covered(struct revoke_job *revoke, const struct sio_socket *socket)
 {
-    struct closing *closing = arg;
     struct desk_socket *self = sio_socket_user(socket);
 
     if (self == NULL) {
-        return true;
+        return;
     }
 
     const struct revocation_subject subject = {
@@ -90,35 +91,74 @@ static bool close_covered(void *arg, struct sio_socket *socket)
         .tag = self->token_tag,
     };
 
-    if (revocation_covers(closing->revocation, &subject)) {
-        closing->closed++;
+    if (revocation_covers(&revoke->now, &subject)) {
+        revoke->closed++;
         desk_socket_close(self, "token revoked");
     }
-    return true;
+}
+
+static void revoke_end(struct revoke_job *revoke, enum err err)
+{
+    revoke->done(revoke->arg, err, err == OK ? &revoke->now : NULL, revoke->closed);
+    sio_walk_end(&revoke->walk);
+    buf_finish(&revoke->texts);
+    free(revoke);
+}
+
+static void closed_all(struct revoke_job *revoke)
+{
+    const struct store_revocation *now = &revoke->now;
+
+    DL_DELETE(revoke->desk->tokens->closing, revoke);
+    metric_add(METRIC_REVOKED_CLOSED, revoke->closed);
+    log_info(LOG_CHAT, "revoked",
+             "jti=\"%.*s\" user=%" PRId64 " business=%" PRId64 " issued_before_ms=%" PRId64
+             " sockets=%u who=\"%.*s\"",
+             STR_ARG(now->jti), now->user_id, now->business_id, now->issued_before_ms,
+             revoke->closed, STR_ARG(now->who));
+    revoke_end(revoke, OK);
+}
+
+/* The hook. */
+static void close_slice(void *arg)
+{
+    const struct desk_tokens *tokens = arg;
+    struct loop_slice slice;
+
+    if (tokens->closing == NULL) {
+        return;
+    }
+    slice = loop_slice_begin();
+    while (tokens->closing != NULL) {
+        const struct sio_socket *socket = sio_walk_socket(&tokens->closing->walk);
+
+        if (socket == NULL) {
+            closed_all(tokens->closing);
+        } else {
+            close_if_covered(tokens->closing, socket);
+        }
+        if (loop_slice_over(&slice)) {
+            break;
+        }
+    }
+    loop_wake(tokens->desk->config.loop);
 }
 
 static void revoke_done(struct store_job *job, enum err err)
 {
     struct revoke_job *revoke = CONTAINER_OF(job, struct revoke_job, job);
-    const struct store_revocation *now = &revoke->now;
-    struct closing closing = { .revocation = now };
+    struct desk_tokens *tokens = revoke->desk->tokens;
 
-    if (err == OK) {
-        revoke->now.jti = revoke->wanted.jti;
-        revoke->now.who = revoke->wanted.who;
-        revoke->now.reason = revoke->wanted.reason;
-        revocations_add(revoke->desk->tokens->revoked, now);
-        sio_sockets_each(revoke->desk->nsp, close_covered, &closing);
-        metric_add(METRIC_REVOKED_CLOSED, closing.closed);
-        log_info(LOG_CHAT, "revoked",
-                 "jti=\"%.*s\" user=%" PRId64 " business=%" PRId64 " issued_before_ms=%" PRId64
-                 " sockets=%u who=\"%.*s\"",
-                 STR_ARG(now->jti), now->user_id, now->business_id, now->issued_before_ms,
-                 closing.closed, STR_ARG(now->who));
+    if (err != OK) {
+        revoke_end(revoke, err);
+        return;
     }
-    revoke->done(revoke->arg, err, err == OK ? now : NULL, closing.closed);
-    buf_finish(&revoke->texts);
-    free(revoke);
+    revoke->now.jti = revoke->wanted.jti;
+    revoke->now.who = revoke->wanted.who;
+    revoke->now.reason = revoke->wanted.reason;
+    revocations_add(tokens->revoked, &revoke->now);
+    sio_walk_sockets(&revoke->walk, revoke->desk->nsp);
+    DL_APPEND(tokens->closing, revoke);
 }
 
 /* Three strings in one buffer, which does not grow any more once they are borrowed from it. */
@@ -242,12 +282,18 @@ struct desk_tokens *desk_tokens_new(struct desk *desk)
 
     tokens->desk = desk;
     tokens->revoked = revocations_new();
+    tokens->hook = (struct loop_hook) { .fn = close_slice, .arg = tokens };
+    loop_hook_add(desk->config.loop, &tokens->hook);
     return tokens;
 }
 
 void desk_tokens_free(struct desk_tokens *tokens)
 {
+    while (tokens->closing != NULL) {
+        closed_all(tokens->closing);
+    }
     timer_clear(&tokens->purge);
+    loop_hook_remove(tokens->desk->config.loop, &tokens->hook);
     revocations_free(tokens->revoked);
     free(tokens);
 }

@@ -14,8 +14,6 @@
 #include "siod/chat/roster.h"
 #include "siod/control/call.h"
 
-enum { SLICE_ROWS = 500 };
-
 /* ---- list */
 
 struct agent_list {
@@ -73,22 +71,18 @@ static bool list_slice(struct control_call *call)
     autobuf struct buf piece = BUF_INIT;
 
     buf_add_char(&piece, '[');
-    for (unsigned i = 0; i < SLICE_ROWS && list->at < list->rows.len; i++) {
+    while (list->at < list->rows.len) {
         struct store_agent agent;
 
-        if (i > 0) {
-            buf_add_char(&piece, ',');
-        }
+        control_piece_row(&piece);
         next_agent(list, &agent);
         agent_render(&piece, control_config(call)->desk, &agent);
+        if (control_slice_over(call, &piece)) {
+            break;
+        }
     }
     buf_add_char(&piece, ']');
-    if (list->at == list->rows.len) {
-        control_reply(call, buf_str(&piece));
-        return false;
-    }
-    control_piece(call, buf_str(&piece));
-    return true;
+    return control_send_piece(call, &piece, list->at < list->rows.len);
 }
 
 static void list_done(struct store_query *query, enum err err)

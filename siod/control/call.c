@@ -150,24 +150,55 @@ void control_produce(struct control_call *call, bool (*slice)(struct control_cal
     loop_wake(call->control->config.loop);
 }
 
+bool control_slice_over(struct control_call *call, const struct buf *piece)
+{
+    return loop_slice_over(&call->control->slice) || piece->len >= PIECE_MAX;
+}
+
+void control_piece_row(struct buf *piece)
+{
+    if (piece->data[piece->len - 1] != '[') {
+        buf_add_char(piece, ',');
+    }
+}
+
+bool control_send_piece(struct control_call *call, const struct buf *piece, bool more)
+{
+    if (more) {
+        control_piece(call, buf_str(piece));
+    } else {
+        control_reply(call, buf_str(piece));
+    }
+    return more;
+}
+
+/* Whose turn it was goes to the end of the queue. */
+static bool next_turn(struct control *control)
+{
+    struct control_call *call = control->producers;
+
+    DL_DELETE2(control->producers, call, slice_prev, slice_next);
+    DL_APPEND2(control->producers, call, slice_prev, slice_next);
+    return conn_pending(call->peer->conn) < PRODUCE_MAX && call->slice(call);
+}
+
 void control_produce_all(void *arg)
 {
     struct control *control = arg;
-    struct control_call *call, *next;
+    const struct control_call *call;
     bool more = false;
+    unsigned left;
 
-    for (call = control->producers; call != NULL; call = next) {
-        bool (*slice)(struct control_call *) = call->slice;
-
-        next = call->slice_next;
-        if (conn_pending(call->peer->conn) >= PRODUCE_MAX) {
-            continue;
-        }
-        if (slice(call)) {
-            more = true;
-        }
+    if (control->producers == NULL) {
+        return;
     }
-    if (more) {
+    control->slice = loop_slice_begin();
+    DL_COUNT2(control->producers, call, left, slice_next);
+    while (left > 0 && control->producers != NULL && !loop_slice_spent(&control->slice)) {
+        more = next_turn(control) || more;
+        left--;
+    }
+    if (more || left > 0) {
         loop_wake(control->config.loop);
     }
 }

@@ -65,9 +65,16 @@ void control_hold(struct control_call *call);
 NODISCARD
 bool control_unhold(struct control_call *call);
 
-/* Call slice() once a round, whenever the peer has read most of what it was sent, until it returns
- * false or ends the call (then it returns false too). */
+/* Call slice() in turn with those of other calls, at most once a round and whenever the peer has
+ * read most of what it was sent, until it returns false or ends the call (then it returns false
+ * too). */
 void control_produce(struct control_call *call, bool (*slice)(struct control_call *call));
+/* In a slice, after each row that was looked at: is this enough for a round, or a piece? */
+bool control_slice_over(struct control_call *call, const struct buf *piece);
+/* Before a row is appended to a piece, which ends with the bracket or with another row. */
+void control_piece_row(struct buf *piece);
+/* At the end of a slice: a piece, or the last one, which ends the call. Returns `more`. */
+bool control_send_piece(struct control_call *call, const struct buf *piece, bool more);
 /* Before returning false from a slice without having ended the call. */
 void control_produce_stop(struct control_call *call);
 

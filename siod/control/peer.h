@@ -17,6 +17,7 @@ enum {
     LONG_LINE = 64 * 1024,    /* parsed on a thread: jansson takes milliseconds for it */
     BEHIND_MAX = 1024 * 1024, /* bytes that a stream may have waiting for its reader */
     PRODUCE_MAX = 256 * 1024, /* and a list */
+    PIECE_MAX = 64 * 1024,    /* of a list */
 };
 
 struct control_parse;
@@ -42,7 +43,8 @@ struct control {
     struct pool *pool;
     struct control_peer *peers;
     unsigned peer_count, tails;
-    struct control_call *producers;
+    struct control_call *producers; /* who is next comes first */
+    struct loop_slice slice;        /* of this round, for all of them */
     struct loop_hook hook;
     uint64_t started_ms;
     int64_t started_wall_ms;
@@ -59,6 +61,6 @@ void control_peer_send(struct control_peer *peer, struct str line);
 void control_call_start(struct control_peer *peer, struct ctl_request *request);
 /* The peer is gone. */
 void control_call_abandon(struct control_call *call);
-/* The hook: one slice for each call that produces. */
+/* The hook: a slice for calls that produce, as many as a round has time for. */
 void control_produce_all(void *control);
 size_t control_behind_max(const struct control *control);

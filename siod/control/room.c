@@ -1,7 +1,5 @@
-/* `room list` and `room show`.
- *
- * Walking the rooms is all at once, so only what it finds is copied; rendering that, which takes
- * longer, is cut into slices. A room may have gone by then: it is shown as it was. */
+/* `room list` and `room show`: walks over the live rooms, cut into slices. A room is shown as it is
+ * when the walk gets to it. */
 #include <string.h>
 
 #include "libshared/alloc.h"
@@ -11,17 +9,10 @@
 #include "siod/control/socket.h"
 #include "siod/socketio/socketio.h"
 
-enum { SLICE_ROWS = 1000, BUSINESSES_NAMED = 8 };
-
-struct room_entry { /* followed by the name */
-    uint64_t scope;
-    unsigned members;
-    uint32_t len;
-};
+enum { BUSINESSES_NAMED = 8 };
 
 struct room_list {
-    struct buf entries;
-    size_t at;
+    struct sio_walk walk;
     int64_t business_id; /* 0 = all */
 };
 
@@ -34,33 +25,20 @@ static void room_list_free(void *state)
 {
     struct room_list *list = state;
 
-    buf_finish(&list->entries);
+    sio_walk_end(&list->walk);
     free(list);
 }
 
-static bool copy_room(void *arg, const struct sio_room_info *room)
-{
-    struct room_list *list = arg;
-    const struct room_entry entry = { room->scope, room->members, (uint32_t)room->name.len };
-
-    if (list->business_id == 0 || (uint64_t)list->business_id == room->scope) {
-        buf_add(&list->entries, &entry, sizeof(entry));
-        buf_add_str(&list->entries, room->name);
-    }
-    return true;
-}
-
-static void render_room(struct buf *out, const char *namespace, const struct room_entry *entry,
-                        struct str name)
+static void render_room(struct buf *out, const char *namespace, const struct sio_room_info *room)
 {
     buf_add_cstr(out, "{\"room\":");
-    json_add_string(out, name);
+    json_add_string(out, room->name);
     buf_add_cstr(out, ",\"namespace\":");
     json_add_cstr(out, namespace);
     buf_add_cstr(out, ",\"businessId\":");
-    buf_add_u64(out, entry->scope);
+    buf_add_u64(out, room->scope);
     buf_add_cstr(out, ",\"members\":");
-    buf_add_u64(out, entry->members);
+    buf_add_u64(out, room->members);
     buf_add_char(out, '}');
 }
 
@@ -69,26 +47,21 @@ static bool room_list_slice(struct control_call *call)
     struct room_list *list = call->state;
     const char *namespace = sio_namespace_name(namespace_of(call));
     autobuf struct buf piece = BUF_INIT;
+    struct sio_room_info room;
+    bool more;
 
     buf_add_char(&piece, '[');
-    for (unsigned i = 0; i < SLICE_ROWS && list->at < list->entries.len; i++) {
-        struct room_entry entry;
-        const char *at = list->entries.data + list->at;
-
-        memcpy(&entry, at, sizeof(entry));
-        if (i > 0) {
-            buf_add_char(&piece, ',');
+    while ((more = sio_walk_room(&list->walk, &room))) {
+        if (list->business_id == 0 || (uint64_t)list->business_id == room.scope) {
+            control_piece_row(&piece);
+            render_room(&piece, namespace, &room);
         }
-        render_room(&piece, namespace, &entry, (struct str) { at + sizeof(entry), entry.len });
-        list->at += sizeof(entry) + entry.len;
+        if (control_slice_over(call, &piece)) {
+            break;
+        }
     }
     buf_add_char(&piece, ']');
-    if (list->at == list->entries.len) {
-        control_reply(call, buf_str(&piece));
-        return false;
-    }
-    control_piece(call, buf_str(&piece));
-    return true;
+    return control_send_piece(call, &piece, more);
 }
 
 void control_room_list(struct control_call *call)
@@ -96,73 +69,45 @@ void control_room_list(struct control_call *call)
     struct room_list *list = xnew(struct room_list);
 
     list->business_id = control_arg_int(call, "business");
+    sio_walk_rooms(&list->walk, namespace_of(call));
     call->state = list;
     call->release = room_list_free;
-    sio_rooms_each(namespace_of(call), copy_room, list);
     control_produce(call, room_list_slice);
 }
 
+/* ---- one room; without --business in whichever business there is one of this name */
+
 struct room_search {
-    struct str name;
+    struct sio_walk walk;
     uint64_t scopes[BUSINESSES_NAMED];
     unsigned found;
 };
 
-static bool match_room(void *arg, const struct sio_room_info *room)
+static void room_search_free(void *state)
 {
-    struct room_search *search = arg;
+    struct room_search *search = state;
 
-    if (str_eq(room->name, search->name)) {
-        if (search->found < BUSINESSES_NAMED) {
-            search->scopes[search->found] = room->scope;
-        }
-        search->found++;
-    }
-    return true;
+    sio_walk_end(&search->walk);
+    free(search);
 }
 
 static void fail_ambiguous(struct control_call *call, const struct room_search *search)
 {
+    struct str name = control_arg_str(call, "room");
     autobuf struct buf list = BUF_INIT;
 
     for (unsigned i = 0; i < MIN(search->found, BUSINESSES_NAMED); i++) {
         buf_printf(&list, "%s%llu", i > 0 ? ", " : "", (unsigned long long)search->scopes[i]);
     }
     control_fail(call, ERR_INVALID, "businesses %s%s have a room '%.*s': choose with --business",
-                 list.data, search->found > BUSINESSES_NAMED ? " and others" : "",
-                 STR_ARG(search->name));
+                 list.data, search->found > BUSINESSES_NAMED ? " and others" : "", STR_ARG(name));
 }
 
-/* False: the call has been answered. */
-static bool find_room(struct control_call *call, struct str name, uint64_t *ret_scope)
-{
-    int64_t business_id = control_arg_int(call, "business");
-    struct room_search search = { .name = name };
-
-    if (business_id > 0) {
-        search.scopes[0] = (uint64_t)business_id;
-        search.found = sio_room_size(namespace_of(call), (uint64_t)business_id, name) > 0;
-    } else {
-        sio_rooms_each(namespace_of(call), match_room, &search);
-    }
-    if (search.found == 0) {
-        control_fail(call, ERR_NOT_FOUND, "no room '%.*s'", (int)MIN(name.len, 200), name.data);
-    } else if (search.found > 1) {
-        fail_ambiguous(call, &search);
-    }
-    *ret_scope = search.scopes[0];
-    return search.found == 1;
-}
-
-void control_room_show(struct control_call *call)
+static void show_room(struct control_call *call, uint64_t scope)
 {
     struct str name = control_arg_str(call, "room");
     autobuf struct buf head = BUF_INIT;
-    uint64_t scope;
 
-    if (!find_room(call, name, &scope)) {
-        return;
-    }
     buf_add_cstr(&head, "{\"room\":");
     json_add_string(&head, name);
     buf_add_cstr(&head, ",\"namespace\":");
@@ -172,6 +117,78 @@ void control_room_show(struct control_call *call)
     buf_add_cstr(&head, ",\"members\":[]}");
     control_piece(call, buf_str(&head));
     control_send_members(call, scope, name);
+}
+
+static void fail_unknown(struct control_call *call)
+{
+    struct str name = control_arg_str(call, "room");
+
+    control_fail(call, ERR_NOT_FOUND, "no room '%.*s'", (int)MIN(name.len, 200), name.data);
+}
+
+/* Ends the search, and with it the call unless there is one room. */
+static bool search_done(struct control_call *call)
+{
+    struct room_search *search = call->state;
+    uint64_t scope = search->scopes[0];
+
+    if (search->found == 0) {
+        fail_unknown(call);
+        return false;
+    }
+    if (search->found > 1) {
+        fail_ambiguous(call, search);
+        return false;
+    }
+    call->release(call->state);
+    call->release = NULL;
+    show_room(call, scope);
+    return true;
+}
+
+static bool search_slice(struct control_call *call)
+{
+    struct room_search *search = call->state;
+    struct str name = control_arg_str(call, "room");
+    const struct buf no_piece = BUF_INIT;
+    struct sio_room_info room;
+
+    while (sio_walk_room(&search->walk, &room)) {
+        if (str_eq(room.name, name)) {
+            if (search->found < BUSINESSES_NAMED) {
+                search->scopes[search->found] = room.scope;
+            }
+            search->found++;
+        }
+        if (control_slice_over(call, &no_piece)) {
+            return true;
+        }
+    }
+    return search_done(call);
+}
+
+static void search_room(struct control_call *call)
+{
+    struct room_search *search = xnew(struct room_search);
+
+    sio_walk_rooms(&search->walk, namespace_of(call));
+    call->state = search;
+    call->release = room_search_free;
+    control_produce(call, search_slice);
+}
+
+void control_room_show(struct control_call *call)
+{
+    int64_t business_id = control_arg_int(call, "business");
+    struct str name = control_arg_str(call, "room");
+
+    if (business_id <= 0) {
+        search_room(call);
+    } else if (sio_room_size(namespace_of(call), (uint64_t)business_id, name) > 0) {
+        show_room(call, (uint64_t)business_id);
+    } else {
+        fail_unknown(call);
+    }
 }
 
 /* ---- join and leave: the room is of the socket's own business */

@@ -1,8 +1,5 @@
-/* Sockets are walked all at once and remembered by id; each is looked up again when its row is
- * rendered, since it may have left meanwhile. */
+/* Sockets are walked where they are, in slices: each is shown as it is when the walk gets to it. */
 #include "siod/control/socket.h"
-
-#include <string.h>
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
@@ -14,21 +11,19 @@
 #include "siod/net/loop.h"
 #include "siod/socketio/socketio.h"
 
-enum { SLICE_ROWS = 500 };
-
 struct socket_list {
-    struct buf ids; /* SID_LEN bytes each */
-    size_t at;
+    struct sio_walk walk;
     int64_t business_id, user_id; /* 0 = all */
     const char *open, *close;     /* around the rows of a piece */
     void (*render)(struct control_call *call, struct buf *out, struct sio_socket *socket);
+    unsigned kicked;
 };
 
 static void socket_list_free(void *state)
 {
     struct socket_list *list = state;
 
-    buf_finish(&list->ids);
+    sio_walk_end(&list->walk);
     free(list);
 }
 
@@ -38,51 +33,34 @@ static bool wanted(const struct socket_list *list, const struct desk_agent *agen
            (list->user_id == 0 || list->user_id == agent->user_id);
 }
 
-static bool copy_id(void *arg, struct sio_socket *socket)
-{
-    struct socket_list *list = arg;
-
-    if (wanted(list, desk_agent_of(socket))) {
-        buf_add(&list->ids, sio_socket_id(socket), SID_LEN);
-    }
-    return true;
-}
-
 static bool list_slice(struct control_call *call)
 {
     struct socket_list *list = call->state;
-    struct sio_namespace *nsp = desk_namespace(control_config(call)->desk);
     autobuf struct buf piece = BUF_INIT;
-    const char *separator = "";
+    struct sio_socket *socket;
 
     buf_add_cstr(&piece, list->open);
-    for (unsigned i = 0; i < SLICE_ROWS && list->at < list->ids.len; i++) {
-        struct str id = { list->ids.data + list->at, SID_LEN };
-        struct sio_socket *socket = sio_socket_find(nsp, id);
-
-        list->at += SID_LEN;
-        if (socket != NULL && desk_agent_of(socket) != NULL) {
-            buf_add_cstr(&piece, separator);
+    while ((socket = sio_walk_socket(&list->walk)) != NULL) {
+        if (wanted(list, desk_agent_of(socket))) {
+            control_piece_row(&piece);
             list->render(call, &piece, socket);
-            separator = ",";
+        }
+        if (control_slice_over(call, &piece)) {
+            break;
         }
     }
     buf_add_cstr(&piece, list->close);
-    if (list->at == list->ids.len) {
-        control_reply(call, buf_str(&piece));
-        return false;
-    }
-    control_piece(call, buf_str(&piece));
-    return true;
+    return control_send_piece(call, &piece, socket != NULL);
 }
 
-static struct socket_list *list_start(struct control_call *call)
+static struct socket_list *list_start(struct control_call *call,
+                                      bool (*slice)(struct control_call *call))
 {
     struct socket_list *list = xnew(struct socket_list);
 
     call->state = list;
     call->release = socket_list_free;
-    control_produce(call, list_slice);
+    control_produce(call, slice);
     return list;
 }
 
@@ -116,9 +94,7 @@ static bool render_room_name(void *arg, struct str room)
 {
     struct buf *out = arg;
 
-    if (out->data[out->len - 1] != '[') {
-        buf_add_char(out, ',');
-    }
+    control_piece_row(out);
     json_add_string(out, room);
     return true;
 }
@@ -141,26 +117,35 @@ static void render_socket(struct control_call *call, struct buf *out, struct sio
     buf_add_cstr(out, "]}");
 }
 
-void control_socket_list(struct control_call *call)
+/* The sockets that the call wants, of all. */
+static struct socket_list *list_all(struct control_call *call,
+                                    bool (*slice)(struct control_call *call))
 {
-    struct socket_list *list = list_start(call);
+    struct socket_list *list = list_start(call, slice);
 
     list->business_id = control_arg_int(call, "business");
     list->user_id = control_arg_int(call, "user");
+    sio_walk_sockets(&list->walk, desk_namespace(control_config(call)->desk));
+    return list;
+}
+
+void control_socket_list(struct control_call *call)
+{
+    struct socket_list *list = list_all(call, list_slice);
+
     list->open = "[";
     list->close = "]";
     list->render = render_socket;
-    sio_sockets_each(desk_namespace(control_config(call)->desk), copy_id, list);
 }
 
 void control_send_members(struct control_call *call, uint64_t scope, struct str room)
 {
-    struct socket_list *list = list_start(call);
+    struct socket_list *list = list_start(call, list_slice);
 
     list->open = "{\"members\":[";
     list->close = "]}";
     list->render = render_member;
-    sio_room_members_each(desk_namespace(control_config(call)->desk), scope, room, copy_id, list);
+    sio_walk_members(&list->walk, desk_namespace(control_config(call)->desk), scope, room);
 }
 
 /* ---- one socket, or one user's */
@@ -188,57 +173,56 @@ void control_socket_show(struct control_call *call)
     }
 }
 
-struct kick {
-    struct socket_list wanted;
-    unsigned kicked;
-};
-
-static bool kick_one(void *arg, struct sio_socket *socket)
+static void answer_kicked(struct control_call *call, unsigned kicked)
 {
-    struct kick *kick = arg;
+    autobuf struct buf text = BUF_INIT;
 
-    if (wanted(&kick->wanted, desk_agent_of(socket))) {
-        sio_socket_disconnect(socket, true);
-        kick->kicked++;
-    }
-    return true;
+    buf_printf(&text, "{\"kicked\":%u}", kicked);
+    control_reply(call, buf_str(&text));
 }
 
-static unsigned kick_user(struct control_call *call)
-{
-    struct kick kick = { .wanted = { .business_id = control_arg_int(call, "business"),
-                                     .user_id = control_arg_int(call, "user") } };
-
-    sio_sockets_each(desk_namespace(control_config(call)->desk), kick_one, &kick);
-    if (kick.kicked == 0) {
-        control_fail(call, ERR_NOT_FOUND, "no socket of user %lld", (long long)kick.wanted.user_id);
-    }
-    return kick.kicked;
-}
-
-static unsigned kick_named(struct control_call *call)
+static void kick_named(struct control_call *call)
 {
     struct sio_socket *socket = control_find_socket(call);
 
     if (socket != NULL) {
         sio_socket_disconnect(socket, true);
+        answer_kicked(call, 1);
     }
-    return socket != NULL;
+}
+
+static bool kick_slice(struct control_call *call)
+{
+    struct socket_list *list = call->state;
+    const struct buf no_piece = BUF_INIT;
+    struct sio_socket *socket;
+
+    while ((socket = sio_walk_socket(&list->walk)) != NULL) {
+        if (wanted(list, desk_agent_of(socket))) {
+            sio_socket_disconnect(socket, true);
+            list->kicked++;
+        }
+        if (control_slice_over(call, &no_piece)) {
+            return true;
+        }
+    }
+    if (list->kicked == 0) {
+        control_fail(call, ERR_NOT_FOUND, "no socket of user %lld", (long long)list->user_id);
+    } else {
+        answer_kicked(call, list->kicked);
+    }
+    return false;
 }
 
 void control_socket_kick(struct control_call *call)
 {
     bool user = control_arg(call, "user") != NULL;
-    autobuf struct buf text = BUF_INIT;
-    unsigned kicked;
 
     if (user == (control_arg(call, "socket") != NULL)) {
         control_fail(call, ERR_INVALID, "give either a socket or --user");
-        return;
-    }
-    kicked = user ? kick_user(call) : kick_named(call);
-    if (kicked > 0) {
-        buf_printf(&text, "{\"kicked\":%u}", kicked);
-        control_reply(call, buf_str(&text));
+    } else if (user) {
+        (void)list_all(call, kick_slice);
+    } else {
+        kick_named(call);
     }
 }

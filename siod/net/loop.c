@@ -271,3 +271,18 @@ void loop_wake(struct loop *loop)
 {
     ev_async_send(loop->ev, &loop->arrival);
 }
+
+struct loop_slice loop_slice_begin(void)
+{
+    return (struct loop_slice) { .end_ns = clock_monotonic_ns() + LOOP_SLICE_US * UINT64_C(1000) };
+}
+
+bool loop_slice_spent(const struct loop_slice *slice)
+{
+    return clock_monotonic_ns() >= slice->end_ns;
+}
+
+bool loop_slice_over(struct loop_slice *slice)
+{
+    return ++slice->steps % LOOP_SLICE_STEPS == 0 && loop_slice_spent(slice);
+}

@@ -80,6 +80,19 @@ void loop_hook_remove(struct loop *loop, struct loop_hook *hook);
 /* Makes the next round start at once even if no input comes: for work that is cut into slices. */
 void loop_wake(struct loop *loop);
 
+/* How much of a round such work takes: begin in each round, and stop when it is over, which is not
+ * before some steps were taken. */
+enum { LOOP_SLICE_US = 1000, LOOP_SLICE_STEPS = 16 };
+struct loop_slice {
+    uint64_t end_ns;
+    unsigned steps;
+};
+struct loop_slice loop_slice_begin(void);
+/* After each step. */
+bool loop_slice_over(struct loop_slice *slice);
+/* Likewise after a long one. */
+bool loop_slice_spent(const struct loop_slice *slice);
+
 /* A fixed pool of threads for blocking or long work: run() on one of them, then done() on the loop
  * thread. The job is embedded in its owner's struct, belongs to the pool until done(), and jobs
  * start in the order of submission. */

@@ -71,6 +71,7 @@ static struct sio_room *room_new(struct sio_namespace *nsp, const struct room_ke
 
 static void room_free(struct sio_room *room)
 {
+    sio_walks_lose_room(room->nsp, room);
     HASH_DELETE(hh, room->nsp->rooms, room);
     room->nsp->server->stats.rooms--;
     free(room->members);
@@ -114,13 +115,22 @@ static void add_member(struct sio_room *room, struct sio_socket *socket)
     socket->room_count++;
 }
 
+void sio_member_move(struct sio_room *room, unsigned from, unsigned to)
+{
+    const struct sio_member *member = &room->members[from];
+
+    member->socket->rooms[member->slot].index = to;
+    room->members[to] = *member;
+}
+
 static void remove_member(struct sio_room *room, unsigned index)
 {
-    struct sio_member *last = &room->members[--room->count];
-
+    if (!LIST_EMPTY(&room->nsp->walks)) {
+        index = sio_walks_replace(room, index);
+    }
+    room->count--;
     if (index < room->count) {
-        room->members[index] = *last;
-        last->socket->rooms[last->slot].index = index;
+        sio_member_move(room, room->count, index);
     }
     if (room->count == 0) {
         room_free(room);
@@ -212,18 +222,9 @@ unsigned sio_room_size(struct sio_namespace *nsp, uint64_t scope, struct str nam
     return room != NULL ? room->count : 0;
 }
 
-void sio_rooms_each(struct sio_namespace *nsp,
-                    bool (*fn)(void *arg, const struct sio_room_info *info), void *arg)
+void sio_room_describe(const struct sio_room *room, struct sio_room_info *ret_info)
 {
-    struct sio_room *room, *next;
-
-    HASH_ITER (hh, nsp->rooms, room, next) {
-        struct sio_room_info info = { room_name(room), room->scope, room->count };
-
-        if (!fn(arg, &info)) {
-            return;
-        }
-    }
+    *ret_info = (struct sio_room_info) { room_name(room), room->scope, room->count };
 }
 
 /* From the end, so that the member that fn was given may leave. The room dies with its last

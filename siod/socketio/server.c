@@ -65,6 +65,9 @@ void sio_server_free(struct sio_server *server)
     eio_server_free(server->engine);
     loop_hook_remove(server->loop, &server->hook);
     HASH_ITER (hh, server->namespaces, nsp, next) {
+        while (!LIST_EMPTY(&nsp->walks)) {
+            sio_walk_end(LIST_FIRST(&nsp->walks));
+        }
         HASH_DELETE(hh, server->namespaces, nsp);
         free(nsp);
     }

@@ -111,7 +111,8 @@ struct sio_namespace {
     void *arg;
     struct sio_socket *sockets; /* the accepted ones, by id */
     struct sio_room *rooms;     /* by scope and name */
-    int64_t next_ack;           /* one counter for all sockets, as in the reference */
+    LIST_HEAD(, sio_walk) walks;
+    int64_t next_ack; /* one counter for all sockets, as in the reference */
     UT_hash_handle hh;
     struct str name; /* of text */
     char text[];
@@ -130,6 +131,13 @@ struct sio_server {
     struct buf ordered;         /* arguments whose placeholders were put in order */
     struct sio_stats stats;
 };
+
+/* walk.c: before a room, a socket goes; the namespace still has it. */
+void sio_walks_lose_room(struct sio_namespace *nsp, const struct sio_room *room);
+void sio_walks_lose_socket(struct sio_namespace *nsp, const struct sio_socket *socket);
+/* The member at `index` goes. Moves others into its place, until what the walks have still to meet
+ * is in order; returns the place that is free then. */
+unsigned sio_walks_replace(struct sio_room *room, unsigned index);
 
 /* connection.c */
 void sio_connection_open(void *arg, struct eio_session *session);
@@ -192,3 +200,6 @@ void sio_acks_drop(struct sio_socket *socket);
 /* NULL when nobody is in it. */
 struct sio_room *sio_room_find(struct sio_namespace *nsp, uint64_t scope, struct str name);
 void sio_rooms_leave(struct sio_socket *socket);
+void sio_room_describe(const struct sio_room *room, struct sio_room_info *ret_info);
+/* To a place whose member is gone or has been moved. */
+void sio_member_move(struct sio_room *room, unsigned from, unsigned to);

@@ -38,6 +38,7 @@ static void socket_free(struct sio_socket *socket)
     sio_acks_drop(socket);
     sio_rooms_leave(socket);
     if (socket->accepted) {
+        sio_walks_lose_socket(socket->nsp, socket);
         HASH_DELETE(hh, socket->nsp->sockets, socket);
         server->stats.sockets--;
     }
@@ -192,18 +193,6 @@ struct sio_socket *sio_socket_find(struct sio_namespace *nsp, struct str id)
         HASH_FIND(hh, nsp->sockets, id.data, SID_LEN, socket);
     }
     return socket;
-}
-
-void sio_sockets_each(struct sio_namespace *nsp, bool (*fn)(void *arg, struct sio_socket *socket),
-                      void *arg)
-{
-    struct sio_socket *socket, *next;
-
-    HASH_ITER (hh, nsp->sockets, socket, next) {
-        if (!fn(arg, socket)) {
-            return;
-        }
-    }
 }
 
 void sio_socket_set_owner(struct sio_socket *socket, uint64_t owner)

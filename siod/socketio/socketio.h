@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "libshared/base.h"
 #include "libshared/id.h"
@@ -21,6 +22,7 @@
 struct buf;
 struct loop;
 struct sio_namespace;
+struct sio_room;
 struct sio_server;
 struct sio_socket;
 
@@ -151,19 +153,38 @@ unsigned sio_emit(struct sio_namespace *nsp, uint64_t scope, const struct sio_br
 /* Inspection. All `fn` return false to stop. They may disconnect sockets, and make the one they are
  * given leave. */
 unsigned sio_room_size(struct sio_namespace *nsp, uint64_t scope, struct str room);
+void sio_room_members_each(struct sio_namespace *nsp, uint64_t scope, struct str room,
+                           bool (*fn)(void *arg, struct sio_socket *member), void *arg);
+void sio_socket_rooms_each(const struct sio_socket *socket, bool (*fn)(void *arg, struct str room),
+                           void *arg);
+
+/* A walk over all rooms or sockets of a namespace, or over the members of a room, of any length: it
+ * may rest between two steps, for rounds, while rooms and sockets come and go. Whatever is there
+ * from the beginning until the walk gets to it is met exactly once; what comes later is not met.
+ * Sockets that are leaving are met too. Nothing is copied, so a walk costs the same whatever it is
+ * over. Embed it, and end it; it also ends, and meets nothing more, with the server. */
+struct sio_walk {
+    LIST_ENTRY(sio_walk) link;
+    struct sio_namespace *nsp; /* NULL once it has ended */
+    enum sio_walk_kind { SIO_WALK_ROOMS, SIO_WALK_SOCKETS, SIO_WALK_MEMBERS } kind;
+    void *next, *last; /* members: next is the room */
+    unsigned left;     /* members: still to be met */
+};
+void sio_walk_rooms(struct sio_walk *walk, struct sio_namespace *nsp);
+void sio_walk_sockets(struct sio_walk *walk, struct sio_namespace *nsp);
+void sio_walk_members(struct sio_walk *walk, struct sio_namespace *nsp, uint64_t scope,
+                      struct str room);
+/* Zero-initialised, or ended before: nothing happens. */
+void sio_walk_end(struct sio_walk *walk);
+/* The next room; false: that was all. The name is borrowed until the room changes. */
 struct sio_room_info {
     struct str name;
     uint64_t scope;
     unsigned members;
 };
-void sio_rooms_each(struct sio_namespace *nsp,
-                    bool (*fn)(void *arg, const struct sio_room_info *room), void *arg);
-void sio_room_members_each(struct sio_namespace *nsp, uint64_t scope, struct str room,
-                           bool (*fn)(void *arg, struct sio_socket *member), void *arg);
-void sio_sockets_each(struct sio_namespace *nsp, bool (*fn)(void *arg, struct sio_socket *socket),
-                      void *arg);
-void sio_socket_rooms_each(const struct sio_socket *socket, bool (*fn)(void *arg, struct str room),
-                           void *arg);
+bool sio_walk_room(struct sio_walk *walk, struct sio_room_info *ret_info);
+/* The next socket or member; NULL: that was all. */
+struct sio_socket *sio_walk_socket(struct sio_walk *walk);
 
 struct sio_stats {
     unsigned sockets, rooms;
