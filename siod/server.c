@@ -260,6 +260,8 @@ void siod_free(struct siod *siod)
         return;
     }
     control_free(siod->control);
+    store_stop(siod->store);
+    loop_flush(siod->loop); /* what was under way is told to modules that are all there */
     webhook_receiver_free(siod->webhook);
     sio_server_free(siod->sio);
     transport_free(siod->transport);

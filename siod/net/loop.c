@@ -73,28 +73,32 @@ void loop_stats(const struct loop *loop, struct loop_stats *ret_stats)
                               .longest_ns = MAX(loop->longest_ns, loop->longest_before_ns) };
 }
 
-static void run_posted(struct loop *loop)
+/* False: there was nothing. */
+static bool run_posted(struct loop *loop)
 {
     struct loop_call *call;
+    bool any;
 
     pthread_mutex_lock(&loop->lock);
     call = loop->posted;
     loop->posted = NULL;
     loop->posted_end = &loop->posted;
     pthread_mutex_unlock(&loop->lock);
+    any = call != NULL;
     while (call != NULL) {
         struct loop_call *next = call->next;
 
         call->fn(call);
         call = next;
     }
+    return any;
 }
 
 static void on_arrival(struct ev_loop *ev, ev_async *watcher, int revents)
 {
     (void)watcher;
     (void)revents;
-    run_posted(ev_userdata(ev));
+    (void)run_posted(ev_userdata(ev));
 }
 
 static void on_check(struct ev_loop *ev, ev_check *watcher, int revents)
@@ -190,7 +194,7 @@ void loop_free(struct loop *loop)
     if (loop == NULL) {
         return;
     }
-    run_posted(loop);
+    (void)run_posted(loop);
     ev_loop_destroy(loop->ev);
     pthread_mutex_destroy(&loop->lock);
     free(loop);
@@ -237,6 +241,12 @@ void loop_post(struct loop *loop, struct loop_call *call)
     /* Under the lock, so that loop_free() in the loop thread cannot pass between the two. */
     ev_async_send(loop->ev, &loop->arrival);
     pthread_mutex_unlock(&loop->lock);
+}
+
+void loop_flush(struct loop *loop)
+{
+    while (run_posted(loop)) {
+    }
 }
 
 void loop_hook_add(struct loop *loop, struct loop_hook *hook)

@@ -68,6 +68,8 @@ struct loop_call {
 };
 /* Any thread. */
 void loop_post(struct loop *loop, struct loop_call *call);
+/* At the end, when the loop does not run any more: runs what was posted, until there is nothing. */
+void loop_flush(struct loop *loop);
 
 /* Runs fn(arg) at the end of this and every later round until removed. */
 struct loop_hook {

@@ -103,9 +103,9 @@ void store_reconfigure(struct store *store, const struct store_config *config)
     set_agent_capacity(store, config);
 }
 
-void store_close(struct store *store)
+void store_stop(struct store *store)
 {
-    if (store == NULL) {
+    if (store == NULL || store->readers == NULL) {
         return;
     }
     pthread_mutex_lock(&store->lock);
@@ -114,7 +114,16 @@ void store_close(struct store *store)
     pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->lock);
     pthread_join(store->thread, NULL);
-    store_readers_close(TAKE(store->readers));
+    store_readers_close(store->readers); /* its threads look for it until then */
+    store->readers = NULL;
+}
+
+void store_close(struct store *store)
+{
+    if (store == NULL) {
+        return;
+    }
+    store_stop(store);
     store->backend->close(TAKE(store->tx));
     store_unref(store);
 }
@@ -168,10 +177,22 @@ bool store_accepting(const struct store *store)
     return atomic_load_explicit(&store->accepting, memory_order_relaxed);
 }
 
+static void too_late(struct loop_call *call)
+{
+    struct store_query *query = CONTAINER_OF(call, struct store_query, job.call);
+
+    query->done(query, ERR_STORE);
+}
+
 void store_ask(struct store *store, struct store_query *query)
 {
     query->store = store;
-    store_readers_ask(store->readers, query);
+    if (store->readers != NULL) {
+        store_readers_ask(store->readers, query);
+    } else {
+        query->job.call.fn = too_late;
+        loop_post(store->loop, &query->job.call);
+    }
 }
 
 struct store_readers *store_readers_of(struct store *store)

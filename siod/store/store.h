@@ -220,9 +220,11 @@ enum err store_open(struct loop *loop, const struct store_config *config, struct
                     struct errmsg *msg);
 /* Take over queue_limit and agent_capacity; the rest stays as it was opened with. */
 void store_reconfigure(struct store *store, const struct store_config *config);
-/* Runs the jobs that wait, commits, joins the threads, checkpoints and closes. done() calls that
- * are left are posted to the loop before it returns: run the loop once more, or drop them with it.
- */
+/* Runs the jobs that wait, commits and joins the threads. Nothing is taken from then on:
+ * store_submit() is false, queries are done with ERR_STORE. done() calls that are left are posted
+ * to the loop before it returns: loop_flush() makes them while there is somebody to hear them. */
+void store_stop(struct store *store);
+/* The same, if it was not done; then checkpoints and closes. */
 void store_close(struct store *store);
 enum store_health store_health(const struct store *store, const char **ret_reason);
 /* Names this store's history; changes when a restore or failover may have lost commits. 16 hex

@@ -344,6 +344,37 @@ static void test_closing_runs_what_waits(void **state)
     assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), JOBS);
 }
 
+static enum err no_body(struct store_reader *reader, void *arg)
+{
+    (void)reader;
+    *(bool *)arg = true;
+    return OK;
+}
+
+static void test_a_stopped_store_takes_nothing_and_what_was_under_way_is_told(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job jobs[2];
+    struct write writes[2] = { 0 };
+    struct read before = { 0 }, after = { 0 };
+    bool asked_before = false, asked_after = false;
+
+    fill(jobs, 2, 1);
+    assert_true(write_submit(f, &writes[0], delivery_body, &jobs[0]));
+    read_submit(f, &before, no_body, &asked_before);
+    store_stop(f->store);
+    assert_false(write_submit(f, &writes[1], delivery_body, &jobs[1]));
+    read_submit(f, &after, no_body, &asked_after);
+    assert_false(writes[0].done || before.done || after.done);
+    loop_flush(f->loop);
+    assert_true(writes[0].done && before.done && after.done);
+    assert_int_equal(writes[0].err, OK);
+    assert_int_equal(before.err, OK);
+    assert_int_equal(after.err, ERR_STORE);
+    assert_true(asked_before && !asked_after);
+    store_stop(f->store);
+}
+
 static void test_what_is_left_at_close_may_be_dropped_with_the_loop(void **state)
 {
     struct fixture *f = *state;
@@ -572,6 +603,7 @@ int main(void)
         STORE_TEST(test_a_message_delivered_eight_times_at_once_is_one_message),
         STORE_TEST(test_eight_threads_may_submit_the_same_message),
         STORE_TEST(test_closing_runs_what_waits),
+        STORE_TEST(test_a_stopped_store_takes_nothing_and_what_was_under_way_is_told),
         STORE_TEST(test_what_is_left_at_close_may_be_dropped_with_the_loop),
         STORE_TEST(test_a_job_that_ends_the_transaction_is_left_out_and_the_others_run_again),
         STORE_TEST(test_a_job_that_wrote_nothing_is_refused_without_a_repetition),
