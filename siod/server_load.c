@@ -12,7 +12,7 @@
 #include "siod/server_state.h"
 #include "siod/store/store.h"
 
-enum { DEV_BUSINESS = 1 };
+enum { DEV_BUSINESS = 1, WAITING_PAGE = 2000 };
 
 struct enter_job {
     struct store_job job;
@@ -105,7 +105,6 @@ struct desk_query {
     size_t count;
     struct store_agent *agents; /* who was online; owns the names */
     size_t agent_count;
-    struct buf waiting; /* struct store_waiting */
     struct revocations *revoked;
 };
 
@@ -132,14 +131,6 @@ static bool add_agent(void *arg, const struct store_agent *row)
     return true;
 }
 
-static bool add_waiting(void *arg, const struct store_waiting *chat)
-{
-    struct desk_query *state = arg;
-
-    buf_add(&state->waiting, chat, sizeof *chat);
-    return true;
-}
-
 static bool add_revocation(void *arg, const struct store_revocation *revocation)
 {
     struct desk_query *state = arg;
@@ -156,7 +147,6 @@ static enum err desk_fetch(struct store_query *query, struct store_reader *reade
     enum err err = store_businesses(reader, add_position, state);
 
     err = err == OK ? store_agents(reader, &online, add_agent, state) : err;
-    err = err == OK ? store_waiting_chats(reader, add_waiting, state) : err;
     return err == OK ? store_revocations(reader, add_revocation, state) : err;
 }
 
@@ -164,7 +154,6 @@ static void desk_done(struct store_query *query, enum err err)
 {
     struct desk_query *state = CONTAINER_OF(query, struct desk_query, query);
     struct siod *siod = state->siod;
-    const struct store_waiting *chats = (const void *)state->waiting.data;
 
     for (size_t i = 0; i < state->count; i++) {
         desk_set_position(siod->desk, state->items[i].business_id, state->items[i].position);
@@ -173,13 +162,51 @@ static void desk_done(struct store_query *query, enum err err)
         desk_agent_was_online(siod->desk, &state->agents[i]);
         free((void *)(uintptr_t)state->agents[i].name.data);
     }
-    for (size_t i = 0; i < state->waiting.len / sizeof *chats; i++) {
-        desk_chat_waits(siod->desk, &chats[i]);
-    }
     desk_tokens_start(siod->desk, state->revoked);
-    buf_finish(&state->waiting);
     free(state->agents);
     free(state->items);
+    siod->start_err = err;
+    loop_stop(siod->loop);
+}
+
+/* Those who wait may be more than one read has time for. */
+struct waiting_query {
+    struct store_query query;
+    struct siod *siod;
+    struct buf page; /* struct store_waiting */
+    struct store_waiting last;
+};
+
+static bool add_waiting(void *arg, const struct store_waiting *chat)
+{
+    buf_add(arg, chat, sizeof *chat);
+    return true;
+}
+
+static enum err waiting_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct waiting_query *state = CONTAINER_OF(query, struct waiting_query, query);
+
+    return store_waiting_chats(reader, &state->last, WAITING_PAGE, add_waiting, &state->page);
+}
+
+static void waiting_done(struct store_query *query, enum err err)
+{
+    struct waiting_query *state = CONTAINER_OF(query, struct waiting_query, query);
+    struct siod *siod = state->siod;
+    const struct store_waiting *chats = (const void *)state->page.data;
+    size_t count = state->page.len / sizeof *chats;
+
+    for (size_t i = 0; i < count; i++) {
+        desk_chat_waited(siod->desk, &chats[i]);
+    }
+    if (err == OK && count == WAITING_PAGE) {
+        state->last = chats[count - 1];
+        buf_clear(&state->page);
+        store_ask(siod->store, query);
+        return;
+    }
+    desk_chats_examine(siod->desk);
     siod->start_err = err;
     loop_stop(siod->loop);
 }
@@ -192,10 +219,39 @@ static void enter_done(struct store_job *job, enum err err)
     loop_stop(siod->loop);
 }
 
+static enum err load_failed(const struct siod *siod, struct errmsg *msg)
+{
+    return err_set(msg, siod->start_err, "%s: %s", siod->config->store.url,
+                   err_text(siod->start_err));
+}
+
+static enum err load_desk(struct siod *siod, struct errmsg *msg)
+{
+    struct desk_query state = { .siod = siod, .revoked = revocations_new() };
+
+    state.query.fetch = desk_fetch;
+    state.query.done = desk_done;
+    store_ask(siod->store, &state.query);
+    loop_run(siod->loop);
+    return siod->start_err == OK ? OK : load_failed(siod, msg);
+}
+
+static enum err load_waiting(struct siod *siod, struct errmsg *msg)
+{
+    struct waiting_query state = { .siod = siod };
+
+    state.query.fetch = waiting_fetch;
+    state.query.done = waiting_done;
+    store_ask(siod->store, &state.query);
+    loop_run(siod->loop);
+    buf_finish(&state.page);
+    return siod->start_err == OK ? OK : load_failed(siod, msg);
+}
+
 enum err siod_load(struct siod *siod, struct errmsg *msg)
 {
     struct enter_job enter = { .siod = siod, .msg = msg };
-    struct desk_query state = { .siod = siod };
+    enum err err;
 
     enter.job.apply = enter_apply;
     enter.job.done = enter_done;
@@ -204,16 +260,8 @@ enum err siod_load(struct siod *siod, struct errmsg *msg)
     }
     loop_run(siod->loop);
     if (siod->start_err != OK) {
-        return msg->text[0] != '\0' ? siod->start_err
-                                    : err_set(msg, siod->start_err, "%s: %s",
-                                              siod->config->store.url, err_text(siod->start_err));
+        return msg->text[0] != '\0' ? siod->start_err : load_failed(siod, msg);
     }
-    state.revoked = revocations_new();
-    state.query.fetch = desk_fetch;
-    state.query.done = desk_done;
-    store_ask(siod->store, &state.query);
-    loop_run(siod->loop);
-    return siod->start_err == OK ? OK
-                                 : err_set(msg, siod->start_err, "%s: %s", siod->config->store.url,
-                                           err_text(siod->start_err));
+    err = load_desk(siod, msg);
+    return err == OK ? load_waiting(siod, msg) : err;
 }

@@ -69,16 +69,16 @@ static void told(void *arg, int64_t chat_id, enum err err)
     if (err != OK) {
         log_warn(LOG_CHAT, "waiting chat not announced", "chat=%" PRId64 " code=%s", chat_id,
                  err_code(err));
-        assign_queue_not_told(assigner->queue, chat_id);
     }
+    assign_queue_told(assigner->queue, chat_id, err == OK);
 }
 
-static bool tell(void *arg, const struct store_waiting *chat, struct str considered)
+static bool tell(void *arg, const struct store_waiting *chat, struct str considered, bool later)
 {
     struct assigner *assigner = arg;
     const char *rule = assign_policy_name(assign_queue_policy(assigner->queue));
 
-    return assign_job_tell(store_of(assigner), chat, rule, considered, told, arg);
+    return assign_job_tell(store_of(assigner), chat, rule, considered, later, told, arg);
 }
 
 static void try_departures(struct assigner *assigner);
@@ -167,6 +167,16 @@ void desk_chat_waits(void *arg, const struct store_waiting *chat)
 
     desk_chat_learn(desk, chat->chat_id, chat->business_id);
     assign_queue_add(desk->assigner->queue, chat);
+}
+
+void desk_chat_waited(struct desk *desk, const struct store_waiting *chat)
+{
+    assign_queue_restore(desk->assigner->queue, chat);
+}
+
+void desk_chats_examine(struct desk *desk)
+{
+    assign_queue_resume(desk->assigner->queue);
 }
 
 void desk_chat_served(struct desk *desk, int64_t chat_id)

@@ -13,8 +13,12 @@
 
 struct desk;
 
-/* A chat needs an agent: after a webhook's commit, and at start. */
+/* A chat needs an agent: after a webhook's commit. */
 void desk_chat_waits(void *desk, const struct store_waiting *chat);
+/* At start, the oldest first: it needed one when siod stopped. */
+void desk_chat_waited(struct desk *desk, const struct store_waiting *chat);
+/* Those were all: they are looked at as if they came now. */
+void desk_chats_examine(struct desk *desk);
 /* It needs one no longer. */
 void desk_chat_served(struct desk *desk, int64_t chat_id);
 size_t desk_chats_waiting(const struct desk *desk);

@@ -181,12 +181,13 @@ static void tell_done(struct store_job *job, enum err err)
 }
 
 bool assign_job_tell(struct store *store, const struct store_waiting *chat, const char *rule,
-                     struct str considered, assign_tell_done *done, void *arg)
+                     struct str considered, bool patient, assign_tell_done *done, void *arg)
 {
     struct tell_job *self = xnew(struct tell_job);
 
     self->job.apply = tell_apply;
     self->job.done = tell_done;
+    self->job.patient = patient;
     self->chat = *chat;
     self->rule = rule;
     self->done = done;

@@ -13,10 +13,10 @@ typedef void assign_proposal_done(void *arg, int64_t chat_id, const struct assig
 bool assign_job_propose(struct store *store, const struct assign_proposal *proposal,
                         assign_proposal_done *done, void *arg);
 
-/* Announces that a chat waits, unless that was done for this wait. */
+/* Announces that a chat waits, unless that was done for this wait. patient: struct store_job. */
 typedef void assign_tell_done(void *arg, int64_t chat_id, enum err err);
 bool assign_job_tell(struct store *store, const struct store_waiting *chat, const char *rule,
-                     struct str considered, assign_tell_done *done, void *arg);
+                     struct str considered, bool patient, assign_tell_done *done, void *arg);
 
 /* An agent is offline from now on and gives back what it has not answered, both or neither: an
  * agent whom the store takes to be online gets its grace again after a restart, and gives back

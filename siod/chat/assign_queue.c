@@ -7,36 +7,21 @@
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
 #include "libshared/map.h"
+#include "siod/chat/assign_line.h"
 
-/* Proposals under way: enough for full groups of the writer, and little to look through. */
-enum { PROPOSALS_MAX = 256 };
-
-struct waiting_chat {
-    UT_hash_handle hh; /* queue->chats, by id */
-    struct store_waiting row;
-    struct waiting_chat *prev, *next;             /* in line; or queue->proposed */
-    struct waiting_chat *fresh_prev, *fresh_next; /* in line and not told */
-    bool proposed;
-    int64_t asked_version; /* proposed: as which it was */
-    struct agent *agent;   /* proposed: whose load it is reserved in, NULL when it left */
-    uint64_t turn;         /* the agent's, as given by the proposal */
-    uint64_t turn_before;  /* and what it was */
-};
-
-struct line {
-    UT_hash_handle hh; /* queue->lines, by business */
-    int64_t business_id;
-    struct waiting_chat *chats; /* by (since, id) */
-    struct waiting_chat *fresh; /* those of them that nobody was told of */
-};
+/* Under way at once: enough for full groups of the writer, and not so many that whatever else the
+ * store has to do would wait for long. */
+enum { PROPOSALS_MAX = 256, TELLS_MAX = 64 };
 
 struct assign_queue {
     struct assign_ops ops;
     enum assign_policy policy;
     struct waiting_chat *chats;
-    struct line *lines;
+    struct assign_line *lines;
+    struct assign_line *hopeful; /* lines to be looked at once a proposal can be made; in turn */
+    struct assign_line *telling; /* lines whose fresh chats are to be told of; in turn */
     struct waiting_chat *proposed;
-    unsigned proposals;
+    unsigned proposals, tells;
     uint64_t turn;
     struct buf considered;
 };
@@ -53,13 +38,14 @@ struct assign_queue *assign_queue_new(const struct assign_ops *ops, enum assign_
 void assign_queue_free(struct assign_queue *queue)
 {
     struct waiting_chat *chat, *next_chat;
-    struct line *line, *next_line;
+    struct assign_line *line, *next_line;
 
     if (queue == NULL) {
         return;
     }
     HASH_ITER (hh, queue->chats, chat, next_chat) {
         HASH_DEL(queue->chats, chat);
+        free(chat->proposal);
         free(chat);
     }
     HASH_ITER (hh, queue->lines, line, next_line) {
@@ -70,70 +56,26 @@ void assign_queue_free(struct assign_queue *queue)
     free(queue);
 }
 
-/* ---- the line */
+/* ---- chats and lines */
 
-static struct line *find_line(struct assign_queue *queue, int64_t business_id)
+static struct assign_line *find_line(struct assign_queue *queue, int64_t business_id)
 {
-    struct line *line;
+    struct assign_line *line;
 
     HASH_FIND(hh, queue->lines, &business_id, sizeof business_id, line);
     return line;
 }
 
-static struct line *line_of(struct assign_queue *queue, int64_t business_id)
+static struct assign_line *line_of(struct assign_queue *queue, int64_t business_id)
 {
-    struct line *line = find_line(queue, business_id);
+    struct assign_line *line = find_line(queue, business_id);
 
     if (line == NULL) {
-        line = xnew(struct line);
+        line = xnew(struct assign_line);
         line->business_id = business_id;
         HASH_ADD(hh, queue->lines, business_id, sizeof line->business_id, line);
     }
     return line;
-}
-
-static bool is_older(const struct waiting_chat *a, const struct waiting_chat *b)
-{
-    return a->row.since_ms != b->row.since_ms ? a->row.since_ms < b->row.since_ms
-                                              : a->row.chat_id < b->row.chat_id;
-}
-
-static void set_fresh(struct line *line, struct waiting_chat *chat)
-{
-    chat->row.told = false;
-    DL_APPEND2(line->fresh, chat, fresh_prev, fresh_next);
-}
-
-static void set_told(struct line *line, struct waiting_chat *chat)
-{
-    chat->row.told = true;
-    DL_DELETE2(line->fresh, chat, fresh_prev, fresh_next);
-}
-
-/* Nearly always to one of the ends: the newest arrival, or the oldest that was refused. */
-static void line_insert(struct line *line, struct waiting_chat *chat)
-{
-    struct waiting_chat *before = line->chats;
-
-    if (before == NULL || is_older(before->prev, chat)) {
-        DL_APPEND(line->chats, chat);
-    } else {
-        while (is_older(before, chat)) {
-            before = before->next;
-        }
-        DL_PREPEND_ELEM(line->chats, before, chat);
-    }
-    if (!chat->row.told) {
-        set_fresh(line, chat);
-    }
-}
-
-static void line_delete(struct line *line, struct waiting_chat *chat)
-{
-    DL_DELETE(line->chats, chat);
-    if (!chat->row.told) {
-        DL_DELETE2(line->fresh, chat, fresh_prev, fresh_next);
-    }
 }
 
 static struct waiting_chat *find_chat(struct assign_queue *queue, int64_t chat_id)
@@ -144,15 +86,25 @@ static struct waiting_chat *find_chat(struct assign_queue *queue, int64_t chat_i
     return chat;
 }
 
+static struct waiting_chat *chat_new(struct assign_queue *queue, const struct store_waiting *row)
+{
+    struct waiting_chat *chat = xnew(struct waiting_chat);
+
+    chat->row = *row;
+    HASH_ADD(hh, queue->chats, row.chat_id, sizeof chat->row.chat_id, chat);
+    return chat;
+}
+
 static void forget_chat(struct assign_queue *queue, struct waiting_chat *chat)
 {
     HASH_DEL(queue->chats, chat);
     free(chat);
 }
 
-static void forget_if_empty(struct assign_queue *queue, struct line *line)
+static void forget_if_empty(struct assign_queue *queue, struct assign_line *line)
 {
     if (line->chats == NULL) {
+        assign_line_list(line, NULL);
         HASH_DEL(queue->lines, line);
         free(line);
     }
@@ -160,32 +112,36 @@ static void forget_if_empty(struct assign_queue *queue, struct line *line)
 
 /* ---- proposals */
 
-static void reserve(struct assign_queue *queue, struct waiting_chat *chat, struct agent *agent)
+static struct proposal *reserve(struct assign_queue *queue, const struct waiting_chat *chat,
+                                struct agent *agent)
 {
-    chat->agent = agent;
-    chat->turn_before = agent->turn;
-    chat->turn = ++queue->turn;
-    agent->turn = chat->turn;
+    struct proposal *proposal = xnew(struct proposal);
+
+    *proposal = (struct proposal) { .asked_version = chat->row.version,
+                                    .agent = agent,
+                                    .turn = ++queue->turn,
+                                    .turn_before = agent->turn };
+    agent->turn = proposal->turn;
     agent->reserved++;
+    return proposal;
 }
 
-static void release(struct waiting_chat *chat, bool was_given)
+/* Frees the proposal. */
+static void release(struct proposal *proposal, bool was_given)
 {
-    struct agent *agent = chat->agent;
+    struct agent *agent = proposal->agent;
 
-    chat->agent = NULL;
-    if (agent == NULL) {
-        return;
+    if (agent != NULL) {
+        agent->reserved--;
+        agent->load += was_given;
+        if (!was_given && agent->turn == proposal->turn) {
+            agent->turn = proposal->turn_before;
+        }
     }
-    agent->reserved--;
-    if (was_given) {
-        agent->load++;
-    } else if (agent->turn == chat->turn) {
-        agent->turn = chat->turn_before;
-    }
+    free(proposal);
 }
 
-static bool propose(struct assign_queue *queue, struct line *line, struct waiting_chat *chat,
+static bool propose(struct assign_queue *queue, struct assign_line *line, struct waiting_chat *chat,
                     struct agent *agents, struct assign_choice choice)
 {
     struct assign_proposal proposal = {
@@ -195,71 +151,100 @@ static bool propose(struct assign_queue *queue, struct line *line, struct waitin
         .agent_id = choice.agent->key.user_id,
         .rule = choice.sticky ? "sticky" : assign_policy_name(queue->policy),
     };
+    struct proposal *reserved;
 
     buf_clear(&queue->considered);
     assign_considered_render(&queue->considered, agents, choice.agent, chat->row.avoid_agent_id);
     proposal.considered = buf_str(&queue->considered);
-    reserve(queue, chat, choice.agent);
+    reserved = reserve(queue, chat, choice.agent);
     if (!queue->ops.propose(queue->ops.arg, &proposal)) {
-        release(chat, false);
+        release(reserved, false);
         return false;
     }
-    line_delete(line, chat);
-    chat->proposed = true;
-    chat->asked_version = chat->row.version;
+    assign_line_remove(line, chat);
+    chat->proposal = reserved;
     DL_APPEND(queue->proposed, chat);
     queue->proposals++;
     return true;
 }
 
-/* Of everybody in the line who does not know it yet. */
-static bool tell(struct assign_queue *queue, struct line *line, const struct agent *agents)
+/* Of the next chat of the line that nobody was told of. */
+static bool tell(struct assign_queue *queue, struct assign_line *line)
 {
-    struct waiting_chat *chat;
+    const struct agent *agents = queue->ops.agents(queue->ops.arg, line->business_id);
+    struct waiting_chat *chat = line->fresh;
+    bool later = chat == line->fresh_later;
 
-    if (line->fresh == NULL) {
-        return true;
-    }
     buf_clear(&queue->considered);
     assign_considered_render(&queue->considered, agents, NULL, 0);
-    while ((chat = line->fresh) != NULL) {
-        if (!queue->ops.tell(queue->ops.arg, &chat->row, buf_str(&queue->considered))) {
-            return false;
-        }
-        set_told(line, chat);
+    if (!queue->ops.tell(queue->ops.arg, &chat->row, buf_str(&queue->considered), later)) {
+        return false;
     }
+    assign_line_told(line, chat);
+    queue->tells++;
     return true;
 }
 
-static void drain(struct assign_queue *queue, struct line *line)
+/* One chat of each line in turn: a business with many holds nobody up. */
+static void tell_more(struct assign_queue *queue)
+{
+    struct assign_line *line;
+
+    while (queue->tells < TELLS_MAX && (line = queue->telling) != NULL) {
+        if (line->fresh != NULL && !tell(queue, line)) {
+            queue->ops.retry(queue->ops.arg);
+            return;
+        }
+        assign_line_list(line, line->fresh != NULL ? &queue->telling : NULL);
+    }
+}
+
+/* Proposes until there is nobody eligible or nothing left to do or too much under way; lists the
+ * line by what it was, and forgets it when it is empty. False: the store takes nothing now. */
+static bool propose_from(struct assign_queue *queue, struct assign_line *line)
 {
     struct agent *agents = queue->ops.agents(queue->ops.arg, line->business_id);
-    unsigned before = queue->proposals;
-    bool taken = true;
 
-    while (taken && line->chats != NULL && queue->proposals < PROPOSALS_MAX) {
+    assign_line_list(line, NULL);
+    while (line->chats != NULL && queue->proposals < PROPOSALS_MAX) {
         struct waiting_chat *chat = line->chats;
         struct assign_choice choice = assign_choose(queue->policy, agents, &chat->row);
 
         if (choice.agent == NULL) {
-            taken = tell(queue, line, agents);
-            break;
+            assign_line_list(line, line->fresh != NULL ? &queue->telling : NULL);
+            return true;
         }
-        taken = propose(queue, line, chat, agents, choice);
+        if (!propose(queue, line, chat, agents, choice)) {
+            return false;
+        }
     }
-    if (!taken) {
-        queue->ops.retry(queue->ops.arg);
-    }
-    if (queue->proposals > before && line->chats != NULL) { /* then it is another business's turn */
-        HASH_DEL(queue->lines, line);
-        HASH_ADD(hh, queue->lines, business_id, sizeof line->business_id, line);
-    }
+    assign_line_list(line, &queue->hopeful);
     forget_if_empty(queue, line);
+    return true;
+}
+
+static void work_off(struct assign_queue *queue)
+{
+    while (queue->hopeful != NULL && queue->proposals < PROPOSALS_MAX) {
+        if (!propose_from(queue, queue->hopeful)) {
+            queue->ops.retry(queue->ops.arg);
+        }
+    }
+    tell_more(queue);
+}
+
+/* The line may have somebody now. */
+static void drain(struct assign_queue *queue, struct assign_line *line)
+{
+    if (line->list != &queue->hopeful) {
+        assign_line_list(line, &queue->hopeful);
+    }
+    work_off(queue);
 }
 
 void assign_queue_drain(struct assign_queue *queue, int64_t business_id)
 {
-    struct line *line = find_line(queue, business_id);
+    struct assign_line *line = find_line(queue, business_id);
 
     if (line != NULL) {
         drain(queue, line);
@@ -268,14 +253,14 @@ void assign_queue_drain(struct assign_queue *queue, int64_t business_id)
 
 void assign_queue_resume(struct assign_queue *queue)
 {
-    struct line *line, *next;
+    struct assign_line *line, *next;
 
     HASH_ITER (hh, queue->lines, line, next) {
-        if (queue->proposals == PROPOSALS_MAX) {
-            break;
+        if (line->list != &queue->hopeful) {
+            assign_line_list(line, &queue->hopeful);
         }
-        drain(queue, line);
     }
+    work_off(queue);
 }
 
 void assign_queue_set_policy(struct assign_queue *queue, enum assign_policy policy)
@@ -294,9 +279,9 @@ enum assign_policy assign_queue_policy(const struct assign_queue *queue)
 void assign_queue_add(struct assign_queue *queue, const struct store_waiting *row)
 {
     struct waiting_chat *chat = find_chat(queue, row->chat_id);
-    struct line *line;
+    struct assign_line *line;
 
-    if (chat != NULL && chat->proposed) { /* under way as it was: the answer will say so */
+    if (chat != NULL && chat->proposal != NULL) { /* under way as it was: the answer will say so */
         if (row->version > chat->row.version) {
             chat->row = *row;
         }
@@ -304,27 +289,32 @@ void assign_queue_add(struct assign_queue *queue, const struct store_waiting *ro
     }
     line = line_of(queue, row->business_id);
     if (chat == NULL) {
-        chat = xnew(struct waiting_chat);
-        chat->row = *row;
-        HASH_ADD(hh, queue->chats, row.chat_id, sizeof chat->row.chat_id, chat);
+        chat = chat_new(queue, row);
     } else if (row->version > chat->row.version) {
-        line_delete(line, chat);
+        assign_line_remove(line, chat);
         chat->row = *row;
     } else {
         return;
     }
-    line_insert(line, chat);
+    assign_line_add(line, chat);
     drain(queue, line);
+}
+
+void assign_queue_restore(struct assign_queue *queue, const struct store_waiting *row)
+{
+    if (find_chat(queue, row->chat_id) == NULL) {
+        assign_line_restore(line_of(queue, row->business_id), chat_new(queue, row));
+    }
 }
 
 void assign_queue_remove(struct assign_queue *queue, int64_t chat_id)
 {
     struct waiting_chat *chat = find_chat(queue, chat_id);
 
-    if (chat != NULL && !chat->proposed) {
-        struct line *line = line_of(queue, chat->row.business_id);
+    if (chat != NULL && chat->proposal == NULL) {
+        struct assign_line *line = line_of(queue, chat->row.business_id);
 
-        line_delete(line, chat);
+        assign_line_remove(line, chat);
         forget_if_empty(queue, line);
         forget_chat(queue, chat);
     }
@@ -335,8 +325,8 @@ void assign_queue_forget_agent(struct assign_queue *queue, const struct agent *a
     struct waiting_chat *chat;
 
     DL_FOREACH (queue->proposed, chat) {
-        if (chat->agent == agent) {
-            chat->agent = NULL;
+        if (chat->proposal->agent == agent) {
+            chat->proposal->agent = NULL;
         }
     }
 }
@@ -351,11 +341,10 @@ static void learn_agent(struct agent *agent, const struct store_agent *row)
     }
 }
 
-static void learn_refusal(struct waiting_chat *chat, struct agent *agent,
-                          const struct assign_outcome *outcome)
+static void learn_refusal(struct waiting_chat *chat, const struct assign_outcome *outcome)
 {
-    if (outcome->chat.version == chat->asked_version) {
-        learn_agent(agent, &outcome->agent);
+    if (outcome->chat.version == chat->proposal->asked_version) {
+        learn_agent(chat->proposal->agent, &outcome->agent);
     } else if (outcome->chat.version > chat->row.version) { /* another wait than the known one */
         chat->row = outcome->chat;
     }
@@ -365,42 +354,41 @@ void assign_queue_settle(struct assign_queue *queue, int64_t chat_id,
                          const struct assign_outcome *outcome)
 {
     struct waiting_chat *chat = find_chat(queue, chat_id);
-    struct agent *agent = chat->agent;
     int64_t business_id = chat->row.business_id;
-    bool was_full = queue->proposals == PROPOSALS_MAX;
 
     DL_DELETE(queue->proposed, chat);
     queue->proposals--;
-    chat->proposed = false;
-    release(chat, outcome->err == OK);
+    if (outcome->err == ERR_CONFLICT) {
+        learn_refusal(chat, outcome);
+    }
+    release(TAKE(chat->proposal), outcome->err == OK);
     if (outcome->err == OK || (outcome->err == ERR_CONFLICT && outcome->chat.chat_id == 0)) {
         forget_chat(queue, chat);
     } else {
-        if (outcome->err == ERR_CONFLICT) {
-            learn_refusal(chat, agent, outcome);
-        }
-        line_insert(line_of(queue, business_id), chat);
+        assign_line_add(line_of(queue, business_id), chat);
     }
     if (outcome->err != OK && outcome->err != ERR_CONFLICT) {
+        assign_line_list(find_line(queue, business_id), NULL);
         queue->ops.retry(queue->ops.arg);
-    } else if (was_full) {
-        assign_queue_resume(queue);
     } else {
         assign_queue_drain(queue, business_id);
+        work_off(queue);
     }
 }
 
-void assign_queue_not_told(struct assign_queue *queue, int64_t chat_id)
+void assign_queue_told(struct assign_queue *queue, int64_t chat_id, bool done)
 {
     struct waiting_chat *chat = find_chat(queue, chat_id);
 
-    if (chat == NULL || !chat->row.told) {
+    queue->tells--;
+    if (done) {
+        tell_more(queue);
         return;
     }
-    if (chat->proposed) {
+    if (chat != NULL && chat->proposal == NULL && chat->row.told) {
+        assign_line_not_told(line_of(queue, chat->row.business_id), chat);
+    } else if (chat != NULL) {
         chat->row.told = false;
-    } else {
-        set_fresh(line_of(queue, chat->row.business_id), chat);
     }
     queue->ops.retry(queue->ops.arg);
 }

@@ -6,7 +6,8 @@
  * the store is asked to give the chat away if chat and agent are still as they seemed
  * (compare-and-set). The answer comes later: on a refusal the reservation is released and the chat,
  * if it still waits, goes back to its place and is proposed again with what the answer has told.
- * Chats that find nobody are announced once.
+ * Chats that find nobody are announced once. Of proposals and announcements so many are under way
+ * at a time; when one is answered it is the turn of the next business that has something to ask.
  *
  * Agents are read, reserved for and counted in place (struct agent). Nothing here knows a store, a
  * socket or a clock: they are behind struct assign_ops. Loop thread. */
@@ -37,8 +38,10 @@ struct assign_ops {
     /* Asks the store; assign_queue_settle() brings the answer later, never from inside. False: it
      * takes nothing now. */
     bool (*propose)(void *arg, const struct assign_proposal *proposal);
-    /* Nobody is eligible for this chat: to be announced. False: the store takes nothing now. */
-    bool (*tell)(void *arg, const struct store_waiting *chat, struct str considered);
+    /* Nobody is eligible for this chat: to be announced; assign_queue_told() says, later, what came
+     * of it. `later`: it waits since before siod started, and a little longer does not matter.
+     * False: the store takes nothing now. */
+    bool (*tell)(void *arg, const struct store_waiting *chat, struct str considered, bool later);
     /* The store took nothing: assign_queue_resume() is to be called some time later. */
     void (*retry)(void *arg);
     void *arg;
@@ -54,6 +57,9 @@ enum assign_policy assign_queue_policy(const struct assign_queue *queue);
 /* A chat that needs an agent; one that is there already keeps its place, unless this is another
  * wait (a greater version). */
 void assign_queue_add(struct assign_queue *queue, const struct store_waiting *chat);
+/* At start: one that waited when siod stopped, the oldest first. Nothing is asked before
+ * assign_queue_resume(). */
+void assign_queue_restore(struct assign_queue *queue, const struct store_waiting *chat);
 /* It needs one no longer. A proposal under way will find out. */
 void assign_queue_remove(struct assign_queue *queue, int64_t chat_id);
 /* Somebody of this business may have become eligible. */
@@ -73,8 +79,8 @@ struct assign_outcome {
 };
 void assign_queue_settle(struct assign_queue *queue, int64_t chat_id,
                          const struct assign_outcome *outcome);
-/* The announcement of a wait failed: it is made again. */
-void assign_queue_not_told(struct assign_queue *queue, int64_t chat_id);
+/* What came of an announcement. One that failed is made again. */
+void assign_queue_told(struct assign_queue *queue, int64_t chat_id, bool done);
 
 /* Chats that wait, those with a proposal under way included. */
 size_t assign_queue_waiting(const struct assign_queue *queue);

@@ -170,7 +170,8 @@ struct store_backend {
                          bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
     enum err (*agents)(struct store_reader *reader, const struct store_agent_filter *filter,
                        bool (*fn)(void *arg, const struct store_agent *agent), void *arg);
-    enum err (*waiting_chats)(struct store_reader *reader,
+    enum err (*waiting_chats)(struct store_reader *reader, const struct store_waiting *after,
+                              unsigned limit,
                               bool (*fn)(void *arg, const struct store_waiting *waiting),
                               void *arg);
     enum err (*decisions)(struct store_reader *reader, int64_t chat_id, unsigned limit,

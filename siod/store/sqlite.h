@@ -342,7 +342,8 @@ enum err sqlite_chat_waiting_told(struct store_tx *tx, int64_t chat_id, int64_t 
 enum err sqlite_agent_unanswered(struct store_tx *tx, int64_t business_id, int64_t user_id,
                                  enum err (*fn)(void *arg, int64_t chat_id), void *arg);
 enum err sqlite_decision_append(struct store_tx *tx, const struct store_decision *decision);
-enum err sqlite_waiting_chats(struct store_reader *reader,
+enum err sqlite_waiting_chats(struct store_reader *reader, const struct store_waiting *after,
+                              unsigned limit,
                               bool (*fn)(void *arg, const struct store_waiting *waiting),
                               void *arg);
 enum err sqlite_decisions(struct store_reader *reader, int64_t chat_id, unsigned limit,

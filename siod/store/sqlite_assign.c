@@ -200,13 +200,18 @@ enum err sqlite_decisions(struct store_reader *reader, int64_t chat_id, unsigned
     return query_end(&q);
 }
 
-enum err sqlite_waiting_chats(struct store_reader *reader,
+enum err sqlite_waiting_chats(struct store_reader *reader, const struct store_waiting *after,
+                              unsigned limit,
                               bool (*fn)(void *arg, const struct store_waiting *waiting), void *arg)
 {
     struct query q = query_begin(&reader_of(reader)->conn, ST_WAITING_CHATS,
                                  "SELECT " WAITING_COLUMNS " FROM chat WHERE state = 0"
-                                 " ORDER BY waiting_since_ms, id");
+                                 " AND (waiting_since_ms, id) > (?, ?)"
+                                 " ORDER BY waiting_since_ms, id LIMIT ?");
 
+    put_int(&q, after->since_ms);
+    put_int(&q, after->chat_id);
+    put_int(&q, limit);
     while (query_row(&q)) {
         struct store_waiting waiting;
 

@@ -429,10 +429,11 @@ enum err store_agents(struct store_reader *reader, const struct store_agent_filt
     return CALL(reader, agents, filter, fn, arg);
 }
 
-enum err store_waiting_chats(struct store_reader *reader,
+enum err store_waiting_chats(struct store_reader *reader, const struct store_waiting *after,
+                             unsigned limit,
                              bool (*fn)(void *arg, const struct store_waiting *waiting), void *arg)
 {
-    return CALL(reader, waiting_chats, fn, arg);
+    return CALL(reader, waiting_chats, after, limit, fn, arg);
 }
 
 enum err store_decisions(struct store_reader *reader, int64_t chat_id, unsigned limit,

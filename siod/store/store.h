@@ -533,9 +533,11 @@ NODISCARD
 enum err store_agents(struct store_reader *reader, const struct store_agent_filter *filter,
                       bool (*fn)(void *arg, const struct store_agent *agent), void *arg);
 
-/* Chats that need an agent, those that have waited longest first. */
+/* Chats that need an agent, those that have waited longest first: `limit` of those behind `after`,
+ * of which since_ms and chat_id matter; all zero is the beginning. */
 NODISCARD
-enum err store_waiting_chats(struct store_reader *reader,
+enum err store_waiting_chats(struct store_reader *reader, const struct store_waiting *after,
+                             unsigned limit,
                              bool (*fn)(void *arg, const struct store_waiting *waiting), void *arg);
 /* Of one chat, newest first. */
 NODISCARD

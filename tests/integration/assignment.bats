@@ -123,6 +123,59 @@ was_told() {
     assert_equal "$(decisions 1)" 'waiting|least_loaded|0 assigned|least_loaded|7'
 }
 
+# crowd FIRST LAST: chats of as many customers that wait and were never announced; siod does not run.
+crowd() {
+    sqlite3 "$SIOD_DIR/siod.db" "
+        WITH RECURSIVE n(i) AS (SELECT $1 UNION ALL SELECT i + 1 FROM n WHERE i < $2)
+            INSERT INTO contact(id, business_id, name, phone, wa_id, created_at_ms)
+            SELECT i, 1, CAST('Customer' AS BLOB), CAST(i AS BLOB), CAST(i AS BLOB), 0 FROM n;
+        INSERT INTO chat(id, business_id, phone_number_id, contact_id, created_at_ms, waiting_since_ms)
+            SELECT id, 1, CAST('$PHONE_NUMBER_ID' AS BLOB), id, 1, id FROM contact WHERE id >= $1;
+        UPDATE sequence SET last = $2 WHERE name = 'chat';"
+}
+
+# announced CONDITION: how many times chats were, and how many chats.
+announced() {
+    sql "SELECT count(*), count(DISTINCT chat) FROM
+        (SELECT id, CAST(args AS TEXT) ->> '\$.chatId' AS chat FROM log WHERE event = CAST('chat_waiting' AS BLOB))
+        WHERE ${1:-true}"
+}
+
+is_announced() {
+    [[ $(announced "chat = $1") == '1|1' ]]
+}
+
+all_told() {
+    [[ $(sql 'SELECT count(*) FROM chat WHERE waiting_told = 0') == 0 ]]
+}
+
+@test "chats that wait unannounced at start are announced once, over restarts, and hold nothing up" {
+    start_siod -o assign.policy=manual
+    customer_writes wamid.1 16505550001
+    wait_until is_announced 1
+    stop_siod
+    crowd 1001 6000
+
+    start_siod -o assign.policy=manual
+    customer_writes wamid.2 16505550002
+    wait_until is_announced 6001
+    refute all_told # it came later than all those, and was told of before the last of them
+    stop_siod
+    start_siod -o assign.policy=manual
+    customer_writes wamid.3 16505550003
+    wait_until is_announced 6002
+    kill_siod
+    refute all_told
+    start_siod
+    wait_until all_told
+    assert_equal "$(announced)" '5003|5003'
+    stop_siod
+    start_siod
+    customer_writes wamid.4 16505550004
+    wait_until is_announced 6003
+    assert_equal "$(announced)" '5004|5004'
+}
+
 @test "nobody gets anything by itself when the policy is manual" {
     start_siod -o assign.policy=manual
     agent_connected ann --token "$(token 7 1)" --transports websocket

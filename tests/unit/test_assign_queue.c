@@ -13,12 +13,14 @@
 #include "siod/chat/assign_queue.h"
 
 /* Business 1 with agents 1 and 2, and what the queue asked for: "1>2@1" = chat 1 to agent 2 at
- * version 1, "!3" = chat 3 is told that it waits, "?" = try again later. */
+ * version 1, "!3" = chat 3 is told that it waits, "~3" = it may be told later, "?" = try again
+ * later. */
 struct rig {
     struct assign_queue *queue;
     struct agent agents[2], *online;
     struct agent other; /* of business 2 */
     struct buf asked;
+    unsigned told;
     bool refuses;
 };
 
@@ -40,13 +42,15 @@ static bool rig_propose(void *arg, const struct assign_proposal *proposal)
     return !rig->refuses;
 }
 
-static bool rig_tell(void *arg, const struct store_waiting *chat, struct str considered)
+static bool rig_tell(void *arg, const struct store_waiting *chat, struct str considered, bool later)
 {
     struct rig *rig = arg;
 
     assert_true(considered.len > 0);
+    assert_false(chat->told);
     if (!rig->refuses) {
-        buf_printf(&rig->asked, "!%" PRId64 " ", chat->chat_id);
+        buf_printf(&rig->asked, "%s%" PRId64 " ", later ? "~" : "!", chat->chat_id);
+        rig->told++;
     }
     return !rig->refuses;
 }
@@ -143,6 +147,23 @@ static void who_came_back_first_is_served_first(void **state)
     nobody_is_available(rig, false);
     assign_queue_drain(rig->queue, 1);
     ASKED(rig, "1>1@1 2>2@1 5>1@1 3>2@1 ");
+}
+
+static void a_place_is_found_from_either_end(void **state)
+{
+    static const int64_t order[] = { 5, 9, 1, 7, 3, 8, 2, 6, 4, 10 };
+    struct rig *rig = *state;
+
+    nobody_is_available(rig, true);
+    for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+        waits(rig, order[i], order[i]);
+    }
+    buf_clear(&rig->asked);
+    nobody_is_available(rig, false);
+    rig->agents[0].capacity = ARRAY_SIZE(order);
+    rig->agents[1].capacity = 0;
+    assign_queue_drain(rig->queue, 1);
+    ASKED(rig, "1>1@1 2>1@1 3>1@1 4>1@1 5>1@1 6>1@1 7>1@1 8>1@1 9>1@1 10>1@1 ");
 }
 
 static void a_full_agent_is_found_out_and_another_is_asked(void **state)
@@ -270,11 +291,13 @@ static void a_store_that_takes_nothing_is_asked_again_later(void **state)
     rig->refuses = false;
     assign_queue_resume(rig->queue);
     ASKED(rig, "!1 ");
-    assign_queue_not_told(rig->queue, 1);
-    assign_queue_not_told(rig->queue, 99);
-    ASKED(rig, "? ");
+    waits(rig, 2, 20);
+    assign_queue_remove(rig->queue, 2);
+    assign_queue_told(rig->queue, 1, false);
+    assign_queue_told(rig->queue, 2, false);
+    ASKED(rig, "!2 ? ? ");
     assign_queue_resume(rig->queue);
-    ASKED(rig, "!1 ");
+    ASKED(rig, "~1 ");
 }
 
 static void an_agent_may_leave_while_a_chat_is_on_its_way_to_it(void **state)
@@ -353,6 +376,122 @@ static void a_business_with_many_chats_does_not_keep_the_others_waiting(void **s
     assert_in_range(rig->other.reserved, 9, 10);
 }
 
+/* ---- announcements */
+
+static void wait_of(struct rig *rig, int64_t chat_id, int64_t business_id)
+{
+    const struct store_waiting chat = {
+        .chat_id = chat_id, .business_id = business_id, .version = 1, .since_ms = chat_id
+    };
+
+    assign_queue_add(rig->queue, &chat);
+}
+
+static void no_more_than_so_many_announcements_are_under_way(void **state)
+{
+    enum { MANY = 1000, MOST = 64 };
+    struct rig *rig = *state;
+
+    nobody_is_available(rig, true);
+    for (int64_t id = 1; id <= MANY; id++) {
+        wait_of(rig, id, 1);
+    }
+    assert_int_equal(rig->told, MOST);
+    for (int64_t id = 1; id <= MANY; id++) {
+        assign_queue_told(rig->queue, id, true);
+        assert_int_equal(rig->told, MIN(MOST + id, MANY));
+    }
+    assign_queue_resume(rig->queue);
+    assert_int_equal(rig->told, MANY);
+}
+
+static void a_business_with_many_announcements_does_not_keep_the_others_waiting(void **state)
+{
+    enum { MANY = 1000, MOST = 64 };
+    struct rig *rig = *state;
+
+    nobody_is_available(rig, true);
+    rig->other.status = STORE_AGENT_AWAY;
+    for (int64_t id = 1; id <= MANY; id++) {
+        wait_of(rig, id, 1);
+    }
+    wait_of(rig, 5001, 2);
+    wait_of(rig, 5002, 2);
+    buf_clear(&rig->asked);
+    for (int64_t id = 1; id <= 4; id++) {
+        assign_queue_told(rig->queue, id, true);
+    }
+    ASKED(rig, "!65 !5001 !66 !5002 ");
+}
+
+static void restored(struct rig *rig, int64_t chat_id, bool told)
+{
+    const struct store_waiting chat = {
+        .chat_id = chat_id, .business_id = 1, .version = 1, .since_ms = chat_id, .told = told
+    };
+
+    assign_queue_restore(rig->queue, &chat);
+}
+
+static void what_waited_before_a_restart_is_looked_at_when_all_is_known(void **state)
+{
+    struct rig *rig = *state;
+
+    for (int64_t id = 1; id <= 6; id++) {
+        restored(rig, id, id != 6);
+        restored(rig, id, false); /* it is there already */
+    }
+    ASKED(rig, "");
+    assert_int_equal(assign_queue_waiting(rig->queue), 6);
+    assign_queue_resume(rig->queue);
+    ASKED(rig, "1>1@1 2>2@1 3>1@1 4>2@1 ~6 "); /* whoever was told of is not told of again */
+    assign_queue_told(rig->queue, 6, true);
+    assign_queue_resume(rig->queue);
+    ASKED(rig, "");
+}
+
+static void whoever_comes_new_is_told_of_before_those_of_before_the_restart(void **state)
+{
+    enum { MANY = 200, MOST = 64 };
+    struct rig *rig = *state;
+
+    nobody_is_available(rig, true);
+    for (int64_t id = 1; id <= MANY; id++) {
+        restored(rig, id, false);
+    }
+    assign_queue_resume(rig->queue);
+    assert_int_equal(rig->told, MOST);
+    buf_clear(&rig->asked);
+    wait_of(rig, 1001, 1);
+    wait_of(rig, 1002, 1);
+    assign_queue_remove(rig->queue, MOST + 1); /* the first of those that may be told of later */
+    wait_of(rig, 1003, 1);
+    ASKED(rig, "");
+    for (int64_t id = 1; id <= 5; id++) {
+        assign_queue_told(rig->queue, id, true);
+    }
+    ASKED(rig, "!1001 !1002 !1003 ~66 ~67 ");
+}
+
+static void nobody_is_told_of_who_could_be_served(void **state)
+{
+    struct rig *rig = *state;
+
+    rig->agents[0].capacity = 1;
+    DL_DELETE(rig->online, &rig->agents[1]);
+    waits(rig, 1, 10);
+    for (int64_t id = 101; id <= 200; id++) {
+        wait_of(rig, id, 1);
+    }
+    assert_int_equal(rig->told, 64);
+    buf_clear(&rig->asked);
+    settle(rig, 1, ERR_STORE); /* and so the agent is free again */
+    assign_queue_told(rig->queue, 101, true);
+    ASKED(rig, "? ");
+    assign_queue_resume(rig->queue);
+    ASKED(rig, "1>1@1 !165 ");
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 
 int main(void)
@@ -360,6 +499,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_chat_is_proposed_at_once_and_counted_when_it_is_given),
         TEST(who_came_back_first_is_served_first),
+        TEST(a_place_is_found_from_either_end),
         TEST(a_full_agent_is_found_out_and_another_is_asked),
         TEST(a_chat_that_changed_meanwhile_is_proposed_as_it_is_now),
         TEST(another_wait_is_told_again),
@@ -370,6 +510,11 @@ int main(void)
         TEST(a_chat_that_is_there_keeps_its_place_and_one_that_is_removed_is_gone),
         TEST(no_more_than_so_many_proposals_are_under_way),
         TEST(a_business_with_many_chats_does_not_keep_the_others_waiting),
+        TEST(no_more_than_so_many_announcements_are_under_way),
+        TEST(a_business_with_many_announcements_does_not_keep_the_others_waiting),
+        TEST(what_waited_before_a_restart_is_looked_at_when_all_is_known),
+        TEST(whoever_comes_new_is_told_of_before_those_of_before_the_restart),
+        TEST(nobody_is_told_of_who_could_be_served),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,6 +26,7 @@ enum {
     AGENTS = 120, /* of each business */
     CHATS_MAX = 60000,
     IN_FLIGHT_MAX = 256, /* as the queue limits itself */
+    TELLING_MAX = 64,    /* likewise */
     DAY_MS = 24 * 3600 * 1000,
 };
 
@@ -85,7 +86,7 @@ struct sim {
     struct sim_chat *chats;
     size_t chat_count;
     struct sim_job *submitted, *applied;
-    unsigned in_flight;
+    unsigned in_flight, telling;
     bool failing, retry, calm; /* calm: the store neither fails nor is full */
     struct {
         unsigned assigned, sticky, refused, failed, waited, reopened, given_back, forced, full,
@@ -280,12 +281,14 @@ static bool sim_propose(void *arg, const struct assign_proposal *proposal)
     return true;
 }
 
-static bool sim_tell(void *arg, const struct store_waiting *row, struct str considered)
+static bool sim_tell(void *arg, const struct store_waiting *row, struct str considered, bool later)
 {
     struct sim_job *job;
 
     (void)arg;
-    CHECK(considered.len > 0);
+    (void)later;
+    CHECK(considered.len > 0 && !row->told);
+    CHECK(sim->telling < TELLING_MAX);
     CHECK(sim->policy == ASSIGN_MANUAL || !anybody_eligible(business_of(row->business_id)));
     if (!store_takes()) {
         return false;
@@ -293,6 +296,7 @@ static bool sim_tell(void *arg, const struct store_waiting *row, struct str cons
     job = job_new(TELL, row->business_id);
     job->chat = &sim->chats[row->chat_id];
     job->version = row->version;
+    sim->telling++;
     submit(job);
     return true;
 }
@@ -607,9 +611,8 @@ static void loop_step(void)
         proposal_done(job);
         break;
     case TELL:
-        if (job->err != OK) {
-            assign_queue_not_told(sim->queue, job->chat->id);
-        }
+        sim->telling--;
+        assign_queue_told(sim->queue, job->chat->id, job->err == OK);
         break;
     case SEEN:
         seen_done(job);

@@ -330,9 +330,54 @@ static bool describe_waiting(void *arg, const struct store_waiting *waiting)
     return true;
 }
 
+struct waiting_page {
+    struct store_waiting last;
+    size_t count;
+    struct buf text;
+};
+
+static bool take_waiting(void *arg, const struct store_waiting *waiting)
+{
+    struct waiting_page *page = arg;
+
+    page->last = *waiting;
+    page->count++;
+    return describe_waiting(&page->text, waiting);
+}
+
 static enum err waiting_body(struct store_reader *reader, void *arg)
 {
-    return store_waiting_chats(reader, describe_waiting, arg);
+    const struct store_waiting beginning = { .chat_id = 0 };
+
+    return store_waiting_chats(reader, &beginning, 1000, describe_waiting, arg);
+}
+
+/* Page by page, each behind the last one of the page before. */
+static enum err pages_body(struct store_reader *reader, void *arg)
+{
+    struct waiting_page *pages = arg;
+    enum err err;
+
+    do {
+        pages->count = 0;
+        err = store_waiting_chats(reader, &pages->last, 2, take_waiting, pages);
+        buf_add_cstr(&pages->text, "/ ");
+    } while (err == OK && pages->count == 2);
+    return err;
+}
+
+static void those_who_wait_are_read_in_pages(void **state)
+{
+    struct desk desk = desk_setup(*state, 5);
+    struct waiting_page pages = { .count = 0 };
+    autofree char *expected = xasprintf("%lld %lld / %lld %lld / %lld / ", (long long)desk.chats[0],
+                                        (long long)desk.chats[1], (long long)desk.chats[2],
+                                        (long long)desk.chats[3], (long long)desk.chats[4]);
+
+    assert_int_equal(read_now(desk.f, pages_body, &pages), OK);
+    buf_add_char(&pages.text, '\0');
+    assert_string_equal(pages.text.data, expected);
+    buf_finish(&pages.text);
 }
 
 static void who_has_waited_longest_comes_first(void **state)
@@ -615,6 +660,7 @@ int main(void)
         TEST(an_operator_may_reopen_a_chat),
         TEST(a_wait_is_announced_once),
         TEST(unanswered_chats_are_those_whose_customer_wrote_last),
+        TEST(those_who_wait_are_read_in_pages),
         TEST(who_has_waited_longest_comes_first),
         TEST(decisions_are_read_back_newest_first),
         TEST(agents_are_listed_with_what_they_intend_and_carry),
