@@ -99,10 +99,10 @@ static enum ws_code frame_begin(struct ws_decoder *decoder, const uint8_t *head,
             decoder->utf8 = (struct utf8_stream) { 0, 0, 0 };
         }
         decoder->opcode = decoder->message;
-        if (decoder->max_message > 0 && len > decoder->max_message - decoder->message_len) {
+        decoder->message_len += len;
+        if (decoder->max_message > 0 && decoder->message_len > decoder->max_message) {
             return WS_CODE_TOO_BIG;
         }
-        decoder->message_len += len;
     }
     memcpy(decoder->mask, head + size - 4, 4);
     decoder->left = len;

@@ -193,6 +193,10 @@ static bool read_head(struct http_conn *hc)
         refuse_long_head(hc);
         return false;
     }
+    if (len == 0 && hc->in.data[0] != '\r' && (hc->in.data[0] < 'A' || hc->in.data[0] > 'Z')) {
+        refuse_head(hc, 400); /* no method: TLS, for instance, whose end would never come */
+        return false;
+    }
     if (len == 0) {
         if (hc->waiting != WAITING_HEAD) {
             http_conn_wait(hc, WAITING_HEAD);

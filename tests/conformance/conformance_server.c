@@ -13,17 +13,30 @@
 #include "libshared/buf.h"
 #include "libshared/error.h"
 #include "siod/engineio/engineio.h"
+#include "siod/net/budget.h"
 #include "siod/net/http.h"
 #include "siod/net/loop.h"
 #include "siod/net/transport.h"
 #include "siod/socketio/socketio.h"
 
-enum { CONNECT_TIMEOUT_MS = 1000, EXIT_USAGE = 2, HEADER_BYTES = 16384, HEADER_COUNT = 100 };
+enum { CONNECT_TIMEOUT_MS = 1000, EXIT_USAGE = 2 };
+
+/* The daemon's defaults. */
+enum {
+    CONNECTIONS = 20000,
+    QUEUE_BYTES = 4 << 20,
+    PARTIAL_BYTES = 64 << 20,
+    HEADER_BYTES = 16384,
+    HEADER_COUNT = 100,
+    REQUEST_MS = 30000,
+    IDLE_MS = 75000,
+};
 
 struct options {
     const char *listen;
     const char *cors_origins[2]; /* one, then NULL */
     struct eio_config engine;
+    uint64_t connect_timeout_ms;
 };
 
 static struct loop *main_loop;
@@ -110,6 +123,7 @@ static void parse_options(int argc, char **argv, struct options *ret)
         { "ping-timeout", required_argument, NULL, 't' },
         { "max-payload", required_argument, NULL, 'm' },
         { "cors-origin", required_argument, NULL, 'o' },
+        { "connect-timeout", required_argument, NULL, 'c' },
         { NULL, 0, NULL, 0 },
     };
     int option;
@@ -135,6 +149,9 @@ static void parse_options(int argc, char **argv, struct options *ret)
             ret->cors_origins[0] = optarg;
             ret->engine.cors_origins = ret->cors_origins;
             break;
+        case 'c':
+            ret->connect_timeout_ms = parse_number(optarg);
+            break;
         default:
             exit(EXIT_USAGE);
         }
@@ -142,7 +159,7 @@ static void parse_options(int argc, char **argv, struct options *ret)
     if (optind < argc || ret->listen == NULL) {
         fprintf(stderr, "usage: conformance_server --listen ADDRESS:PORT [--eio3]"
                         " [--ping-interval MS] [--ping-timeout MS] [--max-payload BYTES]"
-                        " [--cors-origin ORIGIN]\n");
+                        " [--cors-origin ORIGIN] [--connect-timeout MS]\n");
         exit(EXIT_USAGE);
     }
 }
@@ -178,17 +195,23 @@ static void route(struct http_server *http, struct http_route routes[2], const c
 static void serve(const struct options *options)
 {
     struct loop *loop = loop_new();
-    struct transport *transport = transport_new(loop, &(struct transport_limits) { 0 });
-    struct http_server *http = http_server_new(
-        loop, &(struct http_limits) { .header_bytes = HEADER_BYTES, .header_count = HEADER_COUNT });
+    struct transport *transport =
+        transport_new(loop, &(struct transport_limits) { .connections = CONNECTIONS,
+                                                         .queue_bytes = QUEUE_BYTES });
+    struct http_server *http =
+        http_server_new(loop, &(struct http_limits) { .header_bytes = HEADER_BYTES,
+                                                      .header_count = HEADER_COUNT,
+                                                      .request_ms = REQUEST_MS,
+                                                      .idle_ms = IDLE_MS });
     struct eio_config echo_config = options->engine;
     struct sio_config config = { .engine = options->engine,
-                                 .connect_timeout_ms = CONNECT_TIMEOUT_MS };
+                                 .connect_timeout_ms = options->connect_timeout_ms };
     struct loop_hook hook = { .fn = stop_when_told, .arg = loop };
     struct http_route routes[4];
     struct eio_server *echo_server;
     struct sio_server *server;
 
+    budget_set_limit(loop_budget(loop), PARTIAL_BYTES);
     echo_config.ops = &echo;
     echo_server = eio_server_new(loop, &echo_config);
     server = sio_server_new(loop, &config);
@@ -218,6 +241,7 @@ int main(int argc, char **argv)
 {
     struct options options = {
         .engine = { .ping_interval_ms = 300, .ping_timeout_ms = 200, .max_payload = 1000000 },
+        .connect_timeout_ms = CONNECT_TIMEOUT_MS,
     };
 
     parse_options(argc, argv, &options);
