@@ -21,7 +21,6 @@ static void collect_transport(const struct siod *siod)
     metric_set(METRIC_CONNECTIONS, stats.open);
     metric_set(METRIC_CONNECTIONS_ACCEPTED, stats.accepted);
     metric_set(METRIC_CONNECTIONS_REFUSED, stats.refused);
-    metric_set(METRIC_LIMITED_CONNECTIONS, stats.limited);
     metric_set(METRIC_BYTES_IN, stats.bytes_in);
     metric_set(METRIC_BYTES_OUT, stats.bytes_out);
 }
@@ -72,6 +71,7 @@ static void collect_sessions(const struct siod *siod)
     metric_set(METRIC_LIMITED_BYTES, engine.rate_exceeded);
     metric_set(METRIC_LIMITED_PAYLOAD, engine.oversize);
     transport_stats(siod->transport, &transport);
+    metric_set(METRIC_LIMITED_CONNECTIONS, transport.limited + engine.full);
     metric_set(METRIC_SLOW_CONSUMERS, transport.slow_consumers + engine.slow);
     metric_set(METRIC_LIMITED_QUEUES, transport.slow_consumers + engine.slow);
     sio_server_stats(siod->sio, &sockets);

@@ -66,6 +66,7 @@ struct sio_config siod_sio_settings(struct siod *siod)
             .max_payload = config->engineio.max_payload,
             .allow_v3 = config->engineio.allow_eio3,
             .queue_bytes = config->limits.queue_bytes,
+            .max_sessions = config->limits.connections,
             .sessions_per_address = config->limits.connections_per_address,
             .bytes_per_s = config->limits.bytes_per_s,
             .admit = admission_take,

@@ -54,6 +54,8 @@ struct eio_config {
      * handshake whose Origin is not on it is refused (403, code 4) on both transports; requests
      * without Origin pass. */
     const char *const *cors_origins;
+    unsigned max_sessions; /* open or lingering, with or without a connection; more get 503. 0 = no
+                              limit */
     unsigned sessions_per_address; /* open at once; more get 503. 0 = no limit */
     size_t bytes_per_s;            /* of packets from one session; one that sends more ends with
                                       EIO_REASON_TRANSPORT_ERROR. 0 = no limit */
@@ -110,6 +112,7 @@ size_t eio_session_pending(const struct eio_session *session);
 struct eio_stats {
     unsigned sessions, polling, websocket;
     uint64_t opened, upgrades, refused, closed[EIO_REASON_COUNT];
-    uint64_t address_full, rate_exceeded, oversize, slow; /* times these limits were enforced */
+    uint64_t full, address_full, rate_exceeded, oversize,
+        slow; /* times these limits were enforced */
 };
 void eio_server_stats(const struct eio_server *server, struct eio_stats *ret_stats);

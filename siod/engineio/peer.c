@@ -16,6 +16,25 @@ static struct eio_address *find(struct eio_server *server, const char *text)
     return address;
 }
 
+/* A polling client needs no connection between its requests: without this, a limit of connections
+ * would not bound sessions. */
+bool eio_server_is_full(struct eio_server *server, const char *from)
+{
+    static struct log_gate gate;
+    unsigned limit = server->config.max_sessions, suppressed;
+
+    if (limit == 0 || HASH_COUNT(server->sessions) < limit) {
+        return false;
+    }
+    server->stats.full++;
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_ENGINEIO, "too many sessions",
+                 "from=%s sessions=%u limit=limits.connections suppressed=%u", from,
+                 HASH_COUNT(server->sessions), suppressed);
+    }
+    return true;
+}
+
 bool eio_address_is_full(struct eio_server *server, const char *text)
 {
     static struct log_gate gate;

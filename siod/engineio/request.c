@@ -153,6 +153,7 @@ static void open_session(struct eio_server *server, struct http_request *request
     } else if (http_query(request).len > QUERY_MAX) {
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
     } else if (server->drain_slice > 0 ||
+               eio_server_is_full(server, http_client_address(request)) ||
                eio_address_is_full(server, http_client_address(request)) ||
                (server->config.admit != NULL &&
                 !server->config.admit(server->config.admit_arg, http_client_address(request)))) {

@@ -96,6 +96,7 @@ void eio_server_reconfigure(struct eio_server *server, const struct eio_config *
 {
     server->config.queue_bytes = config->queue_bytes;
     server->config.cors_origins = config->cors_origins;
+    server->config.max_sessions = config->max_sessions;
     server->config.sessions_per_address = config->sessions_per_address;
     server->config.bytes_per_s = config->bytes_per_s;
 }

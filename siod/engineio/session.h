@@ -138,7 +138,9 @@ bool eio_session_receive(struct eio_session *session, struct str text);
 bool eio_session_receive_binary(struct eio_session *session, struct str data);
 
 /* peer.c */
-/* Has the address as many sessions as it may? Counted and logged then. */
+/* Are there as many sessions as there may be? Counted and logged then. */
+bool eio_server_is_full(struct eio_server *server, const char *from);
+/* Has the address as many sessions as it may? The same then. */
 bool eio_address_is_full(struct eio_server *server, const char *text);
 struct eio_address *eio_address_enter(struct eio_server *server, const char *text);
 void eio_address_leave(struct eio_server *server, struct eio_address *address);

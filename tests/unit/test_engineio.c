@@ -46,6 +46,23 @@ static void the_path_may_lack_its_last_slash(void **state)
     assert_int_equal(reply.status, 200);
 }
 
+static void there_are_no_more_sessions_than_there_may_be(void **state)
+{
+    autoeio struct eio_fixture f = { .config.max_sessions = 2 };
+    autoreply struct reply refused = { 0 };
+    char sid[21], other[21];
+
+    (void)state;
+    eio_fixture_run(&f);
+    poll_open(f.rig, sid);
+    poll_open(f.rig, other);
+    http_exchange(f.rig, "GET", "/socket.io/?EIO=4&transport=polling", "", STR_NONE, &refused);
+    assert_int_equal(refused.status, 503);
+    poll_post(f.rig, sid, "1");
+    expect_unknown(&f, sid);
+    poll_open(f.rig, sid);
+}
+
 static void an_address_has_no_more_sessions_than_it_may(void **state)
 {
     autoeio struct eio_fixture f = { .config = { .sessions_per_address = 2 } };
@@ -479,6 +496,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_polling_handshake_answers_the_open_packet_alone),
         cmocka_unit_test(the_path_may_lack_its_last_slash),
+        cmocka_unit_test(there_are_no_more_sessions_than_there_may_be),
         cmocka_unit_test(an_address_has_no_more_sessions_than_it_may),
         cmocka_unit_test(a_session_that_sends_too_much_in_a_second_ends),
         cmocka_unit_test(an_old_internet_explorer_is_told_not_to_filter),
