@@ -178,26 +178,33 @@ static unsigned send_to_room(const struct sio_room *room, const struct sio_broad
     return sent;
 }
 
-static unsigned send_to_scope(struct sio_namespace *nsp, uint64_t scope,
-                              const struct sio_broadcast *broadcast)
-{
+struct delivery {
+    const struct sio_broadcast *broadcast;
     struct packet packet;
-    struct sio_socket *socket, *next;
-    unsigned sent = 0;
+    unsigned sent;
+};
 
-    broadcast_packet(nsp, broadcast, &packet);
-    HASH_ITER (hh, nsp->sockets, socket, next) {
-        struct eio_session *session = socket->connection->session;
+static void deliver(void *arg, struct sio_socket *socket)
+{
+    struct delivery *delivery = arg;
+    struct eio_session *session = socket->connection->session;
 
-        if (socket->scope == scope && !is_left_out(socket, broadcast) &&
-            socket->state == SIO_STATE_JOINED &&
-            (!broadcast->is_volatile || eio_session_writable(session))) {
-            packet_send(&packet, session);
-            sent++;
-        }
+    if (socket->state == SIO_STATE_JOINED && !is_left_out(socket, delivery->broadcast) &&
+        (!delivery->broadcast->is_volatile || eio_session_writable(session))) {
+        packet_send(&delivery->packet, session);
+        delivery->sent++;
     }
-    packet_finish(&packet);
-    return sent;
+}
+
+static unsigned send_to_all(struct sio_namespace *nsp, uint64_t scope,
+                            const struct sio_broadcast *broadcast)
+{
+    struct delivery delivery = { .broadcast = broadcast };
+
+    broadcast_packet(nsp, broadcast, &delivery.packet);
+    sio_reach_each(nsp, scope, broadcast, deliver, &delivery);
+    packet_finish(&delivery.packet);
+    return delivery.sent;
 }
 
 /* The room that each socket has for itself costs nothing: it is looked up by the socket's id. */
@@ -206,6 +213,7 @@ static unsigned send_to_one(struct sio_namespace *nsp, uint64_t scope,
 {
     struct sio_socket *socket = sio_socket_find(nsp, broadcast->room);
     struct eio_session *session;
+    struct packet packet;
 
     if (socket == NULL || socket->scope != scope || is_left_out(socket, broadcast) ||
         socket->state != SIO_STATE_JOINED) {
@@ -215,26 +223,35 @@ static unsigned send_to_one(struct sio_namespace *nsp, uint64_t scope,
     if (broadcast->is_volatile && !eio_session_writable(session)) {
         return 0;
     }
-    encode_event(sio_out_begin(nsp->server), nsp->name, broadcast->event, broadcast->args,
-                 broadcast->attachments.count);
-    send_out(nsp->server, session, broadcast->attachments);
+    broadcast_packet(nsp, broadcast, &packet);
+    packet_send(&packet, session);
+    packet_finish(&packet);
     return 1;
+}
+
+static unsigned send_to(struct sio_namespace *nsp, uint64_t scope,
+                        const struct sio_broadcast *broadcast)
+{
+    const struct sio_room *room;
+
+    if (broadcast->room.data == NULL || broadcast->more_rooms_count > 0 ||
+        broadcast->except_rooms_count > 0) {
+        return send_to_all(nsp, scope, broadcast);
+    }
+    room = sio_room_find(nsp, scope, broadcast->room);
+    if (room == NULL) {
+        return send_to_one(nsp, scope, broadcast);
+    }
+    /* others may have joined the room that a socket has for itself */
+    return sio_socket_find(nsp, broadcast->room) != NULL ? send_to_all(nsp, scope, broadcast)
+                                                         : send_to_room(room, broadcast);
 }
 
 unsigned sio_emit(struct sio_namespace *nsp, uint64_t scope, const struct sio_broadcast *broadcast)
 {
-    struct sio_room *room = NULL;
-    unsigned sent;
+    unsigned sent = send_to(nsp, scope, broadcast);
 
-    if (broadcast->room.data == NULL) {
-        sent = send_to_scope(nsp, scope, broadcast);
-        nsp->server->stats.packets_out += sent;
-    } else if ((room = sio_room_find(nsp, scope, broadcast->room)) != NULL) {
-        sent = send_to_room(room, broadcast);
-        nsp->server->stats.packets_out += sent;
-    } else {
-        sent = send_to_one(nsp, scope, broadcast);
-    }
+    nsp->server->stats.packets_out += sent;
     log_debug(LOG_SOCKETIO, "emit", "event=%.*s room=%.*s scope=%llu receivers=%u",
               STR_ARG(broadcast->event), STR_ARG(broadcast->room), (unsigned long long)scope, sent);
     return sent;

@@ -97,6 +97,11 @@ static int find_slot(const struct sio_socket *socket, const struct sio_room *roo
     return -1;
 }
 
+bool sio_room_has(const struct sio_room *room, const struct sio_socket *socket)
+{
+    return find_slot(socket, room) >= 0;
+}
+
 static void add_member(struct sio_room *room, struct sio_socket *socket)
 {
     if (room->count == room->cap) {

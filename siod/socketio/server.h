@@ -196,7 +196,15 @@ void sio_ack_received(struct sio_socket *socket, int64_t id, const struct sio_an
 /* Forget what is pending, silently. */
 void sio_acks_drop(struct sio_socket *socket);
 
+/* reach.c */
+typedef void (*sio_reach_fn)(void *arg, struct sio_socket *socket);
+/* Every socket that is in the broadcast's rooms and in none of those it leaves out, once. `fn` must
+ * not change who is in which room. */
+void sio_reach_each(struct sio_namespace *nsp, uint64_t scope,
+                    const struct sio_broadcast *broadcast, sio_reach_fn fn, void *arg);
+
 /* room.c */
+bool sio_room_has(const struct sio_room *room, const struct sio_socket *socket);
 /* NULL when nobody is in it. */
 struct sio_room *sio_room_find(struct sio_namespace *nsp, uint64_t scope, struct str name);
 void sio_rooms_leave(struct sio_socket *socket);

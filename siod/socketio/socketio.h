@@ -140,9 +140,12 @@ bool sio_socket_in(const struct sio_socket *socket, struct str room);
 /* A broadcast: the packet is encoded once and shared by all receivers. */
 struct sio_broadcast {
     struct str room;                 /* .data NULL = every socket of the namespace and scope */
+    const struct str *more_rooms;    /* besides `room`; who is in several hears it once */
+    const struct str *except_rooms;  /* who is in one of these does not hear it */
     const struct sio_socket *except; /* NULL = nobody is left out */
     uint64_t except_owner;           /* leave out all sockets of this owner; 0 = nobody */
-    bool is_volatile;                /* drop for those whose transport cannot take it now */
+    unsigned more_rooms_count, except_rooms_count;
+    bool is_volatile; /* drop for those whose transport cannot take it now */
     struct str event;
     struct str args;                    /* as in sio_socket_emit() */
     struct sio_attachments attachments; /* as in sio_socket_emit_binary() */

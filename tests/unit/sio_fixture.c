@@ -70,6 +70,44 @@ static void say(struct sio_socket *socket, const struct sio_event *event, bool i
     sio_socket_ack(socket, event->ack, str_of(count));
 }
 
+/* Names separated by blanks. Returns how many there are. */
+static unsigned split_names(struct str text, struct str names[8])
+{
+    unsigned count = 0;
+
+    while (text.len > 0) {
+        const char *blank = memchr(text.data, ' ', text.len);
+        size_t len = blank != NULL ? (size_t)(blank - text.data) : text.len;
+
+        assert(count < 8);
+        names[count++] = (struct str) { text.data, len };
+        text = str_skip(text, MIN(len + 1, text.len));
+    }
+    return count;
+}
+
+/* "to all of these","but to none of those": room names; answers how many heard it. */
+static void spread(struct sio_socket *socket, const struct sio_event *event)
+{
+    struct str to[8], except[8], args = event->args;
+    const char *comma = memchr(args.data, ',', args.len);
+    size_t split = (size_t)(comma - args.data);
+    unsigned to_count = split_names(unquote((struct str) { args.data, split }), to);
+    struct sio_broadcast broadcast = {
+        .room = to_count > 0 ? to[0] : STR_NONE,
+        .more_rooms = to + 1,
+        .more_rooms_count = to_count > 0 ? to_count - 1 : 0,
+        .except_rooms = except,
+        .except_rooms_count = split_names(unquote(str_skip(args, split + 1)), except),
+        .event = STR("spread"),
+    };
+    char count[16];
+
+    snprintf(count, sizeof count, "%u",
+             sio_emit(sio_socket_namespace(socket), sio_socket_scope(socket), &broadcast));
+    sio_socket_ack(socket, event->ack, str_of(count));
+}
+
 static void on_event(struct sio_socket *socket, const struct sio_event *event)
 {
     struct sio_fixture *f = fixture_of(socket);
@@ -90,6 +128,8 @@ static void on_event(struct sio_socket *socket, const struct sio_event *event)
         say(socket, event, false);
     } else if (str_eq(event->name, STR("mumble"))) {
         say(socket, event, true);
+    } else if (str_eq(event->name, STR("spread"))) {
+        spread(socket, event);
     } else if (str_eq(event->name, STR("kick me"))) {
         sio_socket_disconnect(socket, false);
         sio_socket_emit(socket, STR("never"), STR(""));
