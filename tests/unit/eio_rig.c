@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -207,6 +208,7 @@ void client_open(struct client *client, struct rig *rig)
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     setsockopt(client->fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof deadline);
     setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof deadline);
+    setsockopt(client->fd, IPPROTO_TCP, TCP_NODELAY, &(int) { 1 }, sizeof(int));
     assert_int_equal(connect(client->fd, (struct sockaddr *)&address, sizeof address), 0);
 }
 

@@ -1,7 +1,7 @@
 unit_test(eio_packet wire)
 unit_test(attachment wire)
 unit_test(eio3_packet wire)
-foreach(name engineio eio_polling eio_websocket eio_upgrade eio_heartbeat eio_v3)
+foreach(name engineio eio_polling eio_websocket eio_upgrade eio_upgrade_load eio_heartbeat eio_v3)
     unit_test(${name} engineio)
     target_sources(test_${name} PRIVATE eio_fixture.c eio_rig.c)
 endforeach()
