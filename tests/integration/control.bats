@@ -160,10 +160,7 @@ talk_as_nobody() {
 
 @test "a slow reader of a stream gets a gap, the daemon goes on, and no record is lost without a word" {
     start_siod
-    in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail -o ndjson --idle 3s >"$BATS_TEST_TMPDIR/slow.tail"
-    local pid=$! i
-    wait_until status_is .control.tails 1
-    kill -STOP "$pid"
+    local pid i
     # Far more than the socket, the queue's mark and sioctl hold.
     for i in {1..20}; do
         jq -cn --arg i "$i" --arg text "$(printf 'x%.0s' {1..1000})" '
@@ -173,6 +170,10 @@ talk_as_nobody() {
                 messages: [range(200) | {from: "15550001", id: "w\($i).\(.)", timestamp: "1749416383", type: "text", text: {body: $text}}]}}]}]}' \
             >"$BATS_TEST_TMPDIR/batch.$i.json"
     done
+    in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail -o ndjson --idle 3s >"$BATS_TEST_TMPDIR/slow.tail"
+    pid=$!
+    wait_until status_is .control.tails 1
+    kill -STOP "$pid"
     sioctl webhook replay "$BATS_TEST_TMPDIR" >/dev/null
     wait_until status_is .events.waiting 0
     kill -CONT "$pid"
