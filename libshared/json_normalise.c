@@ -276,16 +276,13 @@ static enum err scan_literal(struct normaliser *n, struct str word)
 static enum err open_container(struct normaliser *n, bool is_object)
 {
     uint64_t bit = (uint64_t)1 << n->depth % 64;
+    uint64_t *word = &n->objects[n->depth / 64]; /* nothing in it yet for the first bit */
 
     if (n->depth == n->max_depth) {
         return err_set(n->msg, ERR_TOO_LARGE, "more than %u levels at byte %zu", n->max_depth,
                        (size_t)(n->at - n->start));
     }
-    if (is_object) {
-        n->objects[n->depth / 64] |= bit;
-    } else {
-        n->objects[n->depth / 64] &= ~bit;
-    }
+    *word = (bit == 1 ? 0 : *word & (bit - 1)) | (is_object ? bit : 0);
     n->depth++;
     n->at++;
     return OK;

@@ -89,7 +89,7 @@ enum err token_decode(struct str token, struct buf *ret_header, struct buf *ret_
     autobuf struct buf header = BUF_INIT;
     autobuf struct buf claims = BUF_INIT;
     autobuf struct buf signature = BUF_INIT;
-    struct token_parts parts;
+    struct token_parts parts = { .header = STR_NONE };
     enum err err = token_split(token, &parts, msg);
 
     if (err == OK) {

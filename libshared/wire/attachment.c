@@ -69,8 +69,12 @@ static enum err replace(struct walk *walk, const struct level *level)
 
 static enum err close_level(struct walk *walk)
 {
-    struct level level = walk->levels[--walk->depth];
+    struct level level;
 
+    if (walk->depth == 0) {
+        return ERR_SYNTAX;
+    }
+    level = walk->levels[--walk->depth];
     return level.is_object && level.is_placeholder ? replace(walk, &level) : OK;
 }
 

@@ -145,13 +145,11 @@ static void open_session(struct eio_server *server, struct http_request *request
 {
     if (!is_method(request, STR("GET"))) {
         eio_reply_error(server, request, EIO_ERROR_BAD_METHOD);
-    } else if (!speaks(request, transport)) {
+    } else if (!speaks(request, transport) || http_query(request).len > QUERY_MAX) {
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
     } else if (protocol_of(server, request) == UNSUPPORTED) {
         log_version(request);
         eio_reply_error(server, request, EIO_ERROR_UNSUPPORTED_VERSION);
-    } else if (http_query(request).len > QUERY_MAX) {
-        eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
     } else if (server->drain_slice > 0 ||
                eio_server_is_full(server, http_client_address(request)) ||
                eio_address_is_full(server, http_client_address(request)) ||

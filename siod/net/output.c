@@ -64,8 +64,7 @@ static void chunk_put(struct transport *transport, struct chunk *chunk)
     }
     if (transport->spare_count == transport->spare_cap) {
         transport->spare_cap = transport->spare_cap > 0 ? transport->spare_cap * 2 : SPARE_FIRST;
-        transport->spares =
-            xrealloc(transport->spares, transport->spare_cap * sizeof *transport->spares);
+        transport->spares = xrealloc(transport->spares, transport->spare_cap * sizeof(void *));
     }
     transport->spares[transport->spare_count++] = chunk;
 }
