@@ -167,8 +167,8 @@ static void the_client_pings_and_silence_ends_the_session(void **state)
     autoclient struct client ws = { 0 };
 
     (void)state;
-    f.config.ping_interval_ms = 60;
-    f.config.ping_timeout_ms = 40;
+    f.config.ping_interval_ms = 500;
+    f.config.ping_timeout_ms = 500;
     run(&f);
     ws_client_open(&ws, f.rig, "&EIO=3");
     ws_client_text(&ws, "2");
@@ -181,7 +181,7 @@ static void the_client_pings_and_silence_ends_the_session(void **state)
             assert_true(ws_client_receive(&ws, &opcode, &payload));
         }
         assert_string_equal(payload.data, "3");
-        assert_true(client_is_silent(&ws, 50));
+        assert_true(client_is_silent(&ws, 350));
         ws_client_text(&ws, "2");
     }
     ws_client_expect(&ws, "3");
