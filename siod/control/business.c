@@ -5,20 +5,6 @@
 #include "siod/control/rows.h"
 #include "siod/store/store.h"
 
-struct business_list {
-    struct control_rows rows;
-    struct store_query query;
-    struct control_call *call;
-};
-
-static void business_list_free(void *state)
-{
-    struct business_list *list = state;
-
-    control_rows_finish(&list->rows);
-    free(list);
-}
-
 static const char *source_name(enum store_source source)
 {
     switch (source) {
@@ -55,45 +41,21 @@ static void render_business(struct buf *out, const struct store_business *busine
 
 static bool add_business(void *arg, const struct store_business *business)
 {
-    struct business_list *list = arg;
+    struct control_list *list = arg;
 
     render_business(&list->rows.text, business);
     control_rows_end_row(&list->rows);
     return true;
 }
 
-static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+static enum err list_read(struct control_list *list, struct store_reader *reader)
 {
-    struct business_list *list = CONTAINER_OF(query, struct business_list, query);
-
     return store_businesses(reader, add_business, list);
-}
-
-static void list_done(struct store_query *query, enum err err)
-{
-    struct control_call *call = CONTAINER_OF(query, struct business_list, query)->call;
-
-    if (!control_unhold(call)) {
-        return;
-    }
-    if (err != OK) {
-        control_fail(call, err, NULL);
-    } else {
-        control_rows_send(call);
-    }
 }
 
 void control_business_list(struct control_call *call)
 {
-    struct business_list *list = xnew(struct business_list);
-
-    list->query.fetch = list_fetch;
-    list->query.done = list_done;
-    list->call = call;
-    call->state = list;
-    call->release = business_list_free;
-    control_hold(call);
-    store_ask(control_config(call)->store, &list->query);
+    control_list_all(call, list_read);
 }
 
 /* First a look whether an operator added it before: putting it again would replace its numbers. One

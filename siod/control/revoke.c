@@ -161,23 +161,9 @@ void control_token_revoke(struct control_call *call)
 
 /* ---- the list */
 
-struct revocation_list {
-    struct control_rows rows;
-    struct store_query query;
-    struct control_call *call;
-};
-
-static void list_free(void *state)
-{
-    struct revocation_list *list = state;
-
-    control_rows_finish(&list->rows);
-    free(list);
-}
-
 static bool add_revocation(void *arg, const struct store_revocation *revocation)
 {
-    struct revocation_list *list = arg;
+    struct control_list *list = arg;
 
     render(&list->rows.text, revocation);
     buf_add_char(&list->rows.text, '}');
@@ -185,36 +171,12 @@ static bool add_revocation(void *arg, const struct store_revocation *revocation)
     return true;
 }
 
-static enum err list_fetch(struct store_query *query, struct store_reader *reader)
+static enum err list_read(struct control_list *list, struct store_reader *reader)
 {
-    struct revocation_list *list = CONTAINER_OF(query, struct revocation_list, query);
-
     return store_revocations(reader, add_revocation, list);
-}
-
-static void list_done(struct store_query *query, enum err err)
-{
-    struct control_call *call = CONTAINER_OF(query, struct revocation_list, query)->call;
-
-    if (!control_unhold(call)) {
-        return;
-    }
-    if (err != OK) {
-        control_fail(call, err, NULL);
-    } else {
-        control_rows_send(call);
-    }
 }
 
 void control_token_revocations(struct control_call *call)
 {
-    struct revocation_list *list = xnew(struct revocation_list);
-
-    list->query.fetch = list_fetch;
-    list->query.done = list_done;
-    list->call = call;
-    call->state = list;
-    call->release = list_free;
-    control_hold(call);
-    store_ask(control_config(call)->store, &list->query);
+    control_list_all(call, list_read);
 }

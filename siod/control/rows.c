@@ -96,24 +96,36 @@ static void list_done(struct store_query *query, enum err err)
     }
 }
 
-void control_list_newest(struct control_call *call,
-                         enum err (*read)(struct control_list *list, struct store_reader *reader))
+static void list_start(struct control_call *call, unsigned limit,
+                       enum err (*read)(struct control_list *list, struct store_reader *reader))
 {
-    int64_t limit = control_arg_int(call, "limit");
-    struct control_list *list;
+    struct control_list *list = xnew(struct control_list);
 
-    if (limit > LIMIT_MAX) {
-        control_fail(call, ERR_TOO_LARGE, "--limit: at most %d", LIMIT_MAX);
-        return;
-    }
-    list = xnew(struct control_list);
     list->query.fetch = list_fetch;
     list->query.done = list_done;
     list->call = call;
-    list->limit = limit > 0 ? (unsigned)limit : LIMIT_DEFAULT;
+    list->limit = limit;
     list->read = read;
     call->state = list;
     call->release = list_free;
     control_hold(call);
     store_ask(control_config(call)->store, &list->query);
+}
+
+void control_list_all(struct control_call *call,
+                      enum err (*read)(struct control_list *list, struct store_reader *reader))
+{
+    list_start(call, 0, read);
+}
+
+void control_list_newest(struct control_call *call,
+                         enum err (*read)(struct control_list *list, struct store_reader *reader))
+{
+    int64_t limit = control_arg_int(call, "limit");
+
+    if (limit > LIMIT_MAX) {
+        control_fail(call, ERR_TOO_LARGE, "--limit: at most %d", LIMIT_MAX);
+        return;
+    }
+    list_start(call, limit > 0 ? (unsigned)limit : LIMIT_DEFAULT, read);
 }

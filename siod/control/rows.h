@@ -17,16 +17,18 @@ struct control_rows {
 void control_rows_finish(struct control_rows *rows);
 /* A row was appended to rows->text. Any thread. */
 void control_rows_end_row(struct control_rows *rows);
-/* A list that the store's readers make: the newest rows, as many as `--limit` says. `read` runs on
- * another thread, appends each row to rows->text and calls control_rows_end_row(). Ends the call.
- */
+/* A list that the store's readers make. `read` runs on another thread, appends each row to
+ * rows->text and calls control_rows_end_row(). Ends the call. */
 struct control_list {
     struct control_rows rows;
     struct store_query query;
     struct control_call *call;
-    unsigned limit;
+    unsigned limit; /* of control_list_newest() */
     enum err (*read)(struct control_list *list, struct store_reader *reader);
 };
+void control_list_all(struct control_call *call,
+                      enum err (*read)(struct control_list *list, struct store_reader *reader));
+/* The newest rows, as many as `--limit` says. */
 void control_list_newest(struct control_call *call,
                          enum err (*read)(struct control_list *list, struct store_reader *reader));
 /* The pieces, one a round, then the end of the call. `rows` must be call->state's first member. */
