@@ -4,18 +4,17 @@
 #include <string.h>
 
 #include <openssl/bio.h>
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 #include <openssl/pem.h>
 
 #include "libshared/alloc.h"
 #include "libshared/config.h"
+#include "libshared/hmac.h"
 
-enum { RSA_BITS_MIN = 2048 /* RFC 7518 §3.3 */, HMAC_BYTES = 32 };
+enum { RSA_BITS_MIN = 2048 /* RFC 7518 §3.3 */ };
 
 static char *kid_of(const char *path)
 {
@@ -93,38 +92,15 @@ static enum err take_pem(const char *path, enum token_algorithm algorithm, struc
     return err;
 }
 
-/* OpenSSL fails here only without memory or without its provider: nothing could be verified. */
-static void must(bool succeeded)
-{
-    if (!succeeded) {
-        abort();
-    }
-}
-
-static EVP_MAC_CTX *hmac_new(struct str secret)
-{
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
-    char digest[] = "SHA256";
-    const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
-                                                                   0),
-                                  OSSL_PARAM_construct_end() };
-
-    must(mac != NULL &&
-         EVP_MAC_init(mac, (const unsigned char *)secret.data, secret.len, params) == 1);
-    EVP_MAC_free(hmac);
-    return mac;
-}
-
 bool token_key_hmac_fits(const struct token_key *key, struct str text, struct str signature)
 {
-    unsigned char expected[HMAC_BYTES];
+    unsigned char expected[HMAC_SHA256_BYTES];
     size_t len = 0;
 
     /* without a key: starts again with the one it has */
-    must(EVP_MAC_init(key->hmac, NULL, 0, NULL) == 1 &&
-         EVP_MAC_update(key->hmac, (const unsigned char *)text.data, text.len) == 1 &&
-         EVP_MAC_final(key->hmac, expected, &len, sizeof expected) == 1);
+    hmac_must(EVP_MAC_init(key->hmac, NULL, 0, NULL) == 1 &&
+              EVP_MAC_update(key->hmac, (const unsigned char *)text.data, text.len) == 1 &&
+              EVP_MAC_final(key->hmac, expected, &len, sizeof expected) == 1);
     return signature.len == len && CRYPTO_memcmp(expected, signature.data, len) == 0;
 }
 
@@ -137,7 +113,7 @@ static enum err take_secret(const char *path, struct str text, struct token_key 
     }
     buf_add_str(&key->verify, text);
     buf_add_str(&key->sign, text);
-    key->hmac = hmac_new(text);
+    key->hmac = hmac_sha256_new(text);
     return OK;
 }
 

@@ -3,14 +3,11 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/params.h>
 
 #include "libshared/alloc.h"
-
-enum { DIGEST_BYTES = 32 };
+#include "libshared/hmac.h"
 
 static const struct str prefix = STR_INIT("sha256=");
 
@@ -24,29 +21,6 @@ struct signature {
     EVP_MAC_CTX *macs[];
 };
 
-/* OpenSSL fails here only without memory or without its provider: nothing could be verified. */
-static void must(bool succeeded)
-{
-    if (!succeeded) {
-        abort();
-    }
-}
-
-static EVP_MAC_CTX *mac_new(struct str secret)
-{
-    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    EVP_MAC_CTX *mac = EVP_MAC_CTX_new(hmac);
-    char digest[] = "SHA256";
-    const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest,
-                                                                   0),
-                                  OSSL_PARAM_construct_end() };
-
-    must(mac != NULL &&
-         EVP_MAC_init(mac, (const unsigned char *)secret.data, secret.len, params) == 1);
-    EVP_MAC_free(hmac);
-    return mac;
-}
-
 struct signature_keys *signature_keys_new(const struct str *secrets, size_t count)
 {
     struct signature_keys *keys = xnew(struct signature_keys);
@@ -55,7 +29,7 @@ struct signature_keys *signature_keys_new(const struct str *secrets, size_t coun
     keys->count = count;
     for (size_t i = 0; i < count; i++) {
         assert(secrets[i].len > 0);
-        keys->macs[i] = mac_new(secrets[i]);
+        keys->macs[i] = hmac_sha256_new(secrets[i]);
     }
     return keys;
 }
@@ -79,7 +53,7 @@ struct signature *signature_start(const struct signature_keys *keys)
     signature->count = keys->count;
     for (size_t i = 0; i < keys->count; i++) {
         signature->macs[i] = EVP_MAC_CTX_dup(keys->macs[i]);
-        must(signature->macs[i] != NULL);
+        hmac_must(signature->macs[i] != NULL);
     }
     return signature;
 }
@@ -87,17 +61,17 @@ struct signature *signature_start(const struct signature_keys *keys)
 void signature_update(struct signature *signature, const void *data, size_t len)
 {
     for (size_t i = 0; i < signature->count; i++) {
-        must(EVP_MAC_update(signature->macs[i], data, len) == 1);
+        hmac_must(EVP_MAC_update(signature->macs[i], data, len) == 1);
     }
 }
 
 static void finish(EVP_MAC_CTX *mac, char ret_header[SIGNATURE_SIZE])
 {
     static const char hex[] = "0123456789abcdef";
-    unsigned char digest[DIGEST_BYTES];
+    unsigned char digest[HMAC_SHA256_BYTES];
     size_t len;
 
-    must(EVP_MAC_final(mac, digest, &len, sizeof digest) == 1);
+    hmac_must(EVP_MAC_final(mac, digest, &len, sizeof digest) == 1);
     memcpy(ret_header, prefix.data, prefix.len);
     for (size_t i = 0; i < sizeof digest; i++) {
         ret_header[prefix.len + 2 * i] = hex[digest[i] >> 4];
@@ -139,9 +113,9 @@ void signature_free(struct signature *signature)
 
 void signature_header(struct str secret, struct str body, char ret_header[SIGNATURE_SIZE])
 {
-    EVP_MAC_CTX *mac = mac_new(secret);
+    EVP_MAC_CTX *mac = hmac_sha256_new(secret);
 
-    must(EVP_MAC_update(mac, (const unsigned char *)body.data, body.len) == 1);
+    hmac_must(EVP_MAC_update(mac, (const unsigned char *)body.data, body.len) == 1);
     finish(mac, ret_header);
     EVP_MAC_CTX_free(mac);
 }
