@@ -3,14 +3,9 @@
 #include "libshared/id.h"
 #include "libshared/utf8.h"
 
-static inline bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 static inline struct str skip_space(struct str text)
 {
-    while (text.len > 0 && is_space(text.data[0])) {
+    while (text.len > 0 && json_text_is_space(text.data[0])) {
         text = str_skip(text, 1);
     }
     return text;
@@ -47,10 +42,18 @@ static const char *container_end(const char *at, const char *end)
 
 static inline const char *scalar_end(const char *at, const char *end)
 {
-    while (at < end && *at != ',' && *at != '}' && *at != ']' && !is_space(*at)) {
+    while (at < end && *at != ',' && *at != '}' && *at != ']' && !json_text_is_space(*at)) {
         at++;
     }
     return at;
+}
+
+size_t json_text_scalar_len(struct str text)
+{
+    const char *end = text.data + text.len;
+
+    return (size_t)((*text.data == '"' ? string_end(text.data, end) : scalar_end(text.data, end)) -
+                    text.data);
 }
 
 /* Takes the value that *text, not empty, starts with. */
@@ -243,7 +246,7 @@ void json_add_compact(struct buf *buf, struct str value)
 
     buf_reserve(buf, value.len);
     while (at < end) {
-        if (is_space(*at)) {
+        if (json_text_is_space(*at)) {
             buf_add(buf, from, (size_t)(at - from));
             from = ++at;
         } else {

@@ -14,6 +14,13 @@
 #include "libshared/error.h"
 #include "libshared/str.h"
 
+static inline bool json_text_is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+/* The length of the string, number or word that `text` (not empty) starts with. */
+size_t json_text_scalar_len(struct str text);
+
 /* Takes the first value off the inside of an array. False at its end; then the results are
  * untouched. */
 bool json_text_take(struct str *list, struct str *ret_value);

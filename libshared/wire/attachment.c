@@ -145,27 +145,6 @@ static bool is_structure(char c)
     return c == '{' || c == '}' || c == '[' || c == ']' || c == ',' || c == ':';
 }
 
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-static size_t token_length(struct str text)
-{
-    size_t len = 1;
-
-    if (text.data[0] == '"') {
-        while (len < text.len && text.data[len] != '"') {
-            len += text.data[len] == '\\' ? 2 : 1;
-        }
-        return MIN(len + 1, text.len);
-    }
-    while (len < text.len && !is_structure(text.data[len]) && !is_space(text.data[len])) {
-        len++;
-    }
-    return len;
-}
-
 enum err sio_placeholders_order(struct str args, unsigned received, struct buf *out,
                                 struct sio_placeholders *ret_placeholders)
 {
@@ -178,8 +157,8 @@ enum err sio_placeholders_order(struct str args, unsigned received, struct buf *
 
         if (is_structure(args.data[0])) {
             err = take_structure(&walk, args.data[0]);
-        } else if (!is_space(args.data[0])) {
-            len = token_length(args);
+        } else if (!json_text_is_space(args.data[0])) {
+            len = json_text_scalar_len(args);
             note_token(&walk, (struct str) { args.data, len });
         }
         args = str_skip(args, len);
