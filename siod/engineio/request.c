@@ -74,10 +74,9 @@ static unsigned protocol_of(const struct eio_server *server, struct http_request
     return server->config.allow_v3 && str_eq(version, STR("3")) ? 3 : UNSUPPORTED;
 }
 
-static void open_polling(struct eio_server *server, struct http_request *request)
+static void open_polling(struct eio_server *server, struct http_request *request, bool is_v3)
 {
-    struct eio_session *session =
-        eio_session_open(server, request, EIO_TRANSPORT_POLLING, protocol_of(server, request) == 3);
+    struct eio_session *session = eio_session_open(server, request, EIO_TRANSPORT_POLLING, is_v3);
     autobuf struct buf packet = BUF_INIT;
     struct frame *frame;
 
@@ -88,10 +87,9 @@ static void open_polling(struct eio_server *server, struct http_request *request
     server->config.ops->on_open(server->config.arg, session);
 }
 
-static void open_websocket(struct eio_server *server, struct http_request *request)
+static void open_websocket(struct eio_server *server, struct http_request *request, bool is_v3)
 {
-    struct eio_session *session = eio_session_open(server, request, EIO_TRANSPORT_WEBSOCKET,
-                                                   protocol_of(server, request) == 3);
+    struct eio_session *session = eio_session_open(server, request, EIO_TRANSPORT_WEBSOCKET, is_v3);
     autobuf struct buf packet = BUF_INIT;
     struct frame *frame;
 
@@ -143,11 +141,13 @@ static void log_origin(struct http_request *request)
 static void open_session(struct eio_server *server, struct http_request *request,
                          enum eio_transport transport)
 {
+    unsigned protocol = protocol_of(server, request);
+
     if (!is_method(request, STR("GET"))) {
         eio_reply_error(server, request, EIO_ERROR_BAD_METHOD);
     } else if (!speaks(request, transport) || http_query(request).len > QUERY_MAX) {
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);
-    } else if (protocol_of(server, request) == UNSUPPORTED) {
+    } else if (protocol == UNSUPPORTED) {
         log_version(request);
         eio_reply_error(server, request, EIO_ERROR_UNSUPPORTED_VERSION);
     } else if (server->drain_slice > 0 ||
@@ -158,9 +158,9 @@ static void open_session(struct eio_server *server, struct http_request *request
         server->stats.refused++;
         eio_reply_busy(server, request);
     } else if (transport == EIO_TRANSPORT_WEBSOCKET) {
-        open_websocket(server, request);
+        open_websocket(server, request, protocol == 3);
     } else {
-        open_polling(server, request);
+        open_polling(server, request, protocol == 3);
     }
 }
 
