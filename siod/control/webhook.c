@@ -1,7 +1,6 @@
 /* `webhook list`, and `webhook deliver`, of which sioctl makes `webhook replay`. */
-#include <openssl/evp.h>
-
 #include "libshared/alloc.h"
+#include "libshared/base64.h"
 #include "libshared/json.h"
 #include "siod/chat/message.h"
 #include "siod/control/call.h"
@@ -70,27 +69,6 @@ static void delivered(void *arg, enum err err, const struct webhook_result *resu
     }
     render_result(&text, err, result);
     control_reply(call, buf_str(&text));
-}
-
-/* With padding and nothing else; false if it is not. */
-static bool base64_decode(struct str text, struct buf *out)
-{
-    size_t padding = 0;
-    int len;
-
-    while (padding < 2 && padding < text.len && text.data[text.len - 1 - padding] == '=') {
-        padding++;
-    }
-    if (text.len % 4 != 0) {
-        return false;
-    }
-    len = EVP_DecodeBlock((unsigned char *)buf_reserve(out, text.len / 4 * 3 + 1),
-                          (const unsigned char *)text.data, (int)text.len);
-    if (len < (int)padding) {
-        return false;
-    }
-    out->len = (size_t)len - padding;
-    return true;
 }
 
 void control_webhook_deliver(struct control_call *call)
