@@ -320,6 +320,7 @@ void eio_polling_post(struct eio_session *session, struct http_request *request)
         eio_reply(session->server, request, 200, "text/html", STR("ok"));
     } else if (polling->post != NULL) {
         http_abort(release(&polling->post));
+        drop_body(polling); /* now, not with the session: it has nothing left to give way with */
         refuse_post(session, request);
     } else if (is_octet_stream(request) && !session->is_v3) {
         refuse_post(session, request);
