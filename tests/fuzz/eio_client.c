@@ -47,6 +47,7 @@ static void ask(struct eio_client *client, enum eio_link link, const char *metho
     connection(client, link);
     client->asked_odd = client->asked_odd && link != LINK_SPARE;
     client->links[link].asked++;
+    client->links[link].turn = ++client->turns;
     fake_conn_write(client->links[link].conn, buf_str(&head));
 }
 
@@ -92,6 +93,7 @@ void eio_client_ask(struct eio_client *client, const char *method, struct str qu
     connection(client, LINK_SPARE);
     client->asked_odd = client->lossy = true;
     client->links[LINK_SPARE].asked++;
+    client->links[LINK_SPARE].turn = ++client->turns;
     fake_conn_write(client->links[LINK_SPARE].conn, buf_str(&text));
 }
 
@@ -390,23 +392,34 @@ static void drop(struct eio_client *client, enum eio_link link)
     fake_conn_free(conn);
 }
 
+static bool settle(struct eio_client *client, enum eio_link link)
+{
+    struct conn *conn = client->links[link].conn;
+    bool moved;
+
+    if (conn == NULL) {
+        return false;
+    }
+    moved = fake_conn_settle(conn);
+    while (client->links[link].is_ws ? read_frame(client) : read_answer(client, link)) {
+    }
+    if (conn->over) {
+        drop(client, link);
+        moved = true;
+    }
+    return moved;
+}
+
+/* Two GETs of one round are answered in the order in which they were asked. */
 bool eio_client_settle(struct eio_client *client)
 {
     bool moved = false;
 
+    if (client->links[LINK_SPARE].turn < client->links[LINK_GET].turn) {
+        moved = settle(client, LINK_SPARE);
+    }
     for (enum eio_link i = 0; i < LINK_COUNT; i++) {
-        struct conn *conn = client->links[i].conn;
-
-        if (conn == NULL) {
-            continue;
-        }
-        moved = fake_conn_settle(conn) || moved;
-        while (client->links[i].is_ws ? read_frame(client) : read_answer(client, i)) {
-        }
-        if (conn->over) {
-            drop(client, i);
-            moved = true;
-        }
+        moved = settle(client, i) || moved;
     }
     return moved;
 }

@@ -31,9 +31,11 @@ struct eio_client {
     bool asked_odd;      /* eio_client_ask(): nobody listens to the answer */
     bool half_post;      /* the second half of a body is due */
     unsigned generation; /* of sessions: counts handshakes */
+    unsigned turns;
     struct {
         struct conn *conn;
         unsigned asked, answered;
+        unsigned turn; /* of the latest request, among those of all connections */
         bool is_ws;
     } links[LINK_COUNT];
     struct buf scratch;
