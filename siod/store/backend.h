@@ -181,6 +181,8 @@ struct store_backend {
     enum err (*revocations)(struct store_reader *reader,
                             bool (*fn)(void *arg, const struct store_revocation *revocation),
                             void *arg);
+    enum err (*digest_slice)(struct store_reader *reader, struct store_digest *digest,
+                             unsigned limit);
     enum err (*count)(struct store_reader *reader, struct store_counts *ret_counts);
 };
 

@@ -77,5 +77,6 @@ const struct store_backend sqlite_backend = {
     .decisions = sqlite_decisions,
     .audits = sqlite_audits,
     .revocations = sqlite_revocations,
+    .digest_slice = sqlite_digest_slice,
     .count = sqlite_count,
 };

@@ -116,6 +116,9 @@ enum sqlite_statement {
     ST_DECISIONS,
     ST_AUDITS,
     ST_REVOCATIONS,
+    ST_DIGEST_CHATS,
+    ST_DIGEST_MESSAGES,
+    ST_DIGEST_STATUSES,
     ST_COUNT,
     ST_COUNT_OF_STATEMENTS
 };
@@ -409,6 +412,10 @@ enum err sqlite_webhooks(struct store_reader *reader, unsigned limit, bool with_
 enum err sqlite_audits(struct store_reader *reader, unsigned limit,
                        bool (*fn)(void *arg, const struct store_audit *audit), void *arg);
 enum err sqlite_count(struct store_reader *reader, struct store_counts *ret_counts);
+
+/* sqlite_digest.c */
+enum err sqlite_digest_slice(struct store_reader *reader, struct store_digest *digest,
+                             unsigned limit);
 
 struct sqlite_reader {
     struct store_reader reader;

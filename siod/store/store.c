@@ -455,6 +455,12 @@ enum err store_revocations(struct store_reader *reader,
     return CALL(reader, revocations, fn, arg);
 }
 
+enum err store_digest_slice(struct store_reader *reader, struct store_digest *digest,
+                            unsigned limit)
+{
+    return CALL(reader, digest_slice, digest, limit);
+}
+
 enum err store_count(struct store_reader *reader, struct store_counts *ret_counts)
 {
     return CALL(reader, count, ret_counts);

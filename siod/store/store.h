@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "libshared/base.h"
+#include "libshared/buf.h"
 #include "libshared/error.h"
 #include "libshared/str.h"
 #include "siod/net/loop.h"
@@ -559,6 +560,39 @@ NODISCARD
 enum err store_revocations(struct store_reader *reader,
                            bool (*fn)(void *arg, const struct store_revocation *revocation),
                            void *arg);
+
+/* What a store ends up with, as one number: a sum over its chats, messages and statuses of
+ * business, contact, wamid, type, content and status. Ids of the store's own, times of receipt,
+ * names and assignments do not count: two stores that were sent the same have the same digest, in
+ * whatever order and however often it was sent. */
+enum store_digest_table {
+    STORE_DIGEST_CHATS,
+    STORE_DIGEST_MESSAGES,
+    STORE_DIGEST_STATUSES,
+    STORE_DIGEST_TABLES, /* it is complete */
+};
+enum { STORE_DIGEST_LEN = 64 };
+
+struct store_digest {
+    enum store_digest_table table; /* the one that is read now */
+    int64_t rows[STORE_DIGEST_TABLES];
+
+    int64_t after_id; /* the next slice begins behind these */
+    struct buf after[4];
+    uint64_t sum[4];
+    struct store_digest_row *row;
+};
+/* Returns owned, at its beginning. */
+NODISCARD
+struct store_digest *store_digest_new(void);
+void store_digest_free(struct store_digest *digest);
+/* Adds at most `limit` rows, which is more than 0. Each slice sees the store as it is then: what is
+ * written meanwhile may be in or not. */
+NODISCARD
+enum err store_digest_slice(struct store_reader *reader, struct store_digest *digest,
+                            unsigned limit);
+/* STORE_DIGEST_LEN hexadecimal digits and a NUL. */
+void store_digest_render(const struct store_digest *digest, char *ret_text);
 
 /* Rows in the tables, for `status`. */
 struct store_counts {

@@ -39,6 +39,7 @@ tail              | stream | 3 | --since 0 --business 1 --count 3 |
 webhook list      | list   | 3 | --limit 2
 webhook replay    | stream | 3 | @BODY@ @BODY@ | /nonexistent
 webhook sign      | value  | 0 | @BODY@ --secret-file @SECRET@ | /nonexistent --secret-file @SECRET@
+store digest      | value  | 3 |
 token mint        | value  | 3 | --user 7 --business 1 | --user 7 --business 1 --key-file /nonexistent
 token verify      | object | 3 | @TOKEN@ | nonsense
 token decode      | object | 0 | @TOKEN@ | nonsense

@@ -101,7 +101,7 @@ static void a_line_becomes_the_args_of_a_request(void **state)
         { "room list", "room list", "{}" },
         { "chat show 12", "chat show", "{\"chat\":12}" },
         { "ch sh 12", "chat show", "{\"chat\":12}" },
-        { "st", "status", "{}" },
+        { "sta", "status", "{}" },
         { "ta", "tail", "{}" },
         { "ch l --state waiting", "chat list", "{\"state\":\"waiting\"}" },
         { "--count 5 tail", "tail", "{\"count\":5}" },
@@ -363,7 +363,7 @@ static void candidates_leave_plumbing_out(void **state)
     (void)state;
     ctl_command_candidates(NULL, "", collect, &list);
     assert_string_equal(list.data, "status wait room socket chat message agent business emit tail "
-                                   "webhook token config log audit shell help ");
+                                   "webhook store token config log audit shell help ");
     buf_clear(&list);
     ctl_command_candidates("webhook", "", collect, &list);
     assert_string_equal(list.data, "list replay sign ");

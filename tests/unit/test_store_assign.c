@@ -631,7 +631,7 @@ static void a_database_of_the_first_schema_keeps_its_waiting_chats(void **state)
 
     fixture_close(f);
     sql_exec(f, "DROP TABLE revocation; DROP TABLE decision; DROP TABLE read_cursor;"
-                "DROP INDEX chat_waiting;"
+                "DROP INDEX chat_waiting; DROP INDEX contact_alias_contact;"
                 "DROP INDEX chat_assigned; ALTER TABLE agent DROP COLUMN online;"
                 "ALTER TABLE chat DROP COLUMN version; ALTER TABLE chat DROP COLUMN waiting_told;"
                 "ALTER TABLE chat DROP COLUMN waiting_since_ms;"

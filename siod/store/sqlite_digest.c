@@ -1,0 +1,98 @@
+/* The rows of `store digest`, a slice at a time. Each statement reads a few columns that say where
+ * its next slice begins, and behind them those that count: one more that is to count is one more
+ * name in the statement. */
+#include "siod/store/digest.h"
+#include "siod/store/sqlite.h"
+
+/* A few values may be so large that a slice has enough of them. */
+enum { SLICE_BYTES = 16 << 20 };
+
+/* A contact is known by its names, whatever order they became known in. */
+#define CONTACT_NAMES(table)                                                                       \
+    "(SELECT group_concat(name, ' ') FROM (SELECT kind || ':' || hex(value) AS name"               \
+    " FROM contact_alias WHERE contact_id = " table ".contact_id ORDER BY kind, value))"
+
+static const struct pass {
+    enum sqlite_statement id;
+    int key; /* columns that say where the next slice begins */
+    const char *sql;
+} passes[] = {
+    [STORE_DIGEST_CHATS] = { ST_DIGEST_CHATS, 1,
+                             "SELECT id, business_id, phone_number_id, group_id,"
+                             " iif(group_id IS NULL, " CONTACT_NAMES(
+                                 "chat") ", NULL)"
+                                         " FROM chat WHERE id > ?1 ORDER BY id LIMIT ?2" },
+    [STORE_DIGEST_MESSAGES] = { ST_DIGEST_MESSAGES, 1,
+                                "SELECT id, business_id, phone_number_id, wamid, direction, type,"
+                                " status, context_wamid, text, raw, " CONTACT_NAMES(
+                                    "message") " FROM message WHERE id > ?1 ORDER BY id LIMIT ?2" },
+    [STORE_DIGEST_STATUSES] = { ST_DIGEST_STATUSES, 4,
+                                "SELECT phone_number_id, wamid, status, participant,"
+                                " phone_number_id, wamid, status, participant FROM status"
+                                " WHERE (phone_number_id, wamid, status, participant) >"
+                                " (?1, ?2, ?3, ?4)"
+                                " ORDER BY phone_number_id, wamid, status, participant"
+                                " LIMIT ?5" },
+};
+
+static void put_place(struct query *query, const struct store_digest *digest, int key)
+{
+    if (key == 1) {
+        put_int(query, digest->after_id);
+        return;
+    }
+    for (int i = 0; i < key; i++) {
+        put_str_full(query, buf_str(&digest->after[i]));
+    }
+}
+
+/* Not in place: the statement still reads its parameters. */
+static void keep_place(struct query *query, struct store_digest *next, int key)
+{
+    if (key == 1) {
+        next->after_id = get_int(query);
+        return;
+    }
+    for (int i = 0; i < key; i++) {
+        buf_clear(&next->after[i]);
+        buf_add_str(&next->after[i], get_str(query));
+    }
+}
+
+/* Returns its size. */
+static size_t add_row(struct query *query, struct store_digest *digest)
+{
+    struct store_digest_row *row = store_digest_row_begin(digest);
+    int columns = sqlite3_column_count(query->stmt);
+    size_t bytes = 0;
+
+    while (query->at < columns) {
+        struct str column = get_str(query);
+
+        store_digest_row_add(row, column);
+        bytes += column.len;
+    }
+    store_digest_row_end(digest, row);
+    return bytes;
+}
+
+enum err sqlite_digest_slice(struct store_reader *reader, struct store_digest *digest,
+                             unsigned limit)
+{
+    const struct pass *pass = &passes[digest->table];
+    struct query q = query_begin(&reader_of(reader)->conn, pass->id, pass->sql);
+    struct store_digest next = { .after_id = digest->after_id };
+    size_t bytes = 0;
+    bool row = false;
+    enum err err;
+
+    put_place(&q, digest, pass->key);
+    put_int(&q, (int64_t)limit);
+    while (limit-- > 0 && bytes < SLICE_BYTES && (row = query_row(&q))) {
+        keep_place(&q, &next, pass->key);
+        bytes += add_row(&q, digest);
+    }
+    err = query_end(&q);
+    store_digest_move(digest, &next, !row);
+    return err;
+}
