@@ -21,7 +21,7 @@
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
 #include "libshared/log.h"
-#include "siod/store/store.h"
+#include "siod/store/sqlite.h"
 #include "tests/lib/faultvfs.h"
 
 enum { DEADLINE_MS = 30000 };
@@ -167,6 +167,30 @@ UNUSED static void fixture_free(struct fixture *f)
     free(f->path);
     free(f->url);
     free(f);
+}
+
+/* In place of what was there: a closed database as an earlier program left it, with the first
+ * `version` migrations and what `sql` adds. */
+UNUSED static void fixture_at_schema(struct fixture *f, unsigned version, const char *sql)
+{
+    sqlite3 *db = NULL;
+    char *text;
+
+    fixture_close(f);
+    fixture_unlink(f, "siod.db");
+    fixture_unlink(f, "siod.db-wal");
+    fixture_unlink(f, "siod.db-shm");
+    assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+    for (unsigned i = 0; i < version; i++) {
+        assert_int_equal(sqlite3_exec(db, sqlite_migrations[i].sql, NULL, NULL, NULL), SQLITE_OK);
+    }
+    text = xasprintf("PRAGMA application_id = %d; PRAGMA user_version = %u; %s",
+                     SQLITE_APPLICATION_ID, version, sql);
+    if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK) {
+        fail_msg("%s", sqlite3_errmsg(db));
+    }
+    free(text);
+    sqlite3_close(db);
 }
 
 UNUSED static int fixture_setup(void **state)

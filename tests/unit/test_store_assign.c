@@ -629,15 +629,16 @@ static void a_database_of_the_first_schema_keeps_its_waiting_chats(void **state)
     struct fixture *f = desk.f;
     autobuf struct buf text = BUF_INIT;
 
-    fixture_close(f);
-    sql_exec(f, "DROP TABLE revocation; DROP TABLE decision; DROP TABLE read_cursor;"
-                "DROP INDEX chat_waiting; DROP INDEX contact_alias_contact;"
-                "DROP INDEX chat_assigned; ALTER TABLE agent DROP COLUMN online;"
-                "ALTER TABLE chat DROP COLUMN version; ALTER TABLE chat DROP COLUMN waiting_told;"
-                "ALTER TABLE chat DROP COLUMN waiting_since_ms;"
-                "ALTER TABLE chat DROP COLUMN assigned_at_ms;"
-                "ALTER TABLE chat DROP COLUMN last_agent_id;"
-                "ALTER TABLE chat DROP COLUMN closed_at_ms; PRAGMA user_version = 1");
+    fixture_at_schema(
+        f, 1,
+        "INSERT INTO business (id, name, source, created_at_ms) VALUES (1, x'', 0, 0);"
+        "INSERT INTO agent (business_id, user_id, name, role, created_at_ms)"
+        " VALUES (1, 7, x'', x'', 0);"
+        "INSERT INTO contact (id, business_id, name, created_at_ms)"
+        " VALUES (1, 1, x'', 0);"
+        "INSERT INTO chat (id, business_id, phone_number_id, contact_id, created_at_ms)"
+        " VALUES (1, 1, x'70', 1, 5000);"
+        "UPDATE sequence SET last = 1 WHERE name = 'chat'");
     fixture_open(f);
     assert_int_equal(read_now(f, waiting_body, &text), OK);
     assert_string_equal(text.data, "1 ");
