@@ -23,6 +23,8 @@ static bool add_webhook(void *arg, const struct store_webhook *webhook)
     json_add_string(out, webhook->app);
     buf_add_cstr(out, ",\"counts\":");
     buf_add_str(out, webhook->counts.len > 0 ? webhook->counts : STR("{}"));
+    buf_add_cstr(out, ",\"fields\":");
+    buf_add_str(out, webhook->fields);
     buf_add_cstr(out, ",\"reason\":");
     json_add_str_or_null(out, webhook->reason.len > 0 ? webhook->reason : STR_NONE);
     buf_add_char(out, '}');
@@ -32,7 +34,10 @@ static bool add_webhook(void *arg, const struct store_webhook *webhook)
 
 static enum err list_read(struct control_list *list, struct store_reader *reader)
 {
-    return store_webhooks(reader, list->limit, false, add_webhook, list);
+    const struct store_webhook_filter filter = { .field = control_arg_str(list->call, "field"),
+                                                 .limit = list->limit };
+
+    return store_webhooks(reader, &filter, add_webhook, list);
 }
 
 void control_webhook_list(struct control_call *call)

@@ -166,7 +166,7 @@ struct store_backend {
                                 int64_t *ret_position);
     enum err (*message_find)(struct store_reader *reader, int64_t message_id, struct str wamid,
                              struct store_message *ret_message, struct store_contact *ret_contact);
-    enum err (*webhooks)(struct store_reader *reader, unsigned limit, bool with_body,
+    enum err (*webhooks)(struct store_reader *reader, const struct store_webhook_filter *filter,
                          bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
     enum err (*agents)(struct store_reader *reader, const struct store_agent_filter *filter,
                        bool (*fn)(void *arg, const struct store_agent *agent), void *arg);

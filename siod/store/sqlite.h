@@ -111,6 +111,7 @@ enum sqlite_statement {
     ST_LOG_POSITION_AT,
     ST_MESSAGE_FIND,
     ST_WEBHOOKS,
+    ST_WEBHOOKS_OF_FIELD,
     ST_AGENTS,
     ST_WAITING_CHATS,
     ST_DECISIONS,
@@ -407,7 +408,7 @@ enum err sqlite_log_position_at(struct store_reader *reader, int64_t business_id
                                 int64_t *ret_position);
 enum err sqlite_message_find(struct store_reader *reader, int64_t message_id, struct str wamid,
                              struct store_message *ret_message, struct store_contact *ret_contact);
-enum err sqlite_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
+enum err sqlite_webhooks(struct store_reader *reader, const struct store_webhook_filter *filter,
                          bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
 enum err sqlite_audits(struct store_reader *reader, unsigned limit,
                        bool (*fn)(void *arg, const struct store_audit *audit), void *arg);

@@ -186,8 +186,8 @@ enum err sqlite_webhook_append(struct store_tx *tx, const struct store_webhook *
     struct sqlite_writer *writer = writer_of(tx);
     struct query q =
         query_begin(&writer->conn, ST_WEBHOOK_APPEND,
-                    "INSERT INTO webhook (received_at_ms, state, app, counts, reason, body)"
-                    " VALUES (?, ?, ?, ?, ?, ?)");
+                    "INSERT INTO webhook (received_at_ms, state, app, counts, reason, body, fields)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?)");
     enum err err;
 
     put_int(&q, webhook->received_at_ms);
@@ -196,6 +196,7 @@ enum err sqlite_webhook_append(struct store_tx *tx, const struct store_webhook *
     put_str_full(&q, webhook->counts);
     put_str_full(&q, webhook->reason);
     put_str_full(&q, webhook->body);
+    put_str_full(&q, webhook->fields.len > 0 ? webhook->fields : STR("[]"));
     err = query_run(&q);
     if (err == OK) {
         *ret_webhook_id = sqlite3_last_insert_rowid(writer->conn.db);

@@ -1,5 +1,6 @@
 /* The reads of the loop thread's lists, joins and recovery. */
 #include "libshared/alloc.h"
+#include "libshared/json.h"
 #include "siod/store/sqlite.h"
 
 static struct query reads(struct store_reader *reader, enum sqlite_statement id, const char *sql)
@@ -371,19 +372,40 @@ static void get_webhook(struct query *query, struct store_webhook *ret_webhook)
     ret_webhook->app = get_str(query);
     ret_webhook->counts = get_str(query);
     ret_webhook->reason = get_str(query);
+    ret_webhook->fields = get_str(query);
     ret_webhook->body = get_str(query);
 }
 
-enum err sqlite_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
+/* As the array has it, with the character before it. */
+static void field_needle(struct buf *out, char before, struct str field)
+{
+    buf_add_char(out, before);
+    json_add_string(out, field);
+}
+
+#define WEBHOOK_SELECT                                                                             \
+    "SELECT id, received_at_ms, state, app, counts, reason, fields, iif(?1, body, NULL)"           \
+    " FROM webhook WHERE (?3 IS NULL OR instr(fields, ?3) OR instr(fields, ?4))"
+#define WEBHOOK_ORDER " ORDER BY id DESC LIMIT ?2"
+
+enum err sqlite_webhooks(struct store_reader *reader, const struct store_webhook_filter *filter,
                          bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
 {
+    bool other = filter->field.data != NULL && !str_eq(filter->field, STR("messages"));
+    autobuf struct buf first = BUF_INIT, later = BUF_INIT;
     struct query q =
-        reads(reader, ST_WEBHOOKS,
-              "SELECT id, received_at_ms, state, app, counts, reason, iif(?, body, NULL)"
-              " FROM webhook ORDER BY id DESC LIMIT ?");
+        other ? reads(reader, ST_WEBHOOKS_OF_FIELD,
+                      WEBHOOK_SELECT " AND fields <> x'5b226d65737361676573225d'" WEBHOOK_ORDER)
+              : reads(reader, ST_WEBHOOKS, WEBHOOK_SELECT WEBHOOK_ORDER);
 
-    put_int(&q, with_body);
-    put_int(&q, limit_of(limit));
+    if (filter->field.data != NULL) {
+        field_needle(&first, '[', filter->field);
+        field_needle(&later, ',', filter->field);
+    }
+    put_int(&q, filter->with_body);
+    put_int(&q, limit_of(filter->limit));
+    put_str(&q, buf_str(&first));
+    put_str(&q, buf_str(&later));
     while (query_row(&q)) {
         struct store_webhook webhook;
 

@@ -417,10 +417,10 @@ enum err store_message_find(struct store_reader *reader, int64_t message_id, str
     return CALL(reader, message_find, message_id, wamid, ret_message, ret_contact);
 }
 
-enum err store_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
+enum err store_webhooks(struct store_reader *reader, const struct store_webhook_filter *filter,
                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
 {
-    return CALL(reader, webhooks, limit, with_body, fn, arg);
+    return CALL(reader, webhooks, filter, fn, arg);
 }
 
 enum err store_agents(struct store_reader *reader, const struct store_agent_filter *filter,

@@ -178,6 +178,7 @@ struct store_webhook {
     struct str app;    /* name of the configured app it came in by, "control" when replayed */
     struct str body;   /* raw bytes as received */
     struct str counts; /* JSON object text: {"inbound":1,…}; see siod-events(7) */
+    struct str fields; /* JSON array text: the fields of its changes, ["messages"] */
     enum store_webhook_state state;
     struct str reason; /* why (part of) it is in quarantine, empty otherwise */
 };
@@ -519,9 +520,14 @@ enum err store_log_position_at(struct store_reader *reader, int64_t business_id,
 NODISCARD
 enum err store_message_find(struct store_reader *reader, int64_t message_id, struct str wamid,
                             struct store_message *ret_message, struct store_contact *ret_contact);
+struct store_webhook_filter {
+    struct str field; /* those with a change of this field; .data NULL = all */
+    bool with_body;
+    unsigned limit; /* 0 = no limit */
+};
 /* Newest first; body only when with_body. */
 NODISCARD
-enum err store_webhooks(struct store_reader *reader, unsigned limit, bool with_body,
+enum err store_webhooks(struct store_reader *reader, const struct store_webhook_filter *filter,
                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
 struct store_agent_filter {
     int64_t business_id; /* 0 = all */

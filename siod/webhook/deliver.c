@@ -156,6 +156,7 @@ static enum err append_webhook(struct delivery *delivery, struct store_tx *tx, s
         .received_at_ms = delivery->received_ms,
         .app = str_of(delivery->source.app),
         .body = body,
+        .fields = buf_str(&delivery->decoded.fields),
         .state = delivery->reasons.len > 0 ? STORE_WEBHOOK_QUARANTINED : STORE_WEBHOOK_DONE,
         .reason = delivery->reasons.len > 0 ? buf_str(&delivery->reasons) : STR(""),
     };

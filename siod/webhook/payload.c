@@ -1,11 +1,15 @@
 #include "siod/webhook/payload.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "libshared/json.h"
 #include "siod/webhook/decoder.h"
 
-enum { REASONS_MAX = 1024 };
+enum {
+    REASONS_MAX = 1024,
+    FIELDS_MAX = 2048, /* bytes of all their names: more are left out */
+};
 
 /* ---- counts and reasons */
 
@@ -188,12 +192,46 @@ static const struct field *find_field(struct str name)
     return NULL;
 }
 
+/* Is this among the elements of an array that is still open? */
+static bool has_field(struct str named, struct str quoted)
+{
+    while (named.len > quoted.len) {
+        const char *at = memmem(named.data + 1, named.len - 1, quoted.data, quoted.len);
+
+        if (at == NULL) {
+            return false;
+        }
+        if (at[-1] == '[' || at[-1] == ',') {
+            return true;
+        }
+        named = str_skip(named, (size_t)(at - named.data));
+    }
+    return false;
+}
+
+static void add_field(struct buf *named, struct str name)
+{
+    size_t end = named->len;
+
+    if (end + name.len > FIELDS_MAX) {
+        return;
+    }
+    buf_add_char(named, end == 0 ? '[' : ',');
+    json_add_string(named, name);
+    if (has_field((struct str) { named->data, end }, str_skip(buf_str(named), end + 1))) {
+        named->len = end;
+    }
+}
+
 static void decode_change(struct decoder *decoder, const json_t *change)
 {
     struct str name = json_str_at(change, "field");
     const json_t *value = json_object_get(change, "value");
     const struct field *field = find_field(name);
 
+    if (name.len > 0) {
+        add_field(&decoder->out->fields, name);
+    }
     if (!json_is_object(change)) {
         blame_change(decoder, "not an object");
     } else if (name.len == 0) {
@@ -228,7 +266,7 @@ void wa_decode(const json_t *root, int64_t received_s, struct wa_delivery *ret_d
     struct str object = json_str_at(root, "object");
     const json_t *entries = json_object_get(root, "entry"), *entry;
 
-    *ret_delivery = (struct wa_delivery) { .reasons = BUF_INIT };
+    *ret_delivery = (struct wa_delivery) { .reasons = BUF_INIT, .fields = BUF_INIT };
     if (object.len == 0) {
         wa_reason_add(&ret_delivery->reasons, "no object");
         return;
@@ -245,6 +283,9 @@ void wa_decode(const json_t *root, int64_t received_s, struct wa_delivery *ret_d
     {
         decode_entry(&decoder, entry);
     }
+    if (ret_delivery->fields.len > 0) {
+        buf_add_char(&ret_delivery->fields, ']');
+    }
     decode_profiles_forget(&decoder);
     free(decoder.profiles);
 }
@@ -260,5 +301,6 @@ void wa_delivery_finish(struct wa_delivery *delivery)
     free(delivery->messages);
     free(delivery->statuses);
     buf_finish(&delivery->reasons);
-    *delivery = (struct wa_delivery) { .reasons = BUF_INIT };
+    buf_finish(&delivery->fields);
+    *delivery = (struct wa_delivery) { .reasons = BUF_INIT, .fields = BUF_INIT };
 }

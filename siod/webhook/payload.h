@@ -57,6 +57,7 @@ struct wa_delivery {
     struct inbound_status *statuses;
     size_t status_count, status_room;
     struct wa_counts counts; /* of what makes no rows: history, calls, admin, ignored */
+    struct buf fields;       /* of its changes, each once: ["messages"]; empty if there are none */
     struct buf reasons;      /* of quarantine, empty if there is none */
     struct wa_text *texts;
 };

@@ -272,6 +272,22 @@ agent_is_in() {
     assert_contains "$(sioctl webhook list)" 'inbound=1'
 }
 
+@test "webhook list finds what siod keeps but does not read, by its field" {
+    start_siod
+    local unknown
+    unknown=$(jq -r '.entry[0].changes[0].field' "$VECTORS/unknown_field.json")
+    post_webhook "$(text_webhook wamid.1 15551230001 hello)"
+    post_webhook "$(jq -c . "$VECTORS/template_status.json")"
+    post_webhook "$(jq -c . "$VECTORS/unknown_field.json")"
+    post_webhook "$(jq -c --slurpfile other "$VECTORS/template_status.json" \
+        '.entry += $other[0].entry' <<<"$(text_webhook wamid.2 15551230001 both)")"
+    assert_equal "$(sioctl webhook list -o json | jq -c 'map(.fields)')" \
+        "[[\"messages\",\"message_template_status_update\"],[\"$unknown\"],[\"message_template_status_update\"],[\"messages\"]]"
+    assert_equal "$(sioctl webhook list --field message_template_status_update -o tsv | cut -f 1 | xargs)" "4 2"
+    assert_equal "$(sioctl webhook list --field messages -o tsv | cut -f 1 | xargs)" "4 1"
+    assert_equal "$(sioctl webhook list --field calls -o json)" '[]'
+}
+
 @test "webhook sign needs no daemon and agrees with openssl" {
     printf s3cret >"$BATS_TEST_TMPDIR/secret"
     printf '{"a":1}\n' >"$BATS_TEST_TMPDIR/body"

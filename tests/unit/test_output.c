@@ -99,8 +99,8 @@ static void a_result_is_printed_in_each_format(void **state)
         { CTL_CMD_webhook_list, OUTPUT_TEXT, false,
           "[{\"webhookId\":1,\"state\":\"done\",\"counts\":{\"inbound\":2,\"dups\":0,\"statuses\":"
           "1}}]",
-          "WEBHOOK  RECEIVED  STATE  APP  COUNTS                REASON\n"
-          "1        -         done   -    inbound=2 statuses=1  -\n" },
+          "WEBHOOK  RECEIVED  STATE  APP  FIELDS  COUNTS                REASON\n"
+          "1        -         done   -    -       inbound=2 statuses=1  -\n" },
         { CTL_CMD_token_mint, OUTPUT_TEXT, false, "{\"token\":\"a.b.c\"}", "a.b.c\n" },
         { CTL_CMD_token_mint, OUTPUT_TSV, false, "{\"token\":\"a.b.c\"}", "a.b.c\n" },
         { CTL_CMD_token_mint, OUTPUT_NDJSON, false, "{\"token\":\"a.b.c\"}",

@@ -148,6 +148,33 @@ static void each_vector_counts_what_it_holds(void **state)
     }
 }
 
+static void the_fields_of_the_changes_are_named_once(void **state)
+{
+    static const struct {
+        const char *changes, *fields;
+    } cases[] = {
+        { "", NULL },
+        { "{}", NULL },
+        { "{\"field\":\"messages\"}", "[\"messages\"]" },
+        { "{\"field\":\"a\"},{\"field\":\"messages\"},{\"field\":\"a\"},7,{\"field\":\"b\"}",
+          "[\"a\",\"messages\",\"b\"]" },
+        { "{\"field\":\"a\\\"\"},{\"field\":\"a\\\",\\\"b\"},{\"field\":\"b\"},{\"field\":\",\"}",
+          "[\"a\\\"\",\"a\\\",\\\"b\",\"b\",\",\"]" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autodecoded struct decoded decoded;
+        autobuf struct buf text = BUF_INIT;
+
+        buf_printf(&text,
+                   "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[%s]}]}",
+                   cases[i].changes);
+        decode_text(&decoded, buf_str(&text));
+        assert_str(buf_str(&decoded.delivery.fields), cases[i].fields);
+    }
+}
+
 static void a_text_says_who_wrote_what_and_when(void **state)
 {
     autodecoded struct decoded decoded;
@@ -473,6 +500,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_vector_counts_what_it_holds),
+        cmocka_unit_test(the_fields_of_the_changes_are_named_once),
         cmocka_unit_test(a_text_says_who_wrote_what_and_when),
         cmocka_unit_test(escapes_of_the_wire_become_utf8),
         cmocka_unit_test(ids_keep_their_digits_whatever_their_type),

@@ -283,7 +283,9 @@ static bool see_webhook(void *arg, const struct store_webhook *webhook)
 
 static enum err fetch_webhooks(struct store_query *query, struct store_reader *reader)
 {
-    return store_webhooks(reader, 100, true, see_webhook, query);
+    const struct store_webhook_filter all = { .with_body = true, .limit = 100 };
+
+    return store_webhooks(reader, &all, see_webhook, query);
 }
 
 static void webhooks_fetched(struct store_query *query, enum err err)

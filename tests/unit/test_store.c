@@ -900,7 +900,10 @@ static enum err webhooks_body(struct store_reader *reader, void *arg)
 {
     struct webhook_list *list = arg;
 
-    return store_webhooks(reader, list->with_body ? 0 : 2, list->with_body, webhook_row, list);
+    const struct store_webhook_filter filter = { .with_body = list->with_body,
+                                                 .limit = list->with_body ? 0 : 2 };
+
+    return store_webhooks(reader, &filter, webhook_row, list);
 }
 
 static enum err count_body(struct store_reader *reader, void *arg)
@@ -923,6 +926,69 @@ static void test_webhooks_are_listed_newest_first_with_or_without_bodies(void **
     assert_int_equal(counts.webhooks, 2);
     assert_int_equal(counts.quarantined, 1);
     assert_int_equal(sql_int(f, "SELECT count(*) FROM audit"), 1);
+}
+
+static enum err fields_write_body(struct store_tx *tx, void *arg)
+{
+    static const char *const fields[] = { "[\"messages\"]",
+                                          "[\"messages\",\"account_update\"]",
+                                          "[\"account_update_2\"]",
+                                          "[\"a\\\",\\\"account_update\"]",
+                                          "[]",
+                                          "[\"account_update\"]" };
+
+    (void)arg;
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
+        const struct store_webhook webhook = { .app = STR("main"), .fields = str_of(fields[i]) };
+        int64_t id;
+
+        TRY(store_webhook_append(tx, &webhook, &id));
+    }
+    return OK;
+}
+
+struct field_list {
+    struct str field;
+    struct buf ids;
+};
+
+static bool field_row(void *arg, const struct store_webhook *webhook)
+{
+    buf_add_i64(arg, webhook->id);
+    buf_add_char(arg, ' ');
+    return true;
+}
+
+static enum err fields_read_body(struct store_reader *reader, void *arg)
+{
+    struct field_list *list = arg;
+    const struct store_webhook_filter filter = { .field = list->field };
+
+    return store_webhooks(reader, &filter, field_row, &list->ids);
+}
+
+static void test_webhooks_are_found_by_a_field_in_them(void **state)
+{
+    static const struct {
+        struct str field;
+        const char *ids;
+    } cases[] = {
+        { { NULL, 0 }, "6 5 4 3 2 1 " },
+        { STR_INIT("messages"), "2 1 " },
+        { STR_INIT("account_update"), "6 2 " },
+        { STR_INIT("a\",\"account_update"), "4 " },
+        { STR_INIT(","), "" },
+        { STR_INIT("calls"), "" },
+    };
+
+    WRITE(*state, fields_write_body, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct field_list list = { .field = cases[i].field };
+
+        READ(*state, fields_read_body, &list);
+        assert_string_equal(list.ids.len > 0 ? list.ids.data : "", cases[i].ids);
+        buf_finish(&list.ids);
+    }
 }
 
 static bool audit_row(void *arg, const struct store_audit *audit)
@@ -1227,8 +1293,10 @@ static bool never_enough(void *arg, const struct store_webhook *webhook)
 
 static enum err endless_body(struct store_reader *reader, void *arg)
 {
+    const struct store_webhook_filter all = { .with_body = true };
+
     for (;;) {
-        TRY(store_webhooks(reader, 0, true, never_enough, arg));
+        TRY(store_webhooks(reader, &all, never_enough, arg));
     }
 }
 
@@ -1296,6 +1364,7 @@ int main(void)
         STORE_TEST(test_a_page_cannot_begin_at_a_message_of_another_chat),
         STORE_TEST(test_each_distinct_status_is_kept_in_order_of_time_and_arrival),
         STORE_TEST(test_webhooks_are_listed_newest_first_with_or_without_bodies),
+        STORE_TEST(test_webhooks_are_found_by_a_field_in_them),
         STORE_TEST(test_the_audit_is_listed_newest_first),
         STORE_TEST(test_a_message_is_found_by_id_and_by_wamid),
         STORE_TEST(test_counts_count),
