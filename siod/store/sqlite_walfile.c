@@ -7,7 +7,10 @@
  * written, so an error is reported in time and nobody reads what is not there.
  *
  * A frame's header is 24 bytes; bytes 4 to 7 are the size of the database for the last frame of a
- * transaction and zero for all others (SQLite, "Database File Format", 4.1). */
+ * transaction and zero for all others (SQLite, "Database File Format", 4.1). A transaction that did
+ * not fit into the cache, and changed a page that was in the log already, has the headers behind
+ * that page written once more, without their pages, when everything else is there: nothing comes
+ * behind them that they could wait for. */
 #include <string.h>
 
 #include "libshared/alloc.h"
@@ -24,6 +27,7 @@ struct walfile {
     char *bytes; /* gathered for `at` */
     int len;
     sqlite3_int64 at;
+    sqlite3_int64 end; /* of what was written last */
     bool more; /* more frames of the transaction follow the one whose header was the last one */
 };
 
@@ -70,11 +74,14 @@ static int wal_write(sqlite3_file *file, const void *data, int len, sqlite3_int6
 {
     static const char no_size[4];
     struct walfile *wal = walfile_of(file);
+    bool follows = at == wal->end;
     int rc = gather(wal, data, len, at);
 
-    if (rc == SQLITE_OK && len == FRAME_HEADER) {
+    wal->end = at + len;
+    if (len == FRAME_HEADER) {
         wal->more = memcmp((const char *)data + 4, no_size, sizeof no_size) == 0;
-    } else if (rc == SQLITE_OK && !wal->more) {
+    }
+    if (rc == SQLITE_OK && (len == FRAME_HEADER ? !follows : !wal->more)) {
         rc = flush(wal);
     }
     return rc;
