@@ -97,7 +97,8 @@ static void list_done(struct store_query *query, enum err err)
 }
 
 static void list_start(struct control_call *call, unsigned limit,
-                       enum err (*read)(struct control_list *list, struct store_reader *reader))
+                       enum err (*read)(struct control_list *list, struct store_reader *reader),
+                       void (*ask)(struct store *store, struct store_query *query))
 {
     struct control_list *list = xnew(struct control_list);
 
@@ -109,13 +110,19 @@ static void list_start(struct control_call *call, unsigned limit,
     call->state = list;
     call->release = list_free;
     control_hold(call);
-    store_ask(control_config(call)->store, &list->query);
+    ask(control_config(call)->store, &list->query);
 }
 
 void control_list_all(struct control_call *call,
                       enum err (*read)(struct control_list *list, struct store_reader *reader))
 {
-    list_start(call, 0, read);
+    list_start(call, 0, read, store_ask);
+}
+
+void control_list_care(struct control_call *call,
+                       enum err (*read)(struct control_list *list, struct store_reader *reader))
+{
+    list_start(call, 0, read, store_care);
 }
 
 void control_list_newest(struct control_call *call,
@@ -127,5 +134,5 @@ void control_list_newest(struct control_call *call,
         control_fail(call, ERR_TOO_LARGE, "--limit: at most %d", LIMIT_MAX);
         return;
     }
-    list_start(call, limit > 0 ? (unsigned)limit : LIMIT_DEFAULT, read);
+    list_start(call, limit > 0 ? (unsigned)limit : LIMIT_DEFAULT, read, store_ask);
 }

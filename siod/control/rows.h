@@ -28,6 +28,9 @@ struct control_list {
 };
 void control_list_all(struct control_call *call,
                       enum err (*read)(struct control_list *list, struct store_reader *reader));
+/* The same as a long read, store_care(). */
+void control_list_care(struct control_call *call,
+                       enum err (*read)(struct control_list *list, struct store_reader *reader));
 /* The newest rows, as many as `--limit` says. */
 void control_list_newest(struct control_call *call,
                          enum err (*read)(struct control_list *list, struct store_reader *reader));

@@ -30,7 +30,8 @@ struct store_tx {
 struct store_reader {
     const struct store_backend *backend;
     struct store_fault fault;
-    uint64_t deadline_ms; /* monotonic; of the job that runs */
+    uint64_t deadline_ms;    /* monotonic; of the job that runs */
+    const atomic_bool *stop; /* once it is set the job that runs is given up; may be NULL */
 };
 
 struct store_backend {
@@ -184,6 +185,9 @@ struct store_backend {
     enum err (*digest_slice)(struct store_reader *reader, struct store_digest *digest,
                              unsigned limit);
     enum err (*count)(struct store_reader *reader, struct store_counts *ret_counts);
+    enum err (*check)(struct store_reader *reader, store_finding_fn *fn, void *arg);
+    enum err (*backup)(struct store_reader *reader, struct store_backup *backup,
+                       struct errmsg *msg);
 };
 
 extern const struct store_backend sqlite_backend;
@@ -197,4 +201,5 @@ enum err store_readers_open(struct loop *loop, const struct store_backend *backe
 void store_readers_close(struct store_readers *readers);
 uint64_t store_readers_jobs(const struct store_readers *readers);
 void store_readers_ask(struct store_readers *readers, struct store_query *query);
+void store_readers_care(struct store_readers *readers, struct store_query *query);
 struct store_readers *store_readers_of(struct store *store);

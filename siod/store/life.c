@@ -195,6 +195,17 @@ void store_ask(struct store *store, struct store_query *query)
     }
 }
 
+void store_care(struct store *store, struct store_query *query)
+{
+    query->store = store;
+    if (store->readers != NULL) {
+        store_readers_care(store->readers, query);
+    } else {
+        query->job.call.fn = too_late;
+        loop_post(store->loop, &query->job.call);
+    }
+}
+
 struct store_readers *store_readers_of(struct store *store)
 {
     return store->readers;

@@ -79,4 +79,6 @@ const struct store_backend sqlite_backend = {
     .revocations = sqlite_revocations,
     .digest_slice = sqlite_digest_slice,
     .count = sqlite_count,
+    .check = sqlite_check,
+    .backup = sqlite_backup,
 };

@@ -39,6 +39,7 @@ enum sqlite_statement {
     ST_JOB_UNDO,
     ST_EPOCH_READ,
     ST_EPOCH_RENEW,
+    ST_EPOCH_OWN,
     ST_EPOCH_MARK,
     ST_EPOCH_UNMARK,
     ST_SEQUENCE_LOAD,
@@ -153,9 +154,26 @@ void sqlite_conn_close(struct sqlite_conn *conn);
 /* Several statements without results. */
 NODISCARD
 enum err sqlite_exec(struct sqlite_conn *conn, const char *sql);
+/* The result of a pragma or of a SELECT of one integer. */
+NODISCARD
+enum err sqlite_read_int(struct sqlite_conn *conn, const char *sql, int64_t *ret);
+/* One daemon a database, whatever it is called: the ids that are given out are counted in memory.
+ * ERR_BUSY while another one has it; *ret_fd is to be closed in any case, < 0 = none. */
+NODISCARD
+enum err sqlite_lock_file(const char *path, int *ret_fd, struct errmsg *msg);
+/* Who wrote it; *ret_version 0 = it is empty. */
+NODISCARD
+enum err sqlite_identify(struct sqlite_conn *conn, const char *path, unsigned *ret_version,
+                         struct errmsg *msg);
 /* Is it siod's, and not newer than this program? Migrates it, or makes it when it is empty. */
 NODISCARD
 enum err sqlite_prepare_schema(struct sqlite_conn *conn, const char *path, struct errmsg *msg);
+
+/* ------------------------------------------------------------------ sqlite_check.c */
+
+/* In a read transaction. */
+NODISCARD
+enum err sqlite_check_all(struct sqlite_conn *conn, store_finding_fn *fn, void *arg);
 
 /* ------------------------------------------------------------------ sqlite_recover.c */
 
@@ -435,3 +453,10 @@ enum err sqlite_reader_open(const struct store_config *config, struct store_read
 void sqlite_reader_close(struct store_reader *reader);
 enum err sqlite_reader_begin(struct store_reader *reader);
 void sqlite_reader_end(struct store_reader *reader);
+
+/* sqlite_check.c */
+enum err sqlite_check(struct store_reader *reader, store_finding_fn *fn, void *arg);
+
+/* sqlite_backup.c */
+enum err sqlite_backup(struct store_reader *reader, struct store_backup *backup,
+                       struct errmsg *msg);

@@ -1,7 +1,8 @@
 /* The name of this history. With synchronous=FULL what was announced is on disk. With NORMAL the
  * last commits before a power cut may be lost although clients were told of them, and their
  * positions are given out again: then the history needs a new name. While the database is open that
- * way it carries the machine's boot id; whoever finds another one's starts a new epoch. */
+ * way it carries the machine's boot id; whoever finds another one's starts a new epoch. So does
+ * whoever opens a backup, which says that it is one. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,12 +23,12 @@ static struct str boot_id(char buffer[BOOT_ID_SIZE])
     return (struct str) { buffer, strcspn(buffer, "\n") };
 }
 
-static enum err renew_if_left_by_another_boot(struct sqlite_conn *conn, struct str boot)
+static enum err renew_if_another(struct sqlite_conn *conn, struct str boot)
 {
     struct query q = query_begin(conn, ST_EPOCH_RENEW,
                                  "UPDATE meta SET value = lower(hex(randomblob(8)))"
                                  " WHERE key = 'epoch' AND EXISTS (SELECT 1 FROM meta"
-                                 " WHERE key = 'unsynced' AND value <> ?)");
+                                 " WHERE key = 'copy' OR (key = 'unsynced' AND value <> ?))");
 
     put_str(&q, boot);
     return query_run(&q);
@@ -73,7 +74,10 @@ enum err sqlite_epoch_load(struct sqlite_conn *conn, bool synchronous_full, char
     enum err err = sqlite_run(conn, ST_BEGIN, "BEGIN IMMEDIATE");
 
     if (err == OK) {
-        err = renew_if_left_by_another_boot(conn, boot);
+        err = renew_if_another(conn, boot);
+    }
+    if (err == OK) {
+        err = sqlite_run(conn, ST_EPOCH_OWN, "DELETE FROM meta WHERE key = 'copy'");
     }
     if (err == OK) {
         err = synchronous_full ? sqlite_epoch_unmark(conn) : mark(conn, boot);

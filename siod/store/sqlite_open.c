@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "libshared/alloc.h"
@@ -101,8 +103,22 @@ void sqlite_conn_close(struct sqlite_conn *conn)
     *conn = (struct sqlite_conn) { .fault = conn->fault };
 }
 
-/* The result of a pragma or of a SELECT of one integer. */
-static enum err read_int(struct sqlite_conn *conn, const char *sql, int64_t *ret)
+enum err sqlite_lock_file(const char *path, int *ret_fd, struct errmsg *msg)
+{
+    autofree char *real = realpath(path, NULL);
+    autofree char *lock = xasprintf("%s-lock", real != NULL ? real : path);
+
+    *ret_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (*ret_fd < 0) {
+        return err_set(msg, ERR_STORE, "%s: %s", lock, strerror(errno));
+    }
+    if (flock(*ret_fd, LOCK_EX | LOCK_NB) != 0) {
+        return err_set(msg, ERR_BUSY, "%s: in use by another siod", path);
+    }
+    return OK;
+}
+
+enum err sqlite_read_int(struct sqlite_conn *conn, const char *sql, int64_t *ret)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
@@ -129,18 +145,17 @@ static enum err migrate_to(struct sqlite_conn *conn, unsigned version)
     return sqlite_exec(conn, sql.data);
 }
 
-/* Reads who wrote the file; *ret_version 0 = it is empty. */
-static enum err identify(struct sqlite_conn *conn, const char *path, unsigned *ret_version,
+enum err sqlite_identify(struct sqlite_conn *conn, const char *path, unsigned *ret_version,
                          struct errmsg *msg)
 {
     int64_t application = 0, version = 0, tables = 0;
-    enum err err = read_int(conn, "PRAGMA application_id", &application);
+    enum err err = sqlite_read_int(conn, "PRAGMA application_id", &application);
 
     if (err == OK) {
-        err = read_int(conn, "PRAGMA user_version", &version);
+        err = sqlite_read_int(conn, "PRAGMA user_version", &version);
     }
     if (err == OK) {
-        err = read_int(conn, "SELECT count(*) FROM sqlite_schema", &tables);
+        err = sqlite_read_int(conn, "SELECT count(*) FROM sqlite_schema", &tables);
     }
     if (err != OK) {
         return err_set(msg, err, "%s: %s", path, conn->fault->reason);
@@ -162,7 +177,7 @@ static enum err identify(struct sqlite_conn *conn, const char *path, unsigned *r
 enum err sqlite_prepare_schema(struct sqlite_conn *conn, const char *path, struct errmsg *msg)
 {
     unsigned version = 0;
-    enum err err = identify(conn, path, &version, msg);
+    enum err err = sqlite_identify(conn, path, &version, msg);
 
     if (err != OK) {
         return err;

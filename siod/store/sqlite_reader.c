@@ -11,7 +11,9 @@ static int out_of_time(void *arg)
 {
     const struct sqlite_reader *reader = arg;
 
-    return clock_monotonic_ms() >= reader->reader.deadline_ms;
+    return clock_monotonic_ms() >= reader->reader.deadline_ms ||
+           (reader->reader.stop != NULL &&
+            atomic_load_explicit(reader->reader.stop, memory_order_relaxed));
 }
 
 static enum err connect_reader(struct sqlite_reader *reader)

@@ -4,9 +4,7 @@
  * file is not shortened: overwriting it costs half of what growing it costs. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "libshared/alloc.h"
@@ -73,23 +71,6 @@ static enum err create_file(const char *path, struct errmsg *msg)
     return OK;
 }
 
-/* One daemon a database, whatever it is called: the ids that are given out are counted in memory.
- */
-static enum err lock_file(struct sqlite_writer *writer, struct errmsg *msg)
-{
-    autofree char *real = realpath(writer->place.path, NULL);
-    autofree char *path = xasprintf("%s-lock", real != NULL ? real : writer->place.path);
-
-    writer->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (writer->lock_fd < 0) {
-        return err_set(msg, ERR_STORE, "%s: %s", path, strerror(errno));
-    }
-    if (flock(writer->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        return err_set(msg, ERR_BUSY, "%s: in use by another siod", writer->place.path);
-    }
-    return OK;
-}
-
 static enum err start(struct sqlite_writer *writer, char *ret_epoch)
 {
     struct sqlite_conn *conn = &writer->conn;
@@ -117,7 +98,7 @@ static enum err open_database(struct sqlite_writer *writer, char *ret_epoch, str
     if (err != OK) {
         return err_set(msg, err, "%s: %s", path, writer->tx.fault.reason);
     }
-    err = lock_file(writer, msg);
+    err = sqlite_lock_file(path, &writer->lock_fd, msg);
     if (err == OK) {
         err = sqlite_prepare_schema(&writer->conn, path, msg);
     }

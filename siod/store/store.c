@@ -2,9 +2,6 @@
  * in the same transaction. */
 #include "siod/store/store.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-
 #include "libshared/alloc.h"
 #include "siod/store/backend.h"
 
@@ -105,20 +102,6 @@ const char *store_webhook_state_name(enum store_webhook_state state)
 void store_events_free(struct store_events *events)
 {
     free(events);
-}
-
-enum err store_fault_set(struct store_fault *fault, const char *format, ...)
-{
-    va_list args;
-
-    if (fault->set) {
-        return ERR_STORE;
-    }
-    va_start(args, format);
-    vsnprintf(fault->reason, sizeof(fault->reason), format, args);
-    va_end(args);
-    fault->set = true;
-    return ERR_STORE;
 }
 
 /* Both connections have these two members; a broken one takes no further call. */
@@ -464,4 +447,14 @@ enum err store_digest_slice(struct store_reader *reader, struct store_digest *di
 enum err store_count(struct store_reader *reader, struct store_counts *ret_counts)
 {
     return CALL(reader, count, ret_counts);
+}
+
+enum err store_check(struct store_reader *reader, store_finding_fn *fn, void *arg)
+{
+    return CALL(reader, check, fn, arg);
+}
+
+enum err store_backup(struct store_reader *reader, struct store_backup *backup, struct errmsg *msg)
+{
+    return CALL(reader, backup, backup, msg);
 }

@@ -15,6 +15,7 @@
  * platform) are stored as BLOB and may hold any byte. */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,6 +25,7 @@
 #include "libshared/error.h"
 #include "libshared/str.h"
 #include "siod/net/loop.h"
+#include "siod/store/care.h"
 
 struct store;
 struct store_reader; /* one read connection, in a read job */
@@ -270,6 +272,9 @@ struct store_query {
     enum err result;
 };
 void store_ask(struct store *store, struct store_query *query);
+/* A long read, on a thread and a connection of its own: one after the other, without a limit of
+ * time, but given up with ERR_TIMEOUT when the store is stopped. */
+void store_care(struct store *store, struct store_query *query);
 
 /* ------------------------------------------------------------------ in a write job */
 /* All return OK, ERR_STORE when the store itself failed, or the errors they name. Where a row
@@ -606,3 +611,24 @@ struct store_counts {
 };
 NODISCARD
 enum err store_count(struct store_reader *reader, struct store_counts *ret_counts);
+
+/* ------------------------------------------------------------------ in a long read */
+
+/* care.h's checks, all of one moment. */
+NODISCARD
+enum err store_check(struct store_reader *reader, store_finding_fn *fn, void *arg);
+
+/* A copy of the database as it is now, for `path`: absolute, private to its owner, there at once
+ * and whole, or not at all. Whoever opens it starts a new history (store_epoch()), each time it is
+ * restored. ERR_EXISTS unless `force`; ERR_INVALID where there is something that is not a file, or
+ * the database itself; ERR_IO. */
+struct store_backup {
+    const char *path;
+    bool force;
+    atomic_bool cancelled; /* set it, and it ends with ERR_TIMEOUT */
+    /* How far it is, for another thread to see. */
+    atomic_uint pages, pages_left;
+    int64_t bytes; /* on success */
+};
+NODISCARD
+enum err store_backup(struct store_reader *reader, struct store_backup *backup, struct errmsg *msg);

@@ -49,6 +49,9 @@ config show       | value  | 3 |
 config reload     | list   | 3 |
 config check      | object | 0 | -c @CONFIG@ | -c /nonexistent
 log level         | value  | 3 | info
+store check       | list   | 3 |
+store backup      | object | 3 | @BODY@.@N@ | /nonexistent/siod.backup
+store migrate     | object | 3 | | --file /nonexistent
 audit             | list   | 3 | --limit 3
 shell             | script | 0 |
 help              | list   | 0 | room

@@ -24,7 +24,7 @@ allowed() {
             echo "libshared libshared/wire libshared/ctl siod siod/net siod/engineio siod/socketio siod/metrics" \
                 "siod/store/store.h siod/chat siod/webhook siod/api siod/control"
             ;;
-        sioctl) echo "libshared libshared/wire libshared/ctl" ;;
+        sioctl) echo "libshared libshared/wire libshared/ctl siod/store/care.h" ;;
         *) return 1 ;;
     esac
 }

@@ -3,7 +3,8 @@
 
 /* Two chats of two contacts, one of them known by two names, and a group; three messages. */
 static const char rows[] =
-    "INSERT INTO business VALUES (1, 'Acme', 1, 0, 0, 5);"
+    "INSERT INTO business (id, name, source, takes_any, position, created_at_ms) VALUES (1, "
+    "'Acme', 1, 0, 0, 5);"
     "INSERT INTO contact VALUES (1, 1, 'Amara', NULL, NULL, NULL, 7),"
     " (2, 1, '', NULL, NULL, NULL, 8);"
     "INSERT INTO contact_alias VALUES (1, 0, '4911', 1), (1, 1, 'DE.1', 1), (1, 0, '4922', 2);"
@@ -99,7 +100,8 @@ static void what_counts_changes_it(void **state)
         "UPDATE status SET status = 'delivered' WHERE status = 'read'",
         "UPDATE status SET participant = '4922' WHERE wamid = 'wamid.D'",
         "DELETE FROM status WHERE wamid = 'wamid.D'",
-        "INSERT INTO business VALUES (2, '', 1, 0, 0, 5);"
+        "INSERT INTO business (id, name, source, takes_any, position, created_at_ms) VALUES (2, "
+        "'', 1, 0, 0, 5);"
         " UPDATE message SET business_id = 2 WHERE id = 2",
     };
 

@@ -22,8 +22,8 @@ static sqlite3 *open_gathered(const struct fixture *f, const char *synchronous)
                                    synchronous);
     sqlite3 *db;
 
-    assert_int_equal(
-        sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs), SQLITE_OK);
+    assert_int_equal(sqlite3_open_v2(f->path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, vfs),
+                     SQLITE_OK);
     run(db, sql);
     return db;
 }

@@ -1,0 +1,123 @@
+/* care.h: a database without its daemon. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libshared/alloc.h"
+#include "siod/store/care.h"
+#include "siod/store/sqlite.h"
+
+struct file {
+    struct sqlite_place place;
+    struct sqlite_conn conn;
+    struct store_fault fault;
+    int lock_fd;
+};
+
+static void file_finish(struct file *file)
+{
+    sqlite_conn_close(&file->conn);
+    if (file->lock_fd >= 0) {
+        close(file->lock_fd);
+    }
+}
+
+static enum err blame(const struct file *file, enum err err, struct errmsg *msg)
+{
+    return err_set(msg, err, "%s: %s", file->place.path,
+                   file->fault.set ? file->fault.reason : err_text(err));
+}
+
+/* What SQLite would make of a directory, or of nothing, is less clear. */
+static enum err file_open(struct file *file, const char *path, struct errmsg *msg)
+{
+    struct stat status;
+
+    *file = (struct file) { .place.path = (char *)(uintptr_t)path, .lock_fd = -1 };
+    file->conn.fault = &file->fault;
+    if (stat(path, &status) != 0) {
+        return err_set(msg, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path,
+                       strerror(errno));
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return err_set(msg, ERR_INVALID, "%s: not a file", path);
+    }
+    enum err err = sqlite_conn_open(&file->conn, &file->place, SQLITE_OPEN_READWRITE, &file->fault);
+    return err == OK ? OK : blame(file, err, msg);
+}
+
+/* Who only looks leaves the log where it is. */
+static enum err look_only(struct file *file, struct errmsg *msg)
+{
+    sqlite3_db_config(file->conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    enum err err = sqlite_exec(&file->conn, "PRAGMA query_only = ON");
+
+    return err == OK ? OK : blame(file, err, msg);
+}
+
+enum err store_file_schema(const char *path, struct store_schema *ret, struct errmsg *msg)
+{
+    CLEANUP(file_finish) struct file file;
+    enum err err = file_open(&file, path, msg);
+
+    *ret = (struct store_schema) { .newest = sqlite_migration_count };
+    err = err == OK ? look_only(&file, msg) : err;
+    return err == OK ? sqlite_identify(&file.conn, path, &ret->version, msg) : err;
+}
+
+enum err store_file_check(const char *path, store_finding_fn *fn, void *arg, struct errmsg *msg)
+{
+    CLEANUP(file_finish) struct file file;
+    unsigned version = 0;
+    enum err err = file_open(&file, path, msg);
+
+    err = err == OK ? look_only(&file, msg) : err;
+    err = err == OK ? sqlite_identify(&file.conn, path, &version, msg) : err;
+    if (err == OK && version < sqlite_migration_count) {
+        err = err_set(msg, ERR_UNSUPPORTED,
+                      "%s: its schema is version %u and is checked when it is %u: migrate it first",
+                      path, version, sqlite_migration_count);
+    }
+    if (err != OK) {
+        return err;
+    }
+    err = sqlite_exec(&file.conn, "BEGIN");
+    err = err == OK ? sqlite_check_all(&file.conn, fn, arg) : err;
+    return err == OK ? OK : blame(&file, err, msg);
+}
+
+static enum err migrate(struct file *file, struct store_schema *ret, struct errmsg *msg)
+{
+    const char *path = file->place.path;
+    enum err err = sqlite_lock_file(path, &file->lock_fd, msg);
+
+    err = err == OK ? sqlite_identify(&file->conn, path, &ret->version, msg) : err;
+    if (err != OK || ret->version == ret->newest) {
+        return err;
+    }
+    return sqlite_prepare_schema(&file->conn, path, msg);
+}
+
+enum err store_file_migrate(const char *path, struct store_schema *ret, struct errmsg *msg)
+{
+    CLEANUP(file_finish) struct file file;
+    enum err err = file_open(&file, path, msg);
+
+    *ret = (struct store_schema) { .newest = sqlite_migration_count };
+    return err == OK ? migrate(&file, ret, msg) : err;
+}
+
+const char *store_migration_name(unsigned version)
+{
+    return version > 0 && version <= sqlite_migration_count ? sqlite_migrations[version - 1].name
+                                                            : NULL;
+}
+
+unsigned store_newest_schema(void)
+{
+    return sqlite_migration_count;
+}

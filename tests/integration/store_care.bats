@@ -1,0 +1,89 @@
+#!/usr/bin/env bats
+# Looking after the store: checks, copies while the daemon works, migrations.
+
+load ../lib/siod
+
+setup() {
+    setup_siod
+}
+
+teardown() {
+    teardown_siod
+}
+
+flood() {
+    node "$ROOT/tests/lib/flood.mjs" --url "$SIOD_URL" --secret-file "$SIOD_DIR/app.secret" --count "$1" \
+        --prefix "$2" >"$BATS_TEST_TMPDIR/flood.$2" 3>&-
+}
+
+answered() {
+    (($(grep -c '^200 ' "$BATS_TEST_TMPDIR/flood.$1") >= $2))
+}
+
+@test "a backup under load is whole, and restored it has every message that was acknowledged before" {
+    local copy=$BATS_TEST_TMPDIR/copy.db epoch flood
+    start_siod
+    epoch=$(sioctl status -o json | jq -r .store.epoch)
+    flood 100000 load &
+    flood=$!
+    wait_until answered load 200
+    cp "$BATS_TEST_TMPDIR/flood.load" "$BATS_TEST_TMPDIR/before"
+    (cd "$BATS_TEST_TMPDIR" && sioctl store backup copy.db -o json >answer)
+    assert_equal "$(jq -r .file "$BATS_TEST_TMPDIR/answer")" "$copy"
+    assert_equal "$(jq -r .copyOf "$BATS_TEST_TMPDIR/answer")" "$epoch"
+    assert_equal "$(stat -c %a "$copy")" 600
+    kill_siod
+    wait $flood || :
+
+    sioctl store check --file "$copy" >/dev/null
+    rm -f "$SIOD_DIR"/siod.db-{wal,shm}
+    mv "$copy" "$SIOD_DIR/siod.db"
+    start_siod
+    sql "SELECT CAST(wamid AS TEXT) FROM message" | sort >"$BATS_TEST_TMPDIR/stored"
+    assert_equal "$(sed -n 's/^200 //p' "$BATS_TEST_TMPDIR/before" | sort | comm -23 - "$BATS_TEST_TMPDIR/stored")" ""
+    [[ $(sioctl status -o json | jq -r .store.epoch) != "$epoch" ]]
+    assert_equal "$(post_webhook "$(text_webhook wamid.after 16505551234 hello)")" 200
+    sioctl store check >/dev/null
+}
+
+@test "a backup that is interrupted leaves nothing, and one does not overwrite another by accident" {
+    local words
+    start_siod
+    echo precious >"$BATS_TEST_TMPDIR/copy.db"
+    words=$(sioctl store backup "$BATS_TEST_TMPDIR/copy.db" 2>&1) && fail 'overwritten'
+    assert_contains "$words" --force
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/copy.db")" precious
+    sioctl store backup "$BATS_TEST_TMPDIR/copy.db" --force >/dev/null
+    assert_equal "$(sqlite3 "$BATS_TEST_TMPDIR/copy.db" 'PRAGMA integrity_check')" ok
+    assert_equal "$(find "$BATS_TEST_TMPDIR" -name 'copy.db.*')" ""
+}
+
+@test "what is wrong with a store is said by the check that finds it, with exit code 1" {
+    local found code=0
+    start_siod
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    stop_siod
+    sqlite3 "$SIOD_DIR/siod.db" 'DELETE FROM log WHERE position = 2'
+    found=$(sioctl store check --file "$SIOD_DIR/siod.db" -o json) || code=$?
+    assert_equal "$code" 1
+    assert_equal "$(jq -r '.[] | select(.ok | not).check' <<<"$found")" log
+    start_siod
+    code=0
+    found=$(sioctl store check -o json) || code=$?
+    assert_equal "$code" 1
+    assert_contains "$(jq -r '.[] | select(.ok | not).details' <<<"$found")" 'business 1: '
+}
+
+@test "a database file is migrated when no daemon has it, and a newer one is refused" {
+    local db=$SIOD_DIR/siod.db newest words
+    start_siod
+    newest=$(sioctl store migrate -o json | jq .newest)
+    words=$(sioctl store migrate --file "$db" 2>&1) && fail 'migrated under a daemon'
+    assert_contains "$words" 'in use'
+    stop_siod
+    assert_equal "$(sioctl store migrate --file "$db" -o json | jq -c '[.version, .applied]')" "[$newest,[]]"
+    sqlite3 "$db" 'PRAGMA user_version = 999'
+    words=$(sioctl store migrate --file "$db" 2>&1) && fail 'a newer schema was taken'
+    assert_contains "$words" 'version 999'
+    assert_contains "$words" "up to $newest"
+}
