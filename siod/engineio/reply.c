@@ -78,7 +78,7 @@ void eio_reply_error(struct eio_server *server, struct http_request *request, en
     autobuf struct buf body = BUF_INIT;
 
     server->stats.refused++;
-    if (http_wants_upgrade(request)) {
+    if (http_asks_upgrade(request)) {
         http_close_after(request);
         eio_reply(server, request, errors[error].status, "text/html",
                   str_of(errors[error].message));
@@ -99,9 +99,7 @@ void eio_reply_busy(struct eio_server *server, struct http_request *request)
     http_respond(request, 503, buf_str(&headers), STR(""));
 }
 
-void eio_reply_preflight(struct eio_server *server, struct http_request *request)
+bool eio_reply_preflight(struct eio_server *server, struct http_request *request)
 {
-    if (!cors_preflight(server->config.cors_origins, request)) {
-        eio_reply_error(server, request, EIO_ERROR_BAD_METHOD);
-    }
+    return cors_preflight(server->config.cors_origins, request);
 }

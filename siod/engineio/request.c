@@ -121,7 +121,7 @@ static void log_version(struct http_request *request)
 /* A proxy may have dropped the Upgrade header: that must not be read as a poll. */
 static bool speaks(const struct http_request *request, enum eio_transport transport)
 {
-    return http_wants_upgrade(request) == (transport == EIO_TRANSPORT_WEBSOCKET);
+    return http_asks_upgrade(request) == (transport == EIO_TRANSPORT_WEBSOCKET);
 }
 
 static void log_origin(struct http_request *request)
@@ -225,9 +225,10 @@ static void on_head(void *arg, struct http_request *request)
     enum eio_transport transport;
 
     http_set_user(request, NULL);
-    if (is_method(request, STR("OPTIONS"))) {
-        eio_reply_preflight(server, request);
-    } else if (!parse_transport(request, &transport)) {
+    if (is_method(request, STR("OPTIONS")) && eio_reply_preflight(server, request)) {
+        return;
+    }
+    if (!parse_transport(request, &transport)) {
         eio_reply_error(server, request, EIO_ERROR_TRANSPORT_UNKNOWN);
     } else if (!origin_is_clean(request)) {
         eio_reply_error(server, request, EIO_ERROR_BAD_REQUEST);

@@ -209,5 +209,6 @@ void eio_reply(struct eio_server *server, struct http_request *request, unsigned
 void eio_reply_error(struct eio_server *server, struct http_request *request, enum eio_error error);
 /* 503 with Retry-After. */
 void eio_reply_busy(struct eio_server *server, struct http_request *request);
-/* A CORS preflight. */
-void eio_reply_preflight(struct eio_server *server, struct http_request *request);
+/* A CORS preflight. False when CORS is off: then it is a request like others. */
+NODISCARD
+bool eio_reply_preflight(struct eio_server *server, struct http_request *request);

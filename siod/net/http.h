@@ -106,8 +106,9 @@ const char *http_client_address(const struct http_request *request);
  * optional port. */
 NODISCARD
 bool http_origin(const struct http_request *request, struct buf *out);
-bool http_wants_upgrade(
-    const struct http_request *request); /* Connection: Upgrade and Upgrade: websocket */
+/* Connection: Upgrade and an Upgrade field, to whatever; and one that says `websocket` alone. */
+bool http_asks_upgrade(const struct http_request *request);
+bool http_asks_websocket(const struct http_request *request);
 void *http_user(const struct http_request *request);
 void http_set_user(struct http_request *request, void *user);
 struct conn *http_conn(const struct http_request *request);

@@ -69,7 +69,8 @@ struct http_request {
     struct http_param *params; /* decoded ones, for their life time */
     char address[CLIENT_ADDRESS_SIZE];
     uint8_t minor;
-    bool chunked, keep_alive, expect_continue, upgrade_websocket, head_only;
+    bool chunked, keep_alive, expect_continue, head_only;
+    bool upgrade, upgrade_websocket;
     bool accepted;  /* the handler takes the body */
     bool body_done; /* all of it was read, or there is none */
     bool answered;

@@ -372,7 +372,7 @@ static unsigned split_target(struct http_head *head)
 unsigned http_head_parse(struct str text, unsigned max_fields, struct http_head *ret_head)
 {
     struct parse parse = { .head = ret_head, .max_fields = max_fields };
-    unsigned status;
+    unsigned status, upgrades;
 
     ret_head->count = 0;
     ret_head->content_length = 0;
@@ -394,8 +394,11 @@ unsigned http_head_parse(struct str text, unsigned max_fields, struct http_head 
         return status;
     }
     /* HTTP/1.0 has no upgrades (RFC 9110, 7.8). */
-    ret_head->upgrade_websocket = ret_head->minor >= 1 &&
-                                  head_list_has(ret_head, STR("Connection"), STR("upgrade")) &&
-                                  head_list_has(ret_head, STR("Upgrade"), STR("websocket"));
+    ret_head->upgrade = ret_head->minor >= 1 &&
+                        head_list_has(ret_head, STR("Connection"), STR("upgrade")) &&
+                        http_field_find(ret_head->fields, ret_head->count, STR("Upgrade")) != NULL;
+    ret_head->upgrade_websocket =
+        ret_head->upgrade &&
+        str_eq_nocase(only_field(ret_head, STR("Upgrade"), &upgrades), STR("websocket"));
     return 0;
 }

@@ -35,7 +35,8 @@ struct http_head {
     bool keep_alive;        /* may the connection serve another request? */
     bool chunked;
     bool expect_continue;
-    bool upgrade_websocket;  /* Connection: Upgrade and Upgrade: websocket */
+    bool upgrade;            /* Connection: Upgrade and an Upgrade field */
+    bool upgrade_websocket;  /* … which says websocket and nothing else */
     uint64_t content_length; /* 0 when there is none */
     size_t count;
     struct http_field fields[HTTP_FIELDS_MAX];

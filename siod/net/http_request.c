@@ -64,6 +64,7 @@ struct http_request *http_request_new(struct http_conn *hc, const struct http_he
     request->chunked = head->chunked;
     request->keep_alive = head->keep_alive;
     request->expect_continue = head->expect_continue;
+    request->upgrade = head->upgrade;
     request->upgrade_websocket = head->upgrade_websocket;
     request->head_only = str_eq(head->method, STR("HEAD"));
     request->body_done = !head->chunked && head->content_length == 0;
@@ -199,7 +200,12 @@ const char *http_client_address(const struct http_request *request)
     return request->address;
 }
 
-bool http_wants_upgrade(const struct http_request *request)
+bool http_asks_upgrade(const struct http_request *request)
+{
+    return request->upgrade;
+}
+
+bool http_asks_websocket(const struct http_request *request)
 {
     return request->upgrade_websocket;
 }

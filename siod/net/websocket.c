@@ -25,7 +25,8 @@
 enum {
     SCRATCH_SIZE = 65536, /* what the transport brings at most at once */
     KEY_LEN = 24,         /* 16 bytes in base64 */
-    PROTOCOL_MAX = 256,
+    PROTOCOL_MAX = 256,   /* bytes of one that is offered */
+    PROTOCOLS_MAX = 64,
     SWITCH_SIZE = 192,     /* of an answer without a protocol */
     FRAGMENTS_FREE = 4096, /* frames of a message beyond one for each of its bytes */
     PONGS_MAX = 65536,     /* bytes of output behind which pings go unanswered */
@@ -331,30 +332,56 @@ static bool key_valid(struct str key)
     return true;
 }
 
-/* The first offered subprotocol; false when it is no token. .data NULL when none is offered. */
-static bool first_protocol(const struct http_request *request, struct str *ret_protocol)
+static struct str trim(struct str text)
 {
-    struct str offer = http_header(request, STR("Sec-WebSocket-Protocol"));
-    const char *comma = offer.len > 0 ? memchr(offer.data, ',', offer.len) : NULL;
+    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
+        text = str_skip(text, 1);
+    }
+    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
+        text.len--;
+    }
+    return text;
+}
 
-    if (comma != NULL) {
-        offer.len = (size_t)(comma - offer.data);
-    }
-    while (offer.len > 0 &&
-           (offer.data[offer.len - 1] == ' ' || offer.data[offer.len - 1] == '\t')) {
-        offer.len--;
-    }
-    *ret_protocol = offer;
-    if (offer.data == NULL) {
-        return true;
-    }
-    for (size_t i = 0; i < offer.len; i++) {
-        if (offer.data[i] <= ' ' || offer.data[i] >= 0x7f ||
-            strchr("()<>@,;:\\\"/[]?={}", offer.data[i]) != NULL) {
+static bool is_token(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] <= ' ' || text.data[i] >= 0x7f ||
+            strchr("()<>@,;:\\\"/[]?={}", text.data[i]) != NULL) {
             return false;
         }
     }
-    return offer.len > 0 && offer.len <= PROTOCOL_MAX;
+    return text.len > 0 && text.len <= PROTOCOL_MAX;
+}
+
+/* The first offered subprotocol; false when one of them is no token, or there twice. .data NULL
+ * when none is offered. */
+static bool first_protocol(const struct http_request *request, struct str *ret_protocol)
+{
+    struct str rest = http_header(request, STR("Sec-WebSocket-Protocol")), seen[PROTOCOLS_MAX];
+    unsigned count = 0;
+
+    *ret_protocol = STR_NONE;
+    while (rest.data != NULL) {
+        const char *comma = rest.len > 0 ? memchr(rest.data, ',', rest.len) : NULL;
+        size_t len = comma != NULL ? (size_t)(comma - rest.data) : rest.len;
+        struct str token = trim((struct str) { rest.data, len });
+
+        if (count == PROTOCOLS_MAX || !is_token(token)) {
+            return false;
+        }
+        for (unsigned i = 0; i < count; i++) {
+            if (str_eq(seen[i], token)) {
+                return false;
+            }
+        }
+        seen[count++] = token;
+        rest = comma != NULL ? str_skip(rest, len + 1) : STR_NONE;
+    }
+    if (count > 0) {
+        *ret_protocol = seen[0];
+    }
+    return true;
 }
 
 static void render_switch(struct buf *to, struct str key, struct str protocol)
@@ -381,10 +408,42 @@ static void render_switch(struct buf *to, struct str key, struct str protocol)
     buf_add_cstr(to, "\r\n\r\n");
 }
 
+/* 8 is a draft of the RFC with the same frames. */
+static bool version_valid(struct str version)
+{
+    return str_eq(version, STR("13")) || str_eq(version, STR("8"));
+}
+
+/* Why not, in the reference's words; NULL when there is nothing to say against it. */
+static const char *objection(const struct http_request *request, struct str *ret_protocol)
+{
+    if (!str_eq(http_method(request), STR("GET"))) {
+        return "Invalid HTTP method";
+    }
+    if (!http_asks_websocket(request)) {
+        return "Invalid Upgrade header";
+    }
+    if (!key_valid(http_header(request, STR("Sec-WebSocket-Key")))) {
+        return "Missing or invalid Sec-WebSocket-Key header";
+    }
+    if (!version_valid(http_header(request, STR("Sec-WebSocket-Version")))) {
+        return "Missing or invalid Sec-WebSocket-Version header";
+    }
+    if (!first_protocol(request, ret_protocol)) {
+        return "Invalid Sec-WebSocket-Protocol header";
+    }
+    return http_content_length(request) != 0 ? "An upgrade has no body" : NULL;
+}
+
 static void refuse(struct http_request *request, const char *text)
 {
+    bool spoke = version_valid(http_header(request, STR("Sec-WebSocket-Version")));
+
     http_close_after(request);
-    http_respond(request, 400, STR("Content-Type: text/plain\r\n"), str_of(text));
+    http_respond(request, 400,
+                 spoke ? STR("Content-Type: text/html\r\n")
+                       : STR("Content-Type: text/html\r\nSec-WebSocket-Version: 13, 8\r\n"),
+                 str_of(text));
 }
 
 static void keep_early(struct ws *ws, struct str rest)
@@ -402,23 +461,15 @@ struct ws *ws_accept(struct http_request *request, size_t max_message, const str
                      void *user)
 {
     autobuf struct buf answer = BUF_INIT;
-    struct str key = http_header(request, STR("Sec-WebSocket-Key"));
     struct str protocol, rest;
+    const char *why = objection(request, &protocol);
     struct ws *ws;
 
-    if (!str_eq(http_method(request), STR("GET")) || !http_wants_upgrade(request) ||
-        http_content_length(request) != 0 || !key_valid(key) ||
-        !first_protocol(request, &protocol)) {
-        refuse(request, "not a valid WebSocket upgrade");
+    if (why != NULL) {
+        refuse(request, why);
         return NULL;
     }
-    if (!str_eq(http_header(request, STR("Sec-WebSocket-Version")), STR("13"))) {
-        http_close_after(request);
-        http_respond(request, 426, STR("Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"),
-                     STR_NONE);
-        return NULL;
-    }
-    render_switch(&answer, key, protocol);
+    render_switch(&answer, http_header(request, STR("Sec-WebSocket-Key")), protocol);
     ws = xnew(struct ws);
     ws->ops = ops;
     ws->user = user;

@@ -173,27 +173,33 @@ static void the_upgrade_is_answered_as_the_rfc_computes_it(void **state)
 static void invalid_upgrades_are_answered_and_refused(void **state)
 {
     static const struct {
-        const char *request, *status;
+        const char *request, *status, *more;
     } cases[] = {
-        { "GET /ws HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "GET /ws HTTP/1.1\r\nHost: a\r\n\r\n", "400", "" },
         { "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
           "Sec-WebSocket-Version: 13\r\n\r\n",
-          "400" },
+          "400", "" },
         { "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short==\r\n\r\n",
-          "400" },
+          "400", "" },
         { "GET /ws HTTP/1.0\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-          "400" },
+          "400", "" },
         { "POST /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
           "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-          "400" },
+          "400", "" },
         { "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-          "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-          "426" },
-        { UPGRADE "Sec-WebSocket-Protocol: a b\r\n\r\n", "400" },
-        { UPGRADE "Sec-WebSocket-Protocol: ,\r\n\r\n", "400" },
-        { UPGRADE "Content-Length: 3\r\n\r\nabc", "400" },
+          "Sec-WebSocket-Version: 12\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+          "400", "\r\nSec-WebSocket-Version: 13, 8\r\n" },
+        { "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket\r\n"
+          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+          "400", "\r\n\r\nInvalid Upgrade header" },
+        { UPGRADE "Sec-WebSocket-Protocol: a, b, a\r\n\r\n", "400",
+          "\r\n\r\nInvalid Sec-WebSocket-Protocol header" },
+        { UPGRADE "Sec-WebSocket-Protocol: a,\r\n\r\n", "400", "" },
+        { UPGRADE "Sec-WebSocket-Protocol: a b\r\n\r\n", "400", "" },
+        { UPGRADE "Sec-WebSocket-Protocol: ,\r\n\r\n", "400", "" },
+        { UPGRADE "Content-Length: 3\r\n\r\nabc", "400", "" },
     };
 
     (void)state;
@@ -205,7 +211,7 @@ static void invalid_upgrades_are_answered_and_refused(void **state)
         snprintf(expected, sizeof expected, "HTTP/1.1 %s ", cases[i].status);
         client_send_text(f->loop, &c, cases[i].request);
         WAIT_FOR(f->loop, &c, c.closed);
-        if (!client_has(&c, expected) || f->accepted != 0) {
+        if (!client_has(&c, expected) || f->accepted != 0 || !client_has(&c, cases[i].more)) {
             fail_msg("case %zu: %s", i, c.in.data);
         }
         client_finish(&c);
