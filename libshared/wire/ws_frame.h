@@ -9,8 +9,8 @@
  *     }
  *
  * It holds no payload: the caller assembles messages. It enforces the order of fragments, the rules
- * of control frames, minimal lengths, masking, UTF-8 across fragments, and a limit on the length of
- * a message at the header that announces it. */
+ * of control frames, masking, UTF-8 across fragments, and a limit on the length of a message at the
+ * header that announces it. */
 #pragma once
 
 #include <stdbool.h>
