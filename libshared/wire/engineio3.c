@@ -87,11 +87,10 @@ static bool next_of_bytes(struct eio3_payload *payload, struct eio3_item *item)
     size_t len;
 
     payload->rest = str_skip(payload->rest, 1);
-    if (mark > MARK_BINARY || !take_length(&payload->rest, 0, MARK_END, &len) ||
-        len > payload->rest.len) {
+    if (!take_length(&payload->rest, 0, MARK_END, &len) || len > payload->rest.len) {
         return false;
     }
-    item->binary = mark == MARK_BINARY;
+    item->binary = mark != MARK_TEXT;
     item->packet = (struct str) { payload->rest.data, len };
     payload->rest = str_skip(payload->rest, len);
     return item->binary || (len > 0 && utf8_valid(item->packet));
@@ -123,12 +122,31 @@ enum err eio3_payload_next(struct eio3_payload *payload, struct eio3_item *ret_i
     return OK;
 }
 
-static enum err decode_bytes(struct str packet, struct eio_packet *ret_packet)
+/* What is marked as binary and has no type that there is counts for nothing, as in the reference;
+ * a noop is just that. */
+static struct eio_packet binary_packet(unsigned type, struct str data)
 {
-    if (packet.len == 0 || packet.data[0] != EIO_MESSAGE) {
-        return ERR_SYNTAX;
+    if (type == EIO_MESSAGE) {
+        return (struct eio_packet) { EIO_MESSAGE, true, data };
     }
-    *ret_packet = (struct eio_packet) { EIO_MESSAGE, true, str_skip(packet, 1) };
+    return (struct eio_packet) { type <= EIO_NOOP ? (enum eio_packet_type)type : EIO_NOOP, false,
+                                 STR("") };
+}
+
+static struct eio_packet decode_bytes(struct str packet)
+{
+    return packet.len > 0 ? binary_packet((unsigned char)packet.data[0], str_skip(packet, 1))
+                          : binary_packet(EIO_NOOP, packet);
+}
+
+/* `text` is what stands behind the `b`. */
+static enum err decode_base64(struct str text, struct buf *scratch, struct eio_packet *ret_packet)
+{
+    if (text.len > 0 && text.data[0] == '0' + EIO_MESSAGE) {
+        return eio_base64_decode(str_skip(text, 1), scratch, ret_packet);
+    }
+    *ret_packet = binary_packet(
+        text.len > 0 ? (unsigned char)text.data[0] - (unsigned)'0' : (unsigned)EIO_NOOP, STR(""));
     return OK;
 }
 
@@ -138,16 +156,13 @@ enum err eio3_packet_decode(const struct eio3_item *item, struct buf *scratch,
     struct str text = item->packet;
 
     if (item->binary) {
-        return decode_bytes(text, ret_packet);
+        *ret_packet = decode_bytes(text);
+        return OK;
     }
     if (text.len == 0 || text.data[0] != 'b') {
         return eio_packet_decode(text, scratch, ret_packet);
     }
-    text = str_skip(text, 1);
-    if (text.len == 0 || text.data[0] != '0' + EIO_MESSAGE) {
-        return ERR_SYNTAX;
-    }
-    return eio_base64_decode(str_skip(text, 1), scratch, ret_packet);
+    return decode_base64(str_skip(text, 1), scratch, ret_packet);
 }
 
 /* ---- encoding */

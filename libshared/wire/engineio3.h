@@ -3,9 +3,9 @@
  *
  * A payload is text, `<length>:<packet>` repeated, where the length counts UTF-16 code units; or,
  * when it holds binary messages for a client that takes them, bytes: per packet 0x00 (text) or 0x01
- * (binary), the decimal digits of the length in bytes as values 0 to 9, 0xff, the packet. A packet
- * is its type and its data; the type of a text packet is a digit, that of a binary one a byte 0 to
- * 6; in text form a binary message is `b4` and base64. */
+ * (binary; read is every other byte as that), the decimal digits of the length in bytes as values 0
+ * to 9, 0xff, the packet. A packet is its type and its data; the type of a text packet is a digit,
+ * that of a binary one a byte 0 to 6; in text form a binary message is `b4` and base64. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,8 +40,9 @@ NODISCARD
 enum err eio3_payload_next(struct eio3_payload *payload, struct eio3_item *ret_item);
 
 /* Decode one packet of either form. `data` borrows from the item, or from `scratch` (cleared first)
- * when it came as base64. ERR_SYNTAX for an empty packet, an unknown type, broken base64 and binary
- * data of any type but a message. */
+ * when it came as base64. ERR_SYNTAX for an empty text packet, an unknown type of one, and broken
+ * base64. What is marked as binary has data only as a message; without a type that there is it
+ * becomes a noop. */
 NODISCARD
 enum err eio3_packet_decode(const struct eio3_item *item, struct buf *scratch,
                             struct eio_packet *ret_packet);

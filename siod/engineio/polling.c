@@ -274,12 +274,10 @@ void eio_polling_get(struct eio_session *session, struct http_request *request)
     }
 }
 
+/* To the letter, as the reference has it: with a parameter, or in capitals, it is text. */
 static bool is_octet_stream(const struct http_request *request)
 {
-    static const struct str binary = STR_INIT("application/octet-stream");
-    struct str type = http_header(request, STR("Content-Type"));
-
-    return type.len >= binary.len && str_eq_nocase((struct str) { type.data, binary.len }, binary);
+    return str_eq(http_header(request, STR("Content-Type")), STR("application/octet-stream"));
 }
 
 static void refuse_post(struct eio_session *session, struct http_request *request)

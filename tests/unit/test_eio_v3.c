@@ -131,6 +131,38 @@ static void binary_is_echoed_as_bytes_or_as_base64(void **state)
     v3_expect_poll(&f, plain, TEXT, STR("6:b4AQID"));
 }
 
+static void binary_of_a_type_that_there_is_not_counts_for_nothing(void **state)
+{
+    autoeio struct eio_fixture f = { 0 };
+    char sid[21];
+
+    (void)state;
+    run(&f);
+    v3_open(&f, "", sid);
+    v3_post(&f, sid, "Content-Type: " BYTES "\r\n",
+            STR("\1\2\xff"
+                "4a"
+                "\7\2\xff\x09z"
+                "\5\2\xff\4b"),
+            200);
+    v3_post(&f, sid, "", STR("5:bAQID2:4c"), 200);
+    v3_expect_poll(&f, sid, BYTES,
+                   STR("\1\2\xff\4b\0\2\xff"
+                       "4c"));
+}
+
+static void bytes_with_a_parameter_are_text(void **state)
+{
+    autoeio struct eio_fixture f = { 0 };
+    char sid[21];
+
+    (void)state;
+    run(&f);
+    v3_open(&f, "", sid);
+    v3_post(&f, sid, "Content-Type: " BYTES "; charset=x\r\n", STR("2:4a"), 200);
+    v3_expect_poll(&f, sid, TEXT, STR("2:4a"));
+}
+
 static void what_came_before_a_bad_packet_is_heard(void **state)
 {
     static const struct {
@@ -144,19 +176,20 @@ static void what_came_before_a_bad_packet_is_heard(void **state)
         { "Content-Type: " BYTES "\r\n", STR_INIT("\0\2\xff"
                                                   "4a\0\1\1\1\1\1\1\1\1\1\1\1\1\1") },
         { "Content-Type: " BYTES "\r\n", STR_INIT("\0\2\xff"
-                                                  "4a\1\2\xff\2\2") },
+                                                  "4a\1\2\xff\3\2") },
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(payloads); i++) {
         autoeio struct eio_fixture f = { 0 };
+        bool is_pong = i == 3 || i == 5;
         char sid[21];
 
         print_message("%zu\n", i);
         run(&f);
         v3_open(&f, "", sid);
-        v3_post(&f, sid, payloads[i].headers, payloads[i].body, i == 3 ? 200 : 400);
-        expect_closed(&f, i == 3 ? EIO_REASON_TRANSPORT_ERROR : EIO_REASON_PARSE_ERROR);
+        v3_post(&f, sid, payloads[i].headers, payloads[i].body, is_pong ? 200 : 400);
+        expect_closed(&f, is_pong ? EIO_REASON_TRANSPORT_ERROR : EIO_REASON_PARSE_ERROR);
         assert_string_equal(f.heard.data, "[a]");
     }
 }
@@ -204,9 +237,10 @@ static void binary_over_websocket_has_a_type_byte(void **state)
     assert_true(ws_client_receive(&ws, &opcode, &payload));
     assert_int_equal(opcode, OP_BINARY);
     assert_true(str_eq(buf_str(&payload), STR("\4\1\2")));
+    ws_client_send(&ws, OP_BINARY, STR("\x09z"));
     ws_client_send(&ws, OP_BINARY, STR("\1\2"));
     ws_client_expect_close(&ws);
-    expect_closed(&f, EIO_REASON_PARSE_ERROR);
+    expect_closed(&f, EIO_REASON_TRANSPORT_CLOSE);
 }
 
 static void a_session_keeps_its_protocol(void **state)
@@ -273,6 +307,8 @@ int main(void)
         cmocka_unit_test(with_permission_an_odd_version_is_refused_all_the_same),
         cmocka_unit_test(a_payload_of_text_is_echoed_with_utf16_lengths),
         cmocka_unit_test(binary_is_echoed_as_bytes_or_as_base64),
+        cmocka_unit_test(binary_of_a_type_that_there_is_not_counts_for_nothing),
+        cmocka_unit_test(bytes_with_a_parameter_are_text),
         cmocka_unit_test(what_came_before_a_bad_packet_is_heard),
         cmocka_unit_test(the_client_pings_and_silence_ends_the_session),
         cmocka_unit_test(binary_over_websocket_has_a_type_byte),
