@@ -104,8 +104,19 @@ static enum err take_name(struct str *list, struct buf *scratch, struct str *ret
     return json_text_string(value, scratch, ret_name) ? OK : ERR_SYNTAX;
 }
 
-/* body is a valid JSON array. */
-static enum err split_array(struct sio_packet *packet, bool named, struct buf *scratch)
+static struct str raw_args(struct str raw, bool named)
+{
+    struct str list = json_text_inside(trim_end(raw)), name;
+
+    if (named) {
+        (void)json_text_take(&list, &name);
+    }
+    return trim_end(skip_space(list));
+}
+
+/* body is a valid JSON array, `raw` what it was before it was normalised. */
+static enum err split_array(struct sio_packet *packet, struct str raw, bool named,
+                            struct buf *scratch)
 {
     struct str list = json_text_inside(packet->body);
 
@@ -113,10 +124,11 @@ static enum err split_array(struct sio_packet *packet, bool named, struct buf *s
         return ERR_SYNTAX;
     }
     packet->args = trim_end(skip_space(list));
+    packet->raw_args = packet->body.data == raw.data ? packet->args : raw_args(raw, named);
     return OK;
 }
 
-static enum err check_body(struct sio_packet *packet, struct buf *scratch)
+static enum err check_body(struct sio_packet *packet, struct str raw, struct buf *scratch)
 {
     char first = packet->body.len > 0 ? packet->body.data[0] : '\0';
 
@@ -129,18 +141,17 @@ static enum err check_body(struct sio_packet *packet, struct buf *scratch)
         return first == '{' || first == '"' ? OK : ERR_SYNTAX;
     case SIO_EVENT:
     case SIO_ACK:
+    case SIO_BINARY_EVENT:
+    case SIO_BINARY_ACK:
         if (first == '\0') {
             return OK;
         }
-        break;
-    case SIO_BINARY_EVENT:
-    case SIO_BINARY_ACK:
         break;
     }
     if (first != '[') {
         return ERR_SYNTAX;
     }
-    return split_array(packet, packet->type == SIO_EVENT || packet->type == SIO_BINARY_EVENT,
+    return split_array(packet, raw, packet->type == SIO_EVENT || packet->type == SIO_BINARY_EVENT,
                        scratch);
 }
 
@@ -181,7 +192,7 @@ enum err sio_packet_decode(struct str text, const struct json_limits *limits,
         err = take_body(text, limits, &scratch->json, &packet.body);
     }
     if (err == OK) {
-        err = check_body(&packet, &scratch->name);
+        err = check_body(&packet, text, &scratch->name);
     }
     if (err == OK) {
         *ret_packet = packet;

@@ -3,8 +3,9 @@
  *     <type>[<attachments>-][<namespace>,][<ack id>][<JSON>]
  *
  * Stricter than the reference where that one coerces as JavaScript does: counts and ids are digits,
- * nothing else. The JSON has passed json_normalise() when it comes out of here. Names that only the
- * server may use, and packets that only it may send, are the server's to refuse. */
+ * nothing else. The JSON has passed json_normalise() when it comes out of here, but for raw_args.
+ * Names that only the server may use, and packets that only it may send, are the server's to
+ * refuse. */
 #pragma once
 
 #include <stdbool.h>
@@ -29,9 +30,10 @@ enum sio_packet_type {
 };
 
 enum {
-    SIO_ATTACHMENTS_MAX = 10,       /* as in the reference */
-    SIO_NAMESPACE_MAX = 256,        /* bytes of a namespace's name */
-    SIO_NAMESPACE_QUERY_MAX = 8192, /* bytes, with the query that clients of protocol 4 put there */
+    SIO_ATTACHMENTS_MAX = 10, /* as in the reference */
+    SIO_NAMESPACE_MAX = 256,  /* bytes of the name of a namespace that there is */
+    SIO_NAMESPACE_QUERY_MAX =
+        8192, /* bytes of one in a packet, with the query of clients of protocol 4 */
 };
 #define SIO_ACK_NONE   ((int64_t)-1)
 #define SIO_ACK_ID_MAX (((int64_t)1 << 53) - 1)
@@ -45,6 +47,7 @@ struct sio_packet {
     struct str name;      /* event: decoded, a number as its text; .data NULL without a body */
     struct str args;      /* event and ack: what is inside the array (behind the name), without the
                              brackets; empty when there is nothing */
+    struct str raw_args;  /* the same as it came: valid JSON, but to be passed on only, not read */
 };
 
 /* Memory that a decoded packet may borrow from; kept from packet to packet. */

@@ -144,7 +144,8 @@ static void on_connect(struct sio_connection *connection, const struct sio_packe
 static void on_event(struct sio_socket *socket, const struct sio_packet *packet,
                      struct sio_attachments attachments)
 {
-    const struct sio_event event = { packet->name, packet->args, packet->ack, attachments };
+    const struct sio_event event = { packet->name, packet->args, packet->raw_args, packet->ack,
+                                     attachments };
 
     if (packet->name.data == NULL) {
         return; /* without a body: legal, and nothing to tell */
@@ -214,11 +215,27 @@ static void on_text(struct sio_connection *connection, struct str text)
         reject(connection, EIO_REASON_FORCED_CLOSE, "text while attachments are due");
     } else if (sio_packet_decode(text, &server->json, &server->scratch, &packet) != OK) {
         reject(connection, EIO_REASON_FORCED_CLOSE, "malformed packet");
-    } else if (packet.nsp.len > SIO_NAMESPACE_MAX && !connection->is_v4) {
-        reject(connection, EIO_REASON_FORCED_CLOSE, "namespace is too long");
     } else {
         on_packet(connection, &packet, text);
     }
+}
+
+/* What was changed to be read is bound in both forms. */
+static enum err bind_attachments(struct sio_server *server, const struct sio_partial *partial,
+                                 struct sio_packet *packet, struct str *ret_data,
+                                 unsigned *ret_count)
+{
+    struct str raw = packet->raw_args;
+    bool changed = raw.data != packet->args.data;
+    enum err err = sio_partial_bind(partial, packet->args, &server->ordered, &packet->args,
+                                    ret_data, ret_count);
+
+    packet->raw_args = packet->args;
+    if (err == OK && changed) {
+        err = sio_partial_bind(partial, raw, &server->raw_ordered, &packet->raw_args, ret_data,
+                               ret_count);
+    }
+    return err;
 }
 
 /* The text of the packet was found to be good when it came. */
@@ -231,9 +248,7 @@ static void on_complete(struct sio_connection *connection, const struct sio_part
     enum err err =
         sio_packet_decode(buf_str(&partial->head), &server->json, &server->scratch, &packet);
 
-    err = err == OK ? sio_partial_bind(partial, packet.args, &server->ordered, &packet.args, data,
-                                       &attachments.count)
-                    : err;
+    err = err == OK ? bind_attachments(server, partial, &packet, data, &attachments.count) : err;
     if (err != OK) {
         reject(connection, EIO_REASON_FORCED_CLOSE, "placeholder without attachment");
     } else {

@@ -74,6 +74,7 @@ void sio_server_free(struct sio_server *server)
     sio_scratch_finish(&server->scratch);
     buf_finish(&server->out);
     buf_finish(&server->ordered);
+    buf_finish(&server->raw_ordered);
     free(server);
 }
 

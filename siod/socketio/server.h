@@ -129,6 +129,7 @@ struct sio_server {
     struct sio_scratch scratch; /* of the packet that is being handled */
     struct buf out;             /* the packet that is being encoded */
     struct buf ordered;         /* arguments whose placeholders were put in order */
+    struct buf raw_ordered;     /* the same as they came, where those were normalised */
     struct sio_stats stats;
 };
 

@@ -40,9 +40,10 @@ struct sio_event {
     struct str name; /* decoded event name; numbers as their text */
     struct str args; /* the arguments after the name as JSON text, normalised (json.h) and without
                         the brackets: `1,{"a":2}`; empty when there are none */
-    int64_t ack;     /* ack id, or -1 when the client wants no answer */
-    struct sio_attachments attachments; /* what the placeholders in args stand for, one each, in the
-                                           order of the document */
+    struct str raw_args; /* the same as the client wrote it: to be passed on, not to be read */
+    int64_t ack;         /* ack id, or -1 when the client wants no answer */
+    struct sio_attachments attachments; /* what the placeholders in either stand for, one each, in
+                                           the order of the document */
 };
 
 /* The application of one namespace. */

@@ -88,9 +88,9 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
 static void on_event(struct sio_socket *socket, const struct sio_event *event)
 {
     if (str_eq(event->name, STR("message"))) {
-        sio_socket_emit_binary(socket, STR("message-back"), event->args, event->attachments);
+        sio_socket_emit_binary(socket, STR("message-back"), event->raw_args, event->attachments);
     } else if (str_eq(event->name, STR("message-with-ack"))) {
-        sio_socket_ack_binary(socket, event->ack, event->args, event->attachments);
+        sio_socket_ack_binary(socket, event->ack, event->raw_args, event->attachments);
     }
 }
 

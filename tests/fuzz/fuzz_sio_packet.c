@@ -26,6 +26,19 @@ static void check_event(const struct sio_packet *packet)
     sio_scratch_finish(&scratch);
 }
 
+/* What is passed on is the same value as what is read. */
+static void check_raw(const struct sio_packet *packet)
+{
+    autobuf struct buf raw = BUF_INIT, expected = BUF_INIT, scratch = BUF_INIT;
+    struct str normal;
+    enum err err;
+
+    buf_printf(&raw, "[%.*s]", STR_ARG(packet->raw_args));
+    buf_printf(&expected, "[%.*s]", STR_ARG(packet->args));
+    err = json_normalise(buf_str(&raw), &limits, &scratch, &normal, NULL);
+    assert(err == OK && str_eq(normal, buf_str(&expected)));
+}
+
 static void check_ack(const struct sio_packet *packet)
 {
     struct sio_scratch scratch = { 0 };
@@ -51,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         assert(packet.nsp.len >= 1 && packet.nsp.data[0] == '/');
         assert(packet.ack >= SIO_ACK_NONE && packet.ack <= SIO_ACK_ID_MAX);
         assert(packet.attachments <= SIO_ATTACHMENTS_MAX);
+        check_raw(&packet);
         if (packet.name.data != NULL) {
             check_event(&packet);
         } else if (packet.type == SIO_ACK || packet.type == SIO_BINARY_ACK) {

@@ -115,9 +115,9 @@ static void on_event(struct sio_socket *socket, const struct sio_event *event)
     buf_printf(&f->journal, "[%.*s(%.*s)%lld]", STR_ARG(event->name), STR_ARG(event->args),
                (long long)event->ack);
     if (str_eq(event->name, STR("echo"))) {
-        sio_socket_emit_binary(socket, event->name, event->args, event->attachments);
+        sio_socket_emit_binary(socket, event->name, event->raw_args, event->attachments);
     } else if (str_eq(event->name, STR("ack"))) {
-        sio_socket_ack_binary(socket, event->ack, event->args, event->attachments);
+        sio_socket_ack_binary(socket, event->ack, event->raw_args, event->attachments);
     } else if (str_eq(event->name, STR("join"))) {
         sio_socket_ack(socket, event->ack,
                        sio_socket_join(socket, unquote(event->args)) ? STR("true") : STR("false"));

@@ -92,6 +92,11 @@ static void attachments_nobody_refers_to_are_not_sent_on(void **state)
     connect_client(&ws, &f);
     send_binary(&ws, "451-[\"echo\",1]", STR("\1"));
     ws_client_expect(&ws, "42[\"echo\",1]");
+    send_binary(&ws, "451-[\"echo\",1e400," PH(0) "]", STR("\1"));
+    ws_client_expect(&ws, "451-[\"echo\",1e400," PH(0) "]");
+    expect_binary(&ws, STR("\1"));
+    send_binary(&ws, "451-", STR("\1"));
+    expect_alive(&ws);
     send_binary(&ws, "451-[\"echo\"," PH(0) "," PH(0) "]", STR("\1"));
     ws_client_expect(&ws, "452-[\"echo\"," PH(0) "," PH(1) "]");
     expect_binary(&ws, STR("\1"));

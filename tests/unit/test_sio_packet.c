@@ -139,7 +139,7 @@ static const struct vector vectors[] = {
     BAD("51.0-[\"a\"]"),
     BAD("51e0-[\"a\"]"),
     BAD("50x1-[\"a\"]"),
-    BAD("51-"),
+    BINARY("51-", SIO_BINARY_EVENT, "/", -1, NULL, "", 1),
     BAD("51-{}"),
     LARGE("511-[\"a\"]"),
     LARGE("599999999-[\"a\"]"),
