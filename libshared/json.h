@@ -76,3 +76,6 @@ void json_add_cstr(struct buf *buf, const char *text); /* NULL is null */
 void json_add_str_or_null(struct buf *buf, struct str text);
 /* A jansson tree, compact, keys in document order. */
 void json_add_tree(struct buf *buf, const json_t *value);
+/* The same, but arrays and objects that lie deeper than `levels` become null: for readers that are
+ * not ours, of which many give up far above JSON_DEPTH_MAX. */
+void json_add_tree_within(struct buf *buf, const json_t *value, unsigned levels);

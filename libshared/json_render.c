@@ -103,7 +103,9 @@ static void add_real(struct buf *buf, double value)
     }
 }
 
-static void add_object(struct buf *buf, json_t *object)
+static void add_value(struct buf *buf, const json_t *value, unsigned levels);
+
+static void add_object(struct buf *buf, json_t *object, unsigned levels)
 {
     const char *separator = "";
     const char *key;
@@ -116,13 +118,13 @@ static void add_object(struct buf *buf, json_t *object)
         buf_add_cstr(buf, separator);
         json_add_string(buf, (struct str) { key, len });
         buf_add_char(buf, ':');
-        json_add_tree(buf, value);
+        add_value(buf, value, levels);
         separator = ",";
     }
     buf_add_char(buf, '}');
 }
 
-static void add_array(struct buf *buf, const json_t *array)
+static void add_array(struct buf *buf, const json_t *array, unsigned levels)
 {
     size_t size = json_array_size(array);
 
@@ -131,12 +133,24 @@ static void add_array(struct buf *buf, const json_t *array)
         if (i > 0) {
             buf_add_char(buf, ',');
         }
-        json_add_tree(buf, json_array_get(array, i));
+        add_value(buf, json_array_get(array, i), levels);
     }
     buf_add_char(buf, ']');
 }
 
-void json_add_tree(struct buf *buf, const json_t *value)
+static void add_container(struct buf *buf, const json_t *value, unsigned levels)
+{
+    if (levels == 0) {
+        buf_add_cstr(buf, "null");
+    } else if (json_is_object(value)) {
+        /* jansson's iterators take no const, though they only read */
+        add_object(buf, (json_t *)(uintptr_t)value, levels - 1);
+    } else {
+        add_array(buf, value, levels - 1);
+    }
+}
+
+static void add_value(struct buf *buf, const json_t *value, unsigned levels)
 {
     if (value == NULL) {
         buf_add_cstr(buf, "null");
@@ -144,11 +158,8 @@ void json_add_tree(struct buf *buf, const json_t *value)
     }
     switch (json_typeof(value)) {
     case JSON_OBJECT:
-        /* jansson's iterators take no const, though they only read */
-        add_object(buf, (json_t *)(uintptr_t)value);
-        break;
     case JSON_ARRAY:
-        add_array(buf, value);
+        add_container(buf, value, levels);
         break;
     case JSON_STRING:
         json_add_string(buf, json_str(value));
@@ -169,4 +180,14 @@ void json_add_tree(struct buf *buf, const json_t *value)
         buf_add_cstr(buf, "null");
         break;
     }
+}
+
+void json_add_tree(struct buf *buf, const json_t *value)
+{
+    add_value(buf, value, JSON_DEPTH_MAX);
+}
+
+void json_add_tree_within(struct buf *buf, const json_t *value, unsigned levels)
+{
+    add_value(buf, value, levels);
 }
