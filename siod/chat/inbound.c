@@ -4,7 +4,8 @@
 #include <stdio.h>
 
 #include "libshared/json.h"
-#include "siod/chat/events.h"
+#include "siod/chat/change.h"
+#include "siod/chat/content.h"
 #include "siod/chat/message.h"
 #include "siod/chat/status.h"
 
@@ -14,15 +15,20 @@ void inbound_begin(struct inbound_work *work, struct store_tx *tx, int64_t now_m
     work->now_ms = now_ms;
     work->owner.phone_number_id = STR_NONE;
     work->owner.business_id = 0;
+    work->told = 0;
 }
 
 void inbound_work_finish(struct inbound_work *work)
 {
     buf_finish(&work->raw);
+    buf_finish(&work->content);
     buf_finish(&work->contact);
     buf_finish(&work->message);
     buf_finish(&work->args);
     buf_finish(&work->error);
+    buf_finish(&work->shown);
+    buf_finish(&work->body);
+    buf_finish(&work->mark);
 }
 
 enum err inbound_business(struct inbound_work *work, struct str phone_number_id,
@@ -157,9 +163,8 @@ static enum err create_contact(struct inbound_work *work, const struct inbound_p
     return err != OK ? err : add_aliases(work, contact->business_id, contact->id, party);
 }
 
-/* The contact of a message that is going to be stored. */
-static enum err load_contact(struct inbound_work *work, int64_t contact_id,
-                             struct store_contact *contact)
+enum err inbound_contact_load(struct inbound_work *work, int64_t contact_id,
+                              struct store_contact *contact)
 {
     enum err err = store_contact_get(work->tx, contact_id, contact);
 
@@ -179,6 +184,21 @@ static enum err update_contact(struct inbound_work *work, const struct inbound_p
     }
     err = store_contact_update(work->tx, contact);
     return err != OK ? err : add_aliases(work, contact->business_id, contact->id, party);
+}
+
+enum err inbound_contact(struct inbound_work *work, const struct inbound_party *party,
+                         struct store_contact *contact)
+{
+    int64_t id;
+    enum err err = find_contact(work, contact->business_id, party, &id);
+
+    if (err == OK && id == 0) {
+        return create_contact(work, party, contact);
+    }
+    if (err == OK) {
+        err = inbound_contact_load(work, id, contact);
+    }
+    return err != OK ? err : update_contact(work, party, contact);
 }
 
 /* A customer who changed number or BSUID keeps contact and chat. A new name that somebody else has
@@ -204,8 +224,8 @@ static enum err follow_change(struct inbound_work *work, const struct inbound_me
 
 /* ---- events */
 
-static enum err log_event(struct inbound_work *work, int64_t business_id, const char *kind,
-                          int64_t id, enum desk_event event)
+enum err inbound_log_event(struct inbound_work *work, int64_t business_id, const char *kind,
+                           int64_t id, enum desk_event event)
 {
     char room[48];
     int len = snprintf(room, sizeof room, "%s_%" PRId64, kind, id);
@@ -224,8 +244,8 @@ static enum err log_received(struct inbound_work *work, const struct store_messa
     buf_add_i64(&work->args, row->chat_id);
     buf_add_cstr(&work->args, ",\"message\":");
     buf_add_str(&work->args, buf_str(&work->message));
-    return log_event(work, row->business_id, "business", row->business_id,
-                     EVENT_whatsapp_message_received);
+    return inbound_log_event(work, row->business_id, "business", row->business_id,
+                             EVENT_whatsapp_message_received);
 }
 
 static enum err log_new_message(struct inbound_work *work, const struct store_message *row)
@@ -233,16 +253,37 @@ static enum err log_new_message(struct inbound_work *work, const struct store_me
     buf_clear(&work->args);
     buf_add_cstr(&work->args, "{\"message\":");
     buf_add_str(&work->args, buf_str(&work->message));
-    return log_event(work, row->business_id, "chat", row->chat_id, EVENT_new_message);
+    return inbound_log_event(work, row->business_id, "chat", row->chat_id, EVENT_new_message);
+}
+
+/* What came before its message counts from the beginning. */
+static enum err as_it_became(struct inbound_work *work, const struct store_message *row,
+                             struct store_message *ret_now)
+{
+    bool changed;
+    enum err err = change_parked(work, row, &changed);
+
+    if (err == OK && work->participants) {
+        err = status_parked_participants(work, row);
+    }
+    if (err == OK && (changed || work->participants)) {
+        return store_message_by_wamid(work->tx, row->phone_number_id, row->wamid, ret_now);
+    }
+    *ret_now = *row;
+    return err;
 }
 
 static enum err log_message(struct inbound_work *work, const struct store_message *row,
                             const struct store_contact *contact)
 {
-    enum err err = OK;
+    struct store_message now;
+    enum err err = as_it_became(work, row, &now);
 
+    if (err != OK) {
+        return err;
+    }
     buf_clear(&work->message);
-    message_render(&work->message, row, contact);
+    message_render(&work->message, &now, contact);
     if (row->direction == STORE_INBOUND) {
         err = log_received(work, row);
     }
@@ -255,7 +296,9 @@ static struct store_message row_of(struct inbound_work *work, const struct inbou
                                    int64_t business_id)
 {
     buf_clear(&work->raw);
-    json_add_tree(&work->raw, in->element);
+    json_add_tree_within(&work->raw, in->element, CONTENT_DEPTH_MAX);
+    buf_clear(&work->content);
+    content_render(&work->content, in->type, in->element, in->errors);
     return (struct store_message) {
         .business_id = business_id,
         .phone_number_id = in->phone_number_id,
@@ -268,6 +311,7 @@ static struct store_message row_of(struct inbound_work *work, const struct inbou
         .status = in->direction == STORE_INBOUND ? STORE_STATUS_RECEIVED : STORE_STATUS_SENT,
         .wa_timestamp_s = in->wa_timestamp_s,
         .created_at_ms = work->now_ms,
+        .content = work->content.len > 0 ? buf_str(&work->content) : STR_NONE,
     };
 }
 
@@ -284,7 +328,7 @@ static enum err contact_for(struct inbound_work *work, const struct inbound_mess
         return err;
     }
     if (id != 0) {
-        return load_contact(work, id, contact);
+        return inbound_contact_load(work, id, contact);
     }
     err = store_message_by_wamid(work->tx, in->phone_number_id, in->wamid, &known);
     *ret_duplicate = err == OK;
@@ -307,8 +351,10 @@ static enum err append(struct inbound_work *work, const struct inbound_message *
     bool created;
     enum err err = store_chat_ensure(work->tx, &chat, &row->chat_id, &created);
 
+    work->participants = false;
     if (err == OK && in->direction == STORE_OUTBOUND) {
-        err = status_parked(work, in->phone_number_id, in->wamid, &row->status, &row->error);
+        err = status_parked(work, in->phone_number_id, in->wamid, &row->status, &row->error,
+                            &work->participants);
     }
     if (err != OK) {
         return err;

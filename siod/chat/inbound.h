@@ -15,6 +15,7 @@
 #include "libshared/buf.h"
 #include "libshared/error.h"
 #include "libshared/str.h"
+#include "siod/chat/events.h"
 #include "siod/store/store.h"
 
 /* The customer, as far as a payload tells. .data is NULL for what it does not. */
@@ -41,6 +42,7 @@ struct inbound_message {
     bool opens_window;        /* the customer wrote: restarts the 24 h window */
     int64_t wa_timestamp_s;
     const json_t *element; /* kept as JSON text in the row */
+    const json_t *errors;  /* what the platform says is wrong with it, NULL if nothing */
 };
 
 /* The writer's tools for one job, with memory that is reused from job to job: zero-initialised
@@ -55,7 +57,9 @@ struct inbound_work {
     /* After inbound_message_store(): the chat that needs an agent because of this message; chat_id
      * 0 = none. */
     struct store_waiting waiting;
-    struct buf raw, contact, message, args, error;
+    bool participants; /* the row of this message has statuses of participants already */
+    size_t told;       /* bytes of changed messages in the events of this run: change.h */
+    struct buf raw, content, contact, message, args, error, shown, body, mark;
 };
 void inbound_begin(struct inbound_work *work, struct store_tx *tx, int64_t now_ms);
 void inbound_work_finish(struct inbound_work *work);
@@ -65,6 +69,22 @@ void inbound_work_finish(struct inbound_work *work);
 NODISCARD
 enum err inbound_business(struct inbound_work *work, struct str phone_number_id,
                           int64_t *ret_business_id);
+
+/* The contact of a party, found or made, and kept up to date with what the party tells; its
+ * business_id is given. The strings of *contact live in work->contact. */
+NODISCARD
+enum err inbound_contact(struct inbound_work *work, const struct inbound_party *party,
+                         struct store_contact *contact);
+
+/* An existing one. */
+NODISCARD
+enum err inbound_contact_load(struct inbound_work *work, int64_t contact_id,
+                              struct store_contact *contact);
+
+/* Closes work->args, an object that lacks its timestamp, and logs it for the room <kind>_<id>. */
+NODISCARD
+enum err inbound_log_event(struct inbound_work *work, int64_t business_id, const char *kind,
+                           int64_t id, enum desk_event event);
 
 /* Contact, chat, row and events. *ret_stored is false for a duplicate. ERR_NOT_FOUND: the number
  * belongs to no business, nothing was done. */

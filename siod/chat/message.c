@@ -2,6 +2,7 @@
 
 #include "libshared/clock.h"
 #include "libshared/json.h"
+#include "libshared/json_text.h"
 
 /* `key` with its punctuation: add_int(out, ",\"id\":", 7). */
 static void add_int(struct buf *out, const char *key, int64_t value)
@@ -110,10 +111,14 @@ void contact_render(struct buf *out, const struct store_contact *contact)
 
 /* ---- message */
 
-static void add_context(struct buf *out, struct str wamid)
+/* What the message says beyond its text. The context is part of it, but for rows that have nothing
+ * else to say. */
+static void add_content(struct buf *out, const struct store_message *message)
 {
-    if (wamid.len > 0) {
-        add_str(out, ",\"context\":{\"wamid\":", wamid);
+    if (message->content.len > 0) {
+        buf_add_str(out, message->content);
+    } else if (message->context_wamid.len > 0) {
+        add_str(out, ",\"context\":{\"wamid\":", message->context_wamid);
         buf_add_char(out, '}');
     }
 }
@@ -135,6 +140,35 @@ static void add_json(struct buf *out, const char *key, struct str json)
     }
 }
 
+void errors_render(struct buf *out, struct str errors)
+{
+    struct str list, first;
+
+    if (errors.len == 0) {
+        return;
+    }
+    list = errors.data[0] == '[' ? json_text_inside(errors) : STR_NONE;
+    if (list.data == NULL || !json_text_take(&list, &first)) {
+        first = errors;
+    }
+    add_json(out, ",\"error\":", first);
+    if (list.len > 0) {
+        add_json(out, ",\"errors\":", errors);
+    }
+}
+
+void mark_render(struct buf *out, bool revoked, int64_t at_ms)
+{
+    add_time(out, revoked ? ",\"revoked\":true,\"revokedAt\":" : ",\"edited\":true,\"editedAt\":",
+             at_ms);
+}
+
+/* A text says all that there is to say; one without a text was none. */
+static bool shows_raw(const struct store_message *message)
+{
+    return message->text.data == NULL || !str_eq(message->type, STR("text"));
+}
+
 void message_render(struct buf *out, const struct store_message *message,
                     const struct store_contact *contact)
 {
@@ -145,15 +179,16 @@ void message_render(struct buf *out, const struct store_message *message,
     add_name(out, ",\"direction\":", store_direction_name(message->direction));
     add_str(out, ",\"type\":", message->type);
     add_str(out, ",\"text\":", message->text);
-    add_context(out, message->context_wamid);
+    add_content(out, message);
     add_name(out, ",\"status\":", store_status_name(message->status));
-    add_json(out, ",\"error\":", message->error);
+    errors_render(out, message->error);
+    buf_add_str(out, message->changes);
     buf_add_cstr(out, ",\"contact\":");
     contact_render(out, contact);
     add_sender(out, message->sender_user_id);
     add_time(out, ",\"whatsappTimestamp\":", message->wa_timestamp_s * 1000);
     add_time(out, ",\"createdAt\":", message->created_at_ms);
-    if (!str_eq(message->type, STR("text"))) {
+    if (shows_raw(message)) {
         add_json(out, ",\"raw\":", message->raw);
     }
     buf_add_char(out, '}');

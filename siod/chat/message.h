@@ -1,8 +1,12 @@
 /* Rows as the JSON that clients see: design of `message`, `contact` and `chat` in siod-events(7).
  *
- * Every key is always there, null when there is nothing to say, except for `context`, `sender`,
- * `error` and `raw`, which are left out. Pure; any thread. */
+ * Of a message the keys from `id` to `text`, `status`, `contact` and the times are always there,
+ * null when there is nothing to say; the others are left out. Of the rest all keys are always
+ * there. Pure; any thread. */
 #pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "libshared/buf.h"
 #include "libshared/str.h"
@@ -14,9 +18,16 @@
 void contact_render(struct buf *out, const struct store_contact *contact);
 
 /* `contact` is who wrote an inbound message, or the customer of an outbound one. Types other than
- * text carry the platform's element in `raw`. */
+ * text carry the platform's element in `raw`, and so does a text that has none. */
 void message_render(struct buf *out, const struct store_message *message,
                     const struct store_contact *contact);
+
+/* ,"error":{…} the first of an array, and ,"errors":[…] all of them when there are more. `errors`
+ * is JSON text, normalised; nothing when it is empty. One that is no array is the error itself. */
+void errors_render(struct buf *out, struct str errors);
+
+/* ,"edited":true,"editedAt":… or ,"revoked":true,"revokedAt":… */
+void mark_render(struct buf *out, bool revoked, int64_t at_ms);
 
 /* {chatId, businessId, phoneNumberId, groupId, state, agentId, waitingSince, contact,
  * lastMessageId, lastMessageAt, windowExpiresAt, createdAt} */

@@ -1,10 +1,9 @@
 #include "siod/chat/status.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <string.h>
 
 #include "libshared/json.h"
-#include "siod/chat/events.h"
+#include "siod/chat/content.h"
 #include "siod/chat/inbound.h"
 #include "siod/chat/message.h"
 
@@ -19,29 +18,112 @@ bool status_rises(enum store_status now, enum store_status next)
     return next > now;
 }
 
-/* The state that a logged status asks for. One participant's failure is not the group's. */
+/* The message's state that a logged status asks for. */
 static bool wanted_state(struct str word, struct str participant, enum store_status *ret_status)
 {
     return store_status_parse(word, ret_status) &&
            !(*ret_status == STORE_STATUS_FAILED && participant.len > 0);
 }
 
-static struct str render_error(struct inbound_work *work, const json_t *error)
+static struct str render_errors(struct inbound_work *work, const json_t *errors)
 {
-    if (error == NULL) {
+    if (errors == NULL) {
         return STR_NONE;
     }
     buf_clear(&work->error);
-    json_add_tree(&work->error, error);
+    json_add_tree_within(&work->error, errors, CONTENT_DEPTH_MAX);
     return buf_str(&work->error);
 }
 
+/* ---- participants */
+
+/* How the status names somebody is all that it says; the rest is what is known of them. */
+static enum err find_participant(struct inbound_work *work, int64_t business_id, struct str name,
+                                 struct store_contact *ret_contact)
+{
+    static const enum store_alias kinds[] = { STORE_ALIAS_BSUID, STORE_ALIAS_WA_ID };
+    int64_t id = 0;
+    enum err err = OK;
+
+    *ret_contact = (struct store_contact) { .id = 0 };
+    for (size_t i = 0; i < ARRAY_SIZE(kinds) && err == OK && id == 0; i++) {
+        err = store_contact_by_alias(work->tx, business_id, kinds[i], name, &id);
+    }
+    if (err == OK && id != 0) {
+        err = store_contact_get(work->tx, id, ret_contact);
+    }
+    return err;
+}
+
+/* The participant as clients see it, in work->shown. */
+static enum err show_participant(struct inbound_work *work, int64_t business_id,
+                                 const struct store_status_row *row, enum store_status status)
+{
+    struct buf *out = &work->shown;
+    struct store_contact contact;
+    enum err err = find_participant(work, business_id, row->participant, &contact);
+
+    if (err != OK) {
+        return err;
+    }
+    buf_clear(out);
+    buf_add_cstr(out, "{\"id\":");
+    json_add_string(out, row->participant);
+    buf_add_cstr(out, ",\"contactId\":");
+    if (contact.id != 0) {
+        buf_add_i64(out, contact.id);
+    } else {
+        buf_add_cstr(out, "null");
+    }
+    buf_add_cstr(out, ",\"name\":");
+    json_add_str_or_null(out, contact.name.len > 0 ? contact.name : STR_NONE);
+    buf_add_cstr(out, ",\"status\":");
+    json_add_cstr(out, store_status_name(status));
+    errors_render(out, row->error);
+    buf_add_cstr(out, ",\"timestamp\":");
+    time_render(out, row->wa_timestamp_s * 1000);
+    buf_add_char(out, '}');
+    return OK;
+}
+
+/* *ret_risen: the participant's state is another one now, and shown in work->shown. */
+static enum err participant_apply(struct inbound_work *work, int64_t message_id,
+                                  int64_t business_id, const struct store_status_row *row,
+                                  bool *ret_risen)
+{
+    struct store_participant known = { .status = STORE_STATUS_QUEUED };
+    enum store_status next;
+    enum err err;
+
+    *ret_risen = false;
+    if (row->participant.len == 0 || !store_status_parse(row->status, &next)) {
+        return OK;
+    }
+    err = store_participant_get(work->tx, message_id, row->participant, &known);
+    if (err != OK && err != ERR_NOT_FOUND) {
+        return err;
+    }
+    if (!status_rises(known.status, next)) {
+        return OK;
+    }
+    err = show_participant(work, business_id, row, next);
+    if (err != OK) {
+        return err;
+    }
+    *ret_risen = true;
+    return store_participant_set(work->tx,
+                                 &(struct store_participant) { .message_id = message_id,
+                                                               .name = row->participant,
+                                                               .status = next,
+                                                               .shown = buf_str(&work->shown) });
+}
+
+/* ---- one that comes */
+
 static enum err tell_room(struct inbound_work *work, const struct store_message_state *message,
-                          enum store_status status, struct str error)
+                          enum store_status status, struct str errors, struct str participant)
 {
     struct buf *args = &work->args;
-    char room[32];
-    int len = snprintf(room, sizeof room, "chat_%" PRId64, message->chat_id);
 
     buf_clear(args);
     buf_add_cstr(args, "{\"messageId\":");
@@ -50,36 +132,44 @@ static enum err tell_room(struct inbound_work *work, const struct store_message_
     buf_add_i64(args, message->chat_id);
     buf_add_cstr(args, ",\"status\":");
     json_add_cstr(args, store_status_name(status));
-    if (error.len > 0) {
-        buf_add_cstr(args, ",\"error\":");
-        buf_add_str(args, error);
+    errors_render(args, errors);
+    if (participant.len > 0) {
+        buf_add_cstr(args, ",\"participant\":");
+        buf_add_str(args, participant);
     }
-    buf_add_cstr(args, ",\"timestamp\":");
-    time_render(args, work->now_ms);
-    buf_add_char(args, '}');
-    return store_log_append(work->tx, message->business_id, (struct str) { room, (size_t)len },
-                            event_name(EVENT_message_status_update), buf_str(args));
+    return inbound_log_event(work, message->business_id, "chat", message->chat_id,
+                             EVENT_message_status_update);
 }
 
-static enum err apply_to_message(struct inbound_work *work, const struct inbound_status *status,
-                                 struct str error)
+/* A number that moved from one business to another does not bring the messages of the old one. */
+static enum err apply_to_message(struct inbound_work *work, int64_t business_id,
+                                 const struct store_status_row *row)
 {
     struct store_message_state message;
     enum store_status next;
-    enum err err;
+    bool rises, participant_rises;
+    enum err err =
+        store_message_state_by_wamid(work->tx, row->phone_number_id, row->wamid, &message);
 
-    if (!wanted_state(status->status, status->participant, &next)) {
+    if (err == ERR_NOT_FOUND || (err == OK && message.business_id != business_id)) {
         return OK;
     }
-    err = store_message_state_by_wamid(work->tx, status->phone_number_id, status->wamid, &message);
+    if (err == OK) {
+        err = participant_apply(work, message.id, business_id, row, &participant_rises);
+    }
     if (err != OK) {
-        return err == ERR_NOT_FOUND ? OK : err;
+        return err;
     }
-    if (!status_rises(message.status, next)) {
-        return OK;
+    rises =
+        wanted_state(row->status, row->participant, &next) && status_rises(message.status, next);
+    if (rises) {
+        err = store_message_status_set(work->tx, message.id, next, row->error);
     }
-    err = store_message_status_set(work->tx, message.id, next, error);
-    return err != OK ? err : tell_room(work, &message, next, error);
+    if (err != OK || !(rises || participant_rises)) {
+        return err;
+    }
+    return tell_room(work, &message, rises ? next : message.status, rises ? row->error : STR_NONE,
+                     participant_rises ? buf_str(&work->shown) : STR_NONE);
 }
 
 enum err status_apply(struct inbound_work *work, const struct inbound_status *status, bool *ret_new)
@@ -98,10 +188,10 @@ enum err status_apply(struct inbound_work *work, const struct inbound_status *st
     if (err != OK) {
         return err;
     }
-    row.error = render_error(work, status->error);
+    row.error = render_errors(work, status->errors);
     err = store_status_record(work->tx, &row, &fresh);
     if (err == OK && fresh) {
-        err = apply_to_message(work, status, row.error);
+        err = apply_to_message(work, business_id, &row);
     }
     if (err == OK) {
         *ret_new = fresh;
@@ -114,6 +204,7 @@ enum err status_apply(struct inbound_work *work, const struct inbound_status *st
 struct parked {
     struct inbound_work *work;
     enum store_status status;
+    bool participants;
 };
 
 static enum err fold(void *arg, const struct store_status_row *row)
@@ -121,6 +212,7 @@ static enum err fold(void *arg, const struct store_status_row *row)
     struct parked *parked = arg;
     enum store_status next;
 
+    parked->participants = parked->participants || row->participant.len > 0;
     if (wanted_state(row->status, row->participant, &next) && status_rises(parked->status, next)) {
         parked->status = next;
         buf_clear(&parked->work->error);
@@ -130,7 +222,7 @@ static enum err fold(void *arg, const struct store_status_row *row)
 }
 
 enum err status_parked(struct inbound_work *work, struct str phone_number_id, struct str wamid,
-                       enum store_status *status, struct str *ret_error)
+                       enum store_status *status, struct str *ret_error, bool *ret_participants)
 {
     struct parked parked = { .work = work, .status = *status };
     enum err err;
@@ -142,5 +234,64 @@ enum err status_parked(struct inbound_work *work, struct str phone_number_id, st
     }
     *status = parked.status;
     *ret_error = work->error.len > 0 ? buf_str(&work->error) : STR_NONE;
+    *ret_participants = parked.participants;
     return OK;
+}
+
+/* Rows while the store is being read: lengths and bytes, one after the other. */
+struct kept_row {
+    int64_t wa_timestamp_s;
+    size_t status, participant, error;
+};
+
+static enum err keep_row(void *arg, const struct store_status_row *row)
+{
+    struct buf *kept = arg;
+    const struct kept_row head = { row->wa_timestamp_s, row->status.len, row->participant.len,
+                                   row->error.len };
+
+    if (row->participant.len > 0) {
+        buf_add(kept, &head, sizeof head);
+        buf_add_str(kept, row->status);
+        buf_add_str(kept, row->participant);
+        buf_add_str(kept, row->error);
+    }
+    return OK;
+}
+
+static struct str cut(const char **at, size_t len)
+{
+    struct str part = { *at, len };
+
+    *at += len;
+    return part;
+}
+
+static struct store_status_row next_row(const char **at)
+{
+    struct kept_row head;
+    struct store_status_row row = { .status = STR_NONE };
+
+    memcpy(&head, *at, sizeof head);
+    *at += sizeof head;
+    row.wa_timestamp_s = head.wa_timestamp_s;
+    row.status = cut(at, head.status);
+    row.participant = cut(at, head.participant);
+    row.error = cut(at, head.error);
+    return row;
+}
+
+enum err status_parked_participants(struct inbound_work *work, const struct store_message *row)
+{
+    autobuf struct buf kept = BUF_INIT;
+    enum err err = store_status_each(work->tx, row->phone_number_id, row->wamid, keep_row, &kept);
+    const char *at = kept.data, *end = kept.data + kept.len;
+
+    while (err == OK && at < end) {
+        struct store_status_row status = next_row(&at);
+        bool risen;
+
+        err = participant_apply(work, row->id, row->business_id, &status, &risen);
+    }
+    return err;
 }

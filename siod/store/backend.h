@@ -99,6 +99,7 @@ struct store_backend {
     enum err (*chat_touch)(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                            int64_t wa_timestamp_s, bool inbound,
                            struct store_waiting *ret_reopened);
+    enum err (*chat_window)(struct store_tx *tx, int64_t chat_id, int64_t wa_timestamp_s);
     enum err (*chat_current)(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,
                              struct store_message *ret_last);
     enum err (*chat_assign)(struct store_tx *tx, const struct store_assignment *assignment);
@@ -120,6 +121,26 @@ struct store_backend {
                                        struct str wamid, struct store_message_state *ret_state);
     enum err (*message_status_set)(struct store_tx *tx, int64_t message_id,
                                    enum store_status status, struct str error);
+    enum err (*message_edit)(struct store_tx *tx, const struct store_message *message,
+                             struct str mark);
+    enum err (*message_original)(struct store_tx *tx, int64_t message_id, struct str *ret_raw);
+    enum err (*message_revoke)(struct store_tx *tx, int64_t message_id, int64_t wa_timestamp_s,
+                               struct str mark);
+    enum err (*change_waits)(struct store_tx *tx, struct str phone_number_id, struct str target,
+                             bool *ret_waits);
+    enum err (*change_known)(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                             bool *ret_known);
+    enum err (*change_record)(struct store_tx *tx, const struct store_change *change);
+    enum err (*change_next)(struct store_tx *tx, struct str phone_number_id, struct str target,
+                            const struct store_change *after, struct store_change *ret_change);
+    enum err (*change_last_edit)(struct store_tx *tx, struct str phone_number_id, struct str target,
+                                 struct str *ret_wamid);
+    enum err (*reaction_get)(struct store_tx *tx, int64_t message_id, int64_t contact_id,
+                             struct store_reaction *ret_reaction);
+    enum err (*reaction_set)(struct store_tx *tx, const struct store_reaction *reaction);
+    enum err (*participant_get)(struct store_tx *tx, int64_t message_id, struct str name,
+                                struct store_participant *ret_participant);
+    enum err (*participant_set)(struct store_tx *tx, const struct store_participant *participant);
     enum err (*status_record)(struct store_tx *tx, const struct store_status_row *row,
                               bool *ret_new);
     enum err (*status_each)(struct store_tx *tx, struct str phone_number_id, struct str wamid,

@@ -75,6 +75,7 @@ enum sqlite_statement {
     ST_CHAT_BY_GROUP,
     ST_CHAT_CREATE,
     ST_CHAT_TOUCH,
+    ST_CHAT_WINDOW,
     ST_CHAT_CURRENT,
     ST_CHAT_CHECK,
     ST_CHAT_ASSIGN,
@@ -88,6 +89,20 @@ enum sqlite_statement {
     ST_MESSAGE_BY_WAMID,
     ST_MESSAGE_STATE_BY_WAMID,
     ST_MESSAGE_STATUS_SET,
+    ST_MESSAGE_EDIT,
+    ST_MESSAGE_ORIGINAL,
+    ST_MESSAGE_REVOKE,
+    ST_MESSAGE_ANNEX,
+    ST_CHANGE_WAITS,
+    ST_CHANGE_KNOWN,
+    ST_CHANGE_RECORD,
+    ST_CHANGE_NEXT,
+    ST_CHANGE_LAST_EDIT,
+    ST_REACTION_GET,
+    ST_REACTION_SET,
+    ST_REACTIONS_CLEAR,
+    ST_PARTICIPANT_GET,
+    ST_PARTICIPANT_SET,
     ST_STATUS_RECORD,
     ST_STATUS_EACH,
     ST_WEBHOOK_APPEND,
@@ -242,7 +257,13 @@ enum err sqlite_run(struct sqlite_conn *conn, enum sqlite_statement id, const ch
     "message.id, message.chat_id, message.business_id, message.contact_id, message.direction, "    \
     "message.status, message.sender_user_id, message.wa_timestamp_s, message.created_at_ms, "      \
     "message.phone_number_id, message.wamid, message.type, message.context_wamid, message.error, " \
-    "message.text, message.raw"
+    "message.text, message.raw, message.content, "                                                 \
+    "iif(message.annexes = 0, NULL, coalesce(message.mark, '')"                                    \
+    " || coalesce(',\"reactions\":[' || (SELECT group_concat(shown) FROM (SELECT shown"            \
+    "  FROM reaction WHERE message_id = message.id AND shown IS NOT NULL"                          \
+    "  ORDER BY wa_timestamp_s, wamid LIMIT 256)) || ']', '')"                                     \
+    " || coalesce(',\"participants\":[' || (SELECT group_concat(shown) FROM (SELECT shown"         \
+    "  FROM participant WHERE message_id = message.id ORDER BY name LIMIT 256)) || ']', ''))"
 #define CHAT_COLUMNS                                                                               \
     "chat.id, chat.business_id, chat.phone_number_id, chat.group_id, chat.state, chat.agent_id, "  \
     "chat.last_message_id, chat.last_message_at_ms, chat.window_expires_at_ms, "                   \
@@ -346,6 +367,7 @@ enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
 enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                            int64_t wa_timestamp_s, bool inbound,
                            struct store_waiting *ret_reopened);
+enum err sqlite_chat_window(struct store_tx *tx, int64_t chat_id, int64_t wa_timestamp_s);
 enum err sqlite_chat_current(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,
                              struct store_message *ret_last);
 
@@ -390,6 +412,28 @@ enum err sqlite_webhook_append(struct store_tx *tx, const struct store_webhook *
                                int64_t *ret_webhook_id);
 enum err sqlite_audit_append(struct store_tx *tx, struct str who, struct str command,
                              struct str args);
+
+/* sqlite_change.c: edits, revokes, reactions, and the participants of groups */
+enum err sqlite_message_edit(struct store_tx *tx, const struct store_message *message,
+                             struct str mark);
+enum err sqlite_message_original(struct store_tx *tx, int64_t message_id, struct str *ret_raw);
+enum err sqlite_message_revoke(struct store_tx *tx, int64_t message_id, int64_t wa_timestamp_s,
+                               struct str mark);
+enum err sqlite_change_waits(struct store_tx *tx, struct str phone_number_id, struct str target,
+                             bool *ret_waits);
+enum err sqlite_change_known(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                             bool *ret_known);
+enum err sqlite_change_record(struct store_tx *tx, const struct store_change *change);
+enum err sqlite_change_next(struct store_tx *tx, struct str phone_number_id, struct str target,
+                            const struct store_change *after, struct store_change *ret_change);
+enum err sqlite_change_last_edit(struct store_tx *tx, struct str phone_number_id, struct str target,
+                                 struct str *ret_wamid);
+enum err sqlite_reaction_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,
+                             struct store_reaction *ret_reaction);
+enum err sqlite_reaction_set(struct store_tx *tx, const struct store_reaction *reaction);
+enum err sqlite_participant_get(struct store_tx *tx, int64_t message_id, struct str name,
+                                struct store_participant *ret_participant);
+enum err sqlite_participant_set(struct store_tx *tx, const struct store_participant *participant);
 
 /* sqlite_revocation.c */
 enum err sqlite_revocation_put(struct store_tx *tx, const struct store_revocation *revocation,

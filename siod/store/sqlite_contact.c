@@ -154,13 +154,14 @@ enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
     return err;
 }
 
+static const int64_t window_s = 24 * 3600;
+
 /* A late message of an earlier second changes nothing but, perhaps, the window. A chat
  * that nobody looks after is left alone when its customer writes: sqlite_chat_wake() comes first.
  */
 static enum err chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                            int64_t wa_timestamp_s, bool inbound, bool *ret_changed)
 {
-    static const int64_t window_s = 24 * 3600;
     struct query q = query_begin(
         &writer_of(tx)->conn, ST_CHAT_TOUCH,
         "UPDATE chat SET"
@@ -194,6 +195,17 @@ enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message
         return err;
     }
     return chat_touch(tx, chat_id, message_id, wa_timestamp_s, inbound, &changed);
+}
+
+enum err sqlite_chat_window(struct store_tx *tx, int64_t chat_id, int64_t wa_timestamp_s)
+{
+    struct query q = query_begin(&writer_of(tx)->conn, ST_CHAT_WINDOW,
+                                 "UPDATE chat SET window_expires_at_ms = ?1"
+                                 " WHERE id = ?2 AND window_expires_at_ms < ?1");
+
+    put_int(&q, (wa_timestamp_s + window_s) * 1000);
+    put_int(&q, chat_id);
+    return query_run(&q);
 }
 
 enum err sqlite_chat_current(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,

@@ -25,8 +25,8 @@ static struct query message_insert(struct store_tx *tx, const struct store_messa
         query_begin(&writer->conn, ST_MESSAGE_APPEND,
                     "INSERT INTO message (id, chat_id, business_id, contact_id, direction, status,"
                     " sender_user_id, wa_timestamp_s, created_at_ms, phone_number_id, wamid, type,"
-                    " context_wamid, error, text, raw)"
-                    " VALUES (?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    " context_wamid, error, text, raw, content)"
+                    " VALUES (?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     " ON CONFLICT (phone_number_id, wamid) DO NOTHING");
 
     put_int(&q, writer->next.message + 1);
@@ -45,6 +45,7 @@ static struct query message_insert(struct store_tx *tx, const struct store_messa
     put_str(&q, message->error);
     put_str(&q, message->text);
     put_str_full(&q, message->raw);
+    put_str(&q, message->content);
     return q;
 }
 
@@ -83,7 +84,8 @@ enum err sqlite_message_state_by_wamid(struct store_tx *tx, struct str phone_num
                                        struct str wamid, struct store_message_state *ret_state)
 {
     struct query q = query_begin(&writer_of(tx)->conn, ST_MESSAGE_STATE_BY_WAMID,
-                                 "SELECT id, chat_id, business_id, status FROM message"
+                                 "SELECT id, chat_id, business_id, contact_id, status,"
+                                 " revoked_at_s FROM message"
                                  " WHERE phone_number_id = ? AND wamid = ?");
     bool found;
     enum err err;
@@ -95,7 +97,9 @@ enum err sqlite_message_state_by_wamid(struct store_tx *tx, struct str phone_num
         ret_state->id = get_int(&q);
         ret_state->chat_id = get_int(&q);
         ret_state->business_id = get_int(&q);
+        ret_state->contact_id = get_int(&q);
         ret_state->status = (enum store_status)get_int(&q);
+        ret_state->revoked_at_s = get_int(&q);
     }
     err = query_end(&q);
     return err == OK && !found ? ERR_NOT_FOUND : err;

@@ -190,4 +190,6 @@ void get_message(struct query *query, struct store_message *ret_message)
     ret_message->error = get_str(query);
     ret_message->text = get_str(query);
     ret_message->raw = get_str(query);
+    ret_message->content = get_str(query);
+    ret_message->changes = get_str(query);
 }

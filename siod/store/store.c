@@ -211,6 +211,11 @@ enum err store_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_
     return CALL(tx, chat_touch, chat_id, message_id, wa_timestamp_s, inbound, ret_reopened);
 }
 
+enum err store_chat_window(struct store_tx *tx, int64_t chat_id, int64_t wa_timestamp_s)
+{
+    return CALL(tx, chat_window, chat_id, wa_timestamp_s);
+}
+
 enum err store_chat_current(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,
                             struct store_message *ret_last)
 {
@@ -277,6 +282,74 @@ enum err store_message_status_set(struct store_tx *tx, int64_t message_id, enum 
                                   struct str error)
 {
     return CALL(tx, message_status_set, message_id, status, error);
+}
+
+enum err store_message_edit(struct store_tx *tx, const struct store_message *message,
+                            struct str mark)
+{
+    return CALL(tx, message_edit, message, mark);
+}
+
+enum err store_message_original(struct store_tx *tx, int64_t message_id, struct str *ret_raw)
+{
+    return CALL(tx, message_original, message_id, ret_raw);
+}
+
+enum err store_message_revoke(struct store_tx *tx, int64_t message_id, int64_t wa_timestamp_s,
+                              struct str mark)
+{
+    return CALL(tx, message_revoke, message_id, wa_timestamp_s, mark);
+}
+
+enum err store_change_waits(struct store_tx *tx, struct str phone_number_id, struct str target,
+                            bool *ret_waits)
+{
+    return CALL(tx, change_waits, phone_number_id, target, ret_waits);
+}
+
+enum err store_change_known(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                            bool *ret_known)
+{
+    return CALL(tx, change_known, phone_number_id, wamid, ret_known);
+}
+
+enum err store_change_record(struct store_tx *tx, const struct store_change *change)
+{
+    return CALL(tx, change_record, change);
+}
+
+enum err store_change_next(struct store_tx *tx, struct str phone_number_id, struct str target,
+                           const struct store_change *after, struct store_change *ret_change)
+{
+    return CALL(tx, change_next, phone_number_id, target, after, ret_change);
+}
+
+enum err store_change_last_edit(struct store_tx *tx, struct str phone_number_id, struct str target,
+                                struct str *ret_wamid)
+{
+    return CALL(tx, change_last_edit, phone_number_id, target, ret_wamid);
+}
+
+enum err store_reaction_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,
+                            struct store_reaction *ret_reaction)
+{
+    return CALL(tx, reaction_get, message_id, contact_id, ret_reaction);
+}
+
+enum err store_reaction_set(struct store_tx *tx, const struct store_reaction *reaction)
+{
+    return CALL(tx, reaction_set, reaction);
+}
+
+enum err store_participant_get(struct store_tx *tx, int64_t message_id, struct str name,
+                               struct store_participant *ret_participant)
+{
+    return CALL(tx, participant_get, message_id, name, ret_participant);
+}
+
+enum err store_participant_set(struct store_tx *tx, const struct store_participant *participant)
+{
+    return CALL(tx, participant_set, participant);
 }
 
 enum err store_status_record(struct store_tx *tx, const struct store_status_row *row, bool *ret_new)

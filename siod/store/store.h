@@ -142,16 +142,52 @@ struct store_message {
     struct str raw;           /* the element as JSON text */
     struct str context_wamid; /* the message it replies to, .data NULL if none */
     enum store_status status;
-    struct str error;       /* JSON text of the errors of a failed one, .data NULL if none */
+    struct str error;       /* JSON array text of a failed one's errors, .data NULL if none */
     int64_t sender_user_id; /* the agent who wrote an outbound one, 0 = none (phone app) */
     int64_t wa_timestamp_s;
     int64_t created_at_ms;
+    /* Members of its JSON, each with a comma before it; .data NULL if there are none: */
+    struct str content; /* what it says beyond its text */
+    struct str changes; /* what became of it since: `mark` of an edit or revoke, "reactions" and
+                           "participants"; not looked at by store_message_append() */
 };
+enum { STORE_SHOWN_MAX = 256 /* reactions, and participants, that are read with a message */ };
 
 /* What a status needs to know of its message. */
 struct store_message_state {
-    int64_t id, chat_id, business_id;
+    int64_t id, chat_id, business_id, contact_id;
     enum store_status status;
+    int64_t revoked_at_s; /* 0 = it was not */
+};
+
+/* What somebody did to a message that was there: a row of its own, kept whether that message is
+ * known or not. Those of unknown messages are the parked ones. */
+enum store_change_kind { STORE_CHANGE_EDIT, STORE_CHANGE_REVOKE, STORE_CHANGE_REACTION };
+struct store_change {
+    struct str phone_number_id;
+    struct str wamid;  /* its own; unique with the number */
+    struct str target; /* the message's */
+    enum store_change_kind kind;
+    int64_t contact_id; /* who reacted; 0 = the business, on its phone */
+    int64_t wa_timestamp_s;
+    struct str body; /* an edit's `message` as JSON text, a reaction's emoji (empty: removed) */
+};
+
+/* One party's reaction to a message, the newest one of that party. */
+struct store_reaction {
+    int64_t message_id;
+    int64_t contact_id; /* 0 = the business, on its phone */
+    struct str wamid;
+    int64_t wa_timestamp_s;
+    struct str shown; /* JSON object text; .data NULL: it was removed */
+};
+
+/* How far a message to a group got with one of those in it. */
+struct store_participant {
+    int64_t message_id;
+    struct str name; /* the platform's id: BSUID or number */
+    enum store_status status;
+    struct str shown; /* JSON object text */
 };
 
 /* One row of a business's log: a durable event. */
@@ -357,6 +393,9 @@ enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, i
 NODISCARD
 enum err store_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                           int64_t wa_timestamp_s, bool inbound, struct store_waiting *ret_reopened);
+/* The window alone: something of the customer's that is no message came at that time. */
+NODISCARD
+enum err store_chat_window(struct store_tx *tx, int64_t chat_id, int64_t wa_timestamp_s);
 /* The chat as this transaction sees it, with its last message (id 0 when there is none) and the
  * contact who wrote that. ERR_NOT_FOUND. */
 NODISCARD
@@ -414,6 +453,50 @@ enum err store_message_state_by_wamid(struct store_tx *tx, struct str phone_numb
 NODISCARD
 enum err store_message_status_set(struct store_tx *tx, int64_t message_id, enum store_status status,
                                   struct str error);
+/* Overwrites type, text, raw and content by those of `message`, whose id says which. `mark` is
+ * shown with it from then on. */
+NODISCARD
+enum err store_message_edit(struct store_tx *tx, const struct store_message *message,
+                            struct str mark);
+/* The raw of a message as it was before any edit. ERR_NOT_FOUND. */
+NODISCARD
+enum err store_message_original(struct store_tx *tx, int64_t message_id, struct str *ret_raw);
+/* Text, content, raw and reactions are gone from then on. */
+NODISCARD
+enum err store_message_revoke(struct store_tx *tx, int64_t message_id, int64_t wa_timestamp_s,
+                              struct str mark);
+
+/* *ret_waits: there are changes of `target`. */
+NODISCARD
+enum err store_change_waits(struct store_tx *tx, struct str phone_number_id, struct str target,
+                            bool *ret_waits);
+/* *ret_known: a change with that wamid of its own is there. */
+NODISCARD
+enum err store_change_known(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                            bool *ret_known);
+NODISCARD
+enum err store_change_record(struct store_tx *tx, const struct store_change *change);
+/* The next change of `target` in the order of (kind, wa_timestamp_s, wamid); of `after`, NULL for
+ * the first one, only these count. ERR_NOT_FOUND when there is none. */
+NODISCARD
+enum err store_change_next(struct store_tx *tx, struct str phone_number_id, struct str target,
+                           const struct store_change *after, struct store_change *ret_change);
+/* The wamid of the last edit of `target` in the same order; ERR_NOT_FOUND. */
+NODISCARD
+enum err store_change_last_edit(struct store_tx *tx, struct str phone_number_id, struct str target,
+                                struct str *ret_wamid);
+/* ERR_NOT_FOUND when that party never reacted. */
+NODISCARD
+enum err store_reaction_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,
+                            struct store_reaction *ret_reaction);
+NODISCARD
+enum err store_reaction_set(struct store_tx *tx, const struct store_reaction *reaction);
+/* ERR_NOT_FOUND when nothing was reported of that one. */
+NODISCARD
+enum err store_participant_get(struct store_tx *tx, int64_t message_id, struct str name,
+                               struct store_participant *ret_participant);
+NODISCARD
+enum err store_participant_set(struct store_tx *tx, const struct store_participant *participant);
 
 /* The status log: every distinct (phone_number_id, wamid, status, participant), whether the message
  * is known or not; the rows of unknown messages are the parked ones. *ret_new false for a
@@ -422,7 +505,7 @@ struct store_status_row {
     struct str phone_number_id, wamid;
     struct str status;      /* the word as it came */
     struct str participant; /* of a group; empty otherwise */
-    struct str error;       /* JSON text, .data NULL if none */
+    struct str error;       /* JSON text of all of its errors, .data NULL if none */
     int64_t wa_timestamp_s;
 };
 NODISCARD

@@ -23,6 +23,7 @@ struct decoder {
     int64_t received_s;
     size_t entry, change; /* where we are, for reasons */
     struct str phone_number_id;
+    const json_t *errors;     /* of this change as a whole */
     struct profile *profiles; /* of this change */
     size_t profile_room;
     struct profile *by_user_id, *by_wa_id; /* maps of them: the sender decides how many there are */

@@ -210,6 +210,21 @@ static enum err apply_message(struct delivery *delivery, const struct wa_message
     return err;
 }
 
+static enum err apply_change(struct delivery *delivery, const struct wa_change *change)
+{
+    bool owned, stored;
+    enum err err = find_owner(delivery, change->in.phone_number_id, &owned);
+
+    if (err != OK || !owned) {
+        return err;
+    }
+    err = change_store(&delivery->receiver->work, &change->in, &stored);
+    if (err == OK) {
+        count(delivery, stored ? change->kind : WA_DUPLICATE);
+    }
+    return err;
+}
+
 static enum err apply_status(struct delivery *delivery, const struct inbound_status *status)
 {
     bool owned, fresh;
@@ -244,6 +259,9 @@ static enum err apply(struct store_job *job, struct store_tx *tx)
     inbound_begin(&delivery->receiver->work, tx, delivery->received_ms);
     for (size_t i = 0; i < decoded->message_count && err == OK; i++) {
         err = apply_message(delivery, &decoded->messages[i]);
+    }
+    for (size_t i = 0; i < decoded->change_count && err == OK; i++) {
+        err = apply_change(delivery, &decoded->changes[i]);
     }
     for (size_t i = 0; i < decoded->status_count && err == OK; i++) {
         err = apply_status(delivery, &decoded->statuses[i]);

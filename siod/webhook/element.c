@@ -2,9 +2,10 @@
 
 #include "libshared/alloc.h"
 #include "libshared/json.h"
+#include "siod/chat/content.h"
 #include "siod/webhook/decoder.h"
 
-enum { DAY_S = 24 * 3600, TYPE_MAX = 64, NAME_MAX_BYTES = 1024 };
+enum { DAY_S = 24 * 3600, NAME_MAX_BYTES = 1024, EMOJI_MAX_BYTES = 256 };
 
 /* ---- single values */
 
@@ -76,13 +77,6 @@ static struct str name_of(const json_t *contact)
     struct str name = json_str_at(json_object_get(contact, "profile"), "name");
 
     return name.len <= NAME_MAX_BYTES ? name : STR_NONE;
-}
-
-static struct str type_of(const json_t *element)
-{
-    struct str type = json_str_at(element, "type");
-
-    return type.len > 0 && type.len <= TYPE_MAX ? type : STR("unknown");
 }
 
 /* ---- contacts[] */
@@ -179,41 +173,12 @@ static void complete_party(const struct decoder *decoder, struct inbound_party *
 
 /* ---- messages[] and message_echoes[] */
 
-/* A text may be any JSON value; what is no string is shown as its JSON text. */
-static struct str text_body(struct decoder *decoder, const json_t *body)
-{
-    autobuf struct buf json = BUF_INIT;
-
-    if (body == NULL || json_is_string(body)) {
-        return json_str(body);
-    }
-    json_add_tree(&json, body);
-    return keep(decoder->out, buf_str(&json));
-}
-
 static struct str text_of(struct decoder *decoder, const json_t *element, struct str type)
 {
-    static const struct {
-        struct str type;
-        const char *key;
-    } captions[] = {
-        { STR_INIT("image"), "caption" },
-        { STR_INIT("video"), "caption" },
-        { STR_INIT("document"), "caption" },
-        { STR_INIT("system"), "body" },
-    };
+    autobuf struct buf scratch = BUF_INIT;
+    struct str text = content_text(type, element, &scratch);
 
-    if (str_eq(type, STR("text"))) {
-        return text_body(decoder, json_object_get(json_object_get(element, "text"), "body"));
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(captions); i++) {
-        if (str_eq(type, captions[i].type)) {
-            const json_t *object = json_object_getn(element, type.data, type.len);
-
-            return json_str_at(object, captions[i].key);
-        }
-    }
-    return STR_NONE;
+    return text.data != NULL && text.data == scratch.data ? keep(decoder->out, text) : text;
 }
 
 static enum wa_kind kind_of(struct str type)
@@ -269,6 +234,16 @@ static bool read_group(struct decoder *decoder, const json_t *element, struct st
     return group_id == NULL || json_is_null(group_id) || ret_group_id->len > 0;
 }
 
+/* The platform says what is wrong with a message in the message, or beside a lone one that has
+ * nothing in it. */
+static const json_t *errors_of(const struct decoder *decoder, const json_t *element,
+                               struct str type)
+{
+    const json_t *errors = json_object_get(element, "errors");
+
+    return errors != NULL || content_is_there(type, element) ? errors : decoder->errors;
+}
+
 static void add_message(struct decoder *decoder, const struct wa_message *message)
 {
     struct wa_delivery *out = decoder->out;
@@ -278,11 +253,101 @@ static void add_message(struct decoder *decoder, const struct wa_message *messag
     out->messages[out->message_count++] = *message;
 }
 
-/* NULL, or why the element cannot be used. */
-static const char *read_message(struct decoder *decoder, const json_t *element, bool echo)
+static void read_message(struct decoder *decoder, const json_t *element, struct wa_message *message)
 {
-    struct wa_message message = { .kind = WA_ECHO };
-    struct inbound_message *in = &message.in;
+    struct inbound_message *in = &message->in;
+
+    in->text = text_of(decoder, element, in->type);
+    in->context_wamid = decode_id(decoder, json_object_get(element, "context"), "id");
+    in->element = element;
+    if (in->direction == STORE_INBOUND) {
+        in->errors = errors_of(decoder, element, in->type);
+        in->opens_window = message->kind == WA_INBOUND || message->kind == WA_REACTION;
+    }
+    if (message->kind == WA_SYSTEM) {
+        read_change_of_id(decoder, element, in);
+    }
+    add_message(decoder, message);
+}
+
+/* ---- of these, what changes another message */
+
+static bool read_emoji(const json_t *reaction, struct str *ret_emoji)
+{
+    const json_t *emoji = json_object_get(reaction, "emoji");
+
+    *ret_emoji = json_str(emoji);
+    return emoji == NULL || json_is_null(emoji) ||
+           (json_is_string(emoji) && ret_emoji->len <= EMOJI_MAX_BYTES);
+}
+
+static bool read_edited(const json_t *edit, const json_t **ret_edited)
+{
+    *ret_edited = json_object_get(edit, "message");
+    return json_is_object(*ret_edited);
+}
+
+/* False unless it says what it changes, and how. */
+static bool read_change(struct decoder *decoder, const json_t *element, enum wa_kind kind,
+                        struct inbound_change *in)
+{
+    const json_t *object;
+
+    switch (kind) {
+    case WA_REACTION:
+        object = json_object_get(element, "reaction");
+        in->kind = STORE_CHANGE_REACTION;
+        in->target = decode_id(decoder, object, "message_id");
+        return in->target.len > 0 && read_emoji(object, &in->emoji);
+    case WA_EDIT:
+        object = json_object_get(element, "edit");
+        in->kind = STORE_CHANGE_EDIT;
+        in->target = decode_id(decoder, object, "original_message_id");
+        return in->target.len > 0 && read_edited(object, &in->edited);
+    case WA_REVOKE:
+        in->kind = STORE_CHANGE_REVOKE;
+        in->target = decode_id(decoder, json_object_get(element, "revoke"), "original_message_id");
+        return in->target.len > 0;
+    default:
+        return false;
+    }
+}
+
+static void add_change(struct decoder *decoder, const struct wa_change *change)
+{
+    struct wa_delivery *out = decoder->out;
+
+    out->changes = grow(out->changes, out->change_count, &out->change_room, sizeof *out->changes);
+    out->changes[out->change_count++] = *change;
+}
+
+/* What the business does on its phone counts as an echo, whatever it is. */
+static bool decode_change_of_message(struct decoder *decoder, const json_t *element,
+                                     const struct inbound_message *message)
+{
+    bool echo = message->direction == STORE_OUTBOUND;
+    enum wa_kind kind = kind_of(message->type);
+    struct wa_change change = { .kind = echo ? WA_ECHO : kind };
+
+    if (!read_change(decoder, element, kind, &change.in)) {
+        return false;
+    }
+    change.in.own = echo;
+    change.in.phone_number_id = message->phone_number_id;
+    change.in.party = message->party;
+    change.in.wamid = message->wamid;
+    change.in.wa_timestamp_s = message->wa_timestamp_s;
+    add_change(decoder, &change);
+    return true;
+}
+
+/* ---- both */
+
+/* What all types have in common. NULL, or why the element cannot be used. */
+static const char *read_head(struct decoder *decoder, const json_t *element,
+                             struct inbound_message *in)
+{
+    bool echo = in->direction == STORE_OUTBOUND;
 
     if (!json_is_object(element)) {
         return "not an object";
@@ -300,31 +365,35 @@ static const char *read_message(struct decoder *decoder, const json_t *element, 
     }
     complete_party(decoder, &in->party);
     in->phone_number_id = decoder->phone_number_id;
-    in->direction = echo ? STORE_OUTBOUND : STORE_INBOUND;
-    in->type = type_of(element);
-    in->text = text_of(decoder, element, in->type);
-    in->context_wamid = decode_id(decoder, json_object_get(element, "context"), "id");
+    in->type = content_type(element);
     in->wa_timestamp_s = timestamp_of(decoder, element);
-    in->element = element;
-    if (!echo) {
-        message.kind = kind_of(in->type);
-        in->opens_window = message.kind == WA_INBOUND || message.kind == WA_REACTION;
+    return NULL;
+}
+
+static const char *decode_either(struct decoder *decoder, const json_t *element,
+                                 enum store_direction direction)
+{
+    struct wa_message message = { .kind = WA_ECHO, .in.direction = direction };
+    const char *reason = read_head(decoder, element, &message.in);
+
+    if (reason != NULL || decode_change_of_message(decoder, element, &message.in)) {
+        return reason;
     }
-    if (message.kind == WA_SYSTEM) {
-        read_change_of_id(decoder, element, in);
+    if (direction == STORE_INBOUND) {
+        message.kind = kind_of(message.in.type);
     }
-    add_message(decoder, &message);
+    read_message(decoder, element, &message);
     return NULL;
 }
 
 const char *decode_message(struct decoder *decoder, const json_t *element)
 {
-    return read_message(decoder, element, false);
+    return decode_either(decoder, element, STORE_INBOUND);
 }
 
 const char *decode_echo(struct decoder *decoder, const json_t *element)
 {
-    return read_message(decoder, element, true);
+    return decode_either(decoder, element, STORE_OUTBOUND);
 }
 
 /* ---- statuses[] */
@@ -345,6 +414,12 @@ static bool status_known(struct str word)
         }
     }
     return false;
+}
+
+/* A single one may come without its brackets. */
+static const json_t *errors_list(const json_t *errors)
+{
+    return json_array_size(errors) > 0 || json_object_size(errors) > 0 ? errors : NULL;
 }
 
 const char *decode_status(struct decoder *decoder, const json_t *element)
@@ -370,7 +445,7 @@ const char *decode_status(struct decoder *decoder, const json_t *element)
     status.participant = first_id(decode_id(decoder, element, "recipient_participant_user_id"),
                                   decode_id(decoder, element, "recipient_participant_id"));
     status.wa_timestamp_s = timestamp_of(decoder, element);
-    status.error = json_array_get(json_object_get(element, "errors"), 0);
+    status.errors = errors_list(json_object_get(element, "errors"));
     out->statuses =
         grow(out->statuses, out->status_count, &out->status_room, sizeof *out->statuses);
     out->statuses[out->status_count++] = status;

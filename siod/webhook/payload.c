@@ -109,6 +109,7 @@ static void decode_chat(struct decoder *decoder, const json_t *value)
         blame_change(decoder, "no metadata.phone_number_id");
         return;
     }
+    decoder->errors = json_object_get(value, "errors");
     decode_profiles(decoder, json_object_get(value, "contacts"));
     decode_array(decoder, value, "messages", decode_message);
     decode_array(decoder, value, "message_echoes", decode_echo);
@@ -299,6 +300,7 @@ void wa_delivery_finish(struct wa_delivery *delivery)
         free(text);
     }
     free(delivery->messages);
+    free(delivery->changes);
     free(delivery->statuses);
     buf_finish(&delivery->reasons);
     buf_finish(&delivery->fields);

@@ -15,6 +15,7 @@
 #include "libshared/base.h"
 #include "libshared/buf.h"
 #include "libshared/str.h"
+#include "siod/chat/change.h"
 #include "siod/chat/inbound.h"
 #include "siod/chat/status.h"
 
@@ -44,9 +45,16 @@ const char *wa_kind_name(enum wa_kind kind);
 /* {"inbound":1,"system":0,…}: all keys, always. */
 void wa_counts_render(struct buf *out, const struct wa_counts *counts);
 
+/* Something that was said. One of the kinds reaction, edit and revoke is here only when it does not
+ * say which message it is about: it is shown as it is then. */
 struct wa_message {
     enum wa_kind kind; /* WA_INBOUND to WA_REVOKE, or WA_ECHO */
     struct inbound_message in;
+};
+/* Something that was done to a message. */
+struct wa_change {
+    enum wa_kind kind; /* WA_REACTION to WA_REVOKE, or WA_ECHO */
+    struct inbound_change in;
 };
 
 /* Strings are borrowed from the tree, or owned by `texts` where the tree has a number. */
@@ -54,6 +62,8 @@ struct wa_delivery {
     bool foreign; /* `object` names another product: nothing else is set */
     struct wa_message *messages;
     size_t message_count, message_room;
+    struct wa_change *changes;
+    size_t change_count, change_room;
     struct inbound_status *statuses;
     size_t status_count, status_room;
     struct wa_counts counts; /* of what makes no rows: history, calls, admin, ignored */

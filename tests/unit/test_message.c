@@ -100,6 +100,55 @@ static void what_is_said_only_sometimes_is_there_when_it_is(void **state)
     assert_true(str_eq(json_str_at(root, "status"), STR("failed")));
 }
 
+static void errors_show_the_first_and_all_of_several(void **state)
+{
+    static const struct {
+        const char *errors, *want;
+    } cases[] = {
+        { "", "" },
+        { "[]", ",\"error\":[]" },
+        { "{\"code\":1}", ",\"error\":{\"code\":1}" },
+        { "[{\"code\":1}]", ",\"error\":{\"code\":1}" },
+        { "[{\"code\":1},{\"code\":2}]",
+          ",\"error\":{\"code\":1},\"errors\":[{\"code\":1},{\"code\":2}]" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autobuf struct buf out = BUF_INIT;
+
+        errors_render(&out, str_of(cases[i].errors));
+        assert_true(str_eq(buf_str(&out), str_of(cases[i].want)));
+    }
+}
+
+static void content_and_changes_stand_where_they_belong(void **state)
+{
+    autobuf struct buf out = BUF_INIT;
+    struct store_message message = text_message();
+
+    (void)state;
+    message.context_wamid = STR("wamid.B");
+    message.content = STR(",\"context\":{\"wamid\":\"wamid.B\",\"from\":\"1\"}");
+    message.changes = STR(",\"edited\":true");
+    message_render(&out, &message, &amara);
+    assert_non_null(strstr(out.data,
+                           "\"text\":\"line\\nnext \\\"quoted\\\"\",\"context\":{\"wamid\":"
+                           "\"wamid.B\",\"from\":\"1\"},\"status\":\"received\","
+                           "\"edited\":true,\"contact\":{"));
+}
+
+static void a_text_without_text_carries_its_element(void **state)
+{
+    autobuf struct buf out = BUF_INIT;
+    struct store_message message = text_message();
+
+    (void)state;
+    message.text = STR_NONE;
+    message_render(&out, &message, &amara);
+    assert_non_null(strstr(out.data, ",\"raw\":{\"id\":\"wamid.A\"}}"));
+}
+
 static void somebody_without_a_name_is_called_by_number_or_id(void **state)
 {
     static const struct {
@@ -162,6 +211,9 @@ int main(void)
         cmocka_unit_test(a_text_message_has_every_key),
         cmocka_unit_test(other_types_carry_their_element),
         cmocka_unit_test(what_is_said_only_sometimes_is_there_when_it_is),
+        cmocka_unit_test(errors_show_the_first_and_all_of_several),
+        cmocka_unit_test(content_and_changes_stand_where_they_belong),
+        cmocka_unit_test(a_text_without_text_carries_its_element),
         cmocka_unit_test(somebody_without_a_name_is_called_by_number_or_id),
         cmocka_unit_test(a_chat_shows_null_for_what_it_has_not),
     };

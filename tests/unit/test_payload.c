@@ -65,6 +65,9 @@ static struct wa_counts total(const struct wa_delivery *delivery)
     for (size_t i = 0; i < delivery->message_count; i++) {
         counts.of[delivery->messages[i].kind]++;
     }
+    for (size_t i = 0; i < delivery->change_count; i++) {
+        counts.of[delivery->changes[i].kind]++;
+    }
     counts.of[WA_STATUS] += (unsigned)delivery->status_count;
     return counts;
 }
@@ -358,9 +361,9 @@ static void only_what_the_customer_wrote_opens_the_window(void **state)
         const char *file;
         bool opens;
     } cases[] = {
-        { "text.json", true },     { "image.json", true },
-        { "reaction.json", true }, { "system_number_changed.json", false },
-        { "edit.json", false },    { "revoke.json", false },
+        { "text.json", true },
+        { "image.json", true },
+        { "system_number_changed.json", false },
         { "echo.json", false },
     };
 
@@ -430,12 +433,134 @@ static void a_status_names_message_participant_and_error(void **state)
     assert_str(failed.delivery.statuses[0].wamid, "wamid.bG9zdC0x");
     assert_str(failed.delivery.statuses[0].status, "failed");
     assert_int_equal(failed.delivery.statuses[0].wa_timestamp_s, 1772357456);
-    json_add_tree(&error, failed.delivery.statuses[0].error);
-    assert_true(str_starts_with(buf_str(&error), STR("{\"code\":131047,")));
+    json_add_tree(&error, failed.delivery.statuses[0].errors);
+    assert_true(str_starts_with(buf_str(&error), STR("[{\"code\":131047,")));
     decode_vector(&group, "status_group.json");
     assert_str(group.delivery.statuses[0].participant, "4915550100011");
     assert_str(group.delivery.statuses[1].participant, "4915550100022");
-    assert_null(group.delivery.statuses[0].error);
+    assert_null(group.delivery.statuses[0].errors);
+}
+
+static const struct inbound_change *only_change(const struct decoded *decoded)
+{
+    assert_int_equal(decoded->delivery.message_count, 0);
+    assert_int_equal(decoded->delivery.change_count, 1);
+    return &decoded->delivery.changes[0].in;
+}
+
+static void changes_name_their_message(void **state)
+{
+    autodecoded struct decoded reaction, edit, revoke;
+    const struct inbound_change *change;
+
+    (void)state;
+    decode_vector(&reaction, "reaction.json");
+    change = only_change(&reaction);
+    assert_int_equal(change->kind, STORE_CHANGE_REACTION);
+    assert_str(change->wamid, "wamid.cmVhY3Rpb24tMQ==");
+    assert_str(change->target, "wamid.ZWNoby0x");
+    assert_str(change->emoji, "🚲");
+    assert_str(change->party.name, "Amara Okafor");
+    assert_false(change->own);
+    decode_vector(&edit, "edit.json");
+    change = only_change(&edit);
+    assert_int_equal(change->kind, STORE_CHANGE_EDIT);
+    assert_str(change->target, "wamid.dGV4dC0x");
+    assert_true(json_is_object(change->edited));
+    decode_vector(&revoke, "revoke.json");
+    change = only_change(&revoke);
+    assert_int_equal(change->kind, STORE_CHANGE_REVOKE);
+    assert_str(change->target, "wamid.dGV4dC0x");
+    assert_int_equal(change->wa_timestamp_s, 1772357401);
+}
+
+/* One message in `array` of a change. */
+static void decode_one(struct decoded *decoded, const char *array, const char *members)
+{
+    autofree char *text = xasprintf(
+        "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{\"field\":"
+        "\"messages\",\"value\":{\"metadata\":{\"phone_number_id\":\"1\"},\"errors\":"
+        "[{\"code\":131000}],\"%s\":[{\"from\":\"3\",\"to\":\"4\",\"id\":\"a\",%s}]}}]}]}",
+        array, members);
+
+    decode_text(decoded, str_of(text));
+}
+
+static void a_change_that_names_no_message_is_shown_as_it_is(void **state)
+{
+    static const char *const members[] = {
+        "\"type\":\"reaction\"",
+        "\"type\":\"reaction\",\"reaction\":{\"emoji\":\"x\"}",
+        "\"type\":\"reaction\",\"reaction\":{\"message_id\":\"t\",\"emoji\":7}",
+        "\"type\":\"reaction\",\"reaction\":[\"t\"]",
+        "\"type\":\"edit\",\"edit\":{\"original_message_id\":\"t\"}",
+        "\"type\":\"edit\",\"edit\":{\"original_message_id\":\"t\",\"message\":\"text\"}",
+        "\"type\":\"edit\",\"edit\":{\"message\":{\"type\":\"text\"}}",
+        "\"type\":\"revoke\",\"revoke\":{}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+        autodecoded struct decoded decoded;
+
+        decode_one(&decoded, "messages", members[i]);
+        assert_int_equal(decoded.delivery.change_count, 0);
+        assert_int_equal(decoded.delivery.message_count, 1);
+        assert_int_not_equal(decoded.delivery.messages[0].kind, WA_INBOUND);
+        assert_int_equal(decoded.delivery.reasons.len, 0);
+    }
+}
+
+static void an_absent_or_empty_emoji_takes_the_reaction_back(void **state)
+{
+    static const char *const members[] = {
+        "\"type\":\"reaction\",\"reaction\":{\"message_id\":\"t\",\"emoji\":\"\"}",
+        "\"type\":\"reaction\",\"reaction\":{\"message_id\":\"t\",\"emoji\":null}",
+        "\"type\":\"reaction\",\"reaction\":{\"message_id\":\"t\"}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+        autodecoded struct decoded decoded;
+
+        decode_one(&decoded, "messages", members[i]);
+        assert_int_equal(only_change(&decoded)->emoji.len, 0);
+    }
+}
+
+static void a_change_on_the_phone_is_the_businesss_own_and_counts_as_an_echo(void **state)
+{
+    autodecoded struct decoded decoded;
+
+    (void)state;
+    decode_one(&decoded, "message_echoes",
+               "\"type\":\"revoke\",\"revoke\":{\"original_message_id\":7}");
+    assert_true(only_change(&decoded)->own);
+    assert_str(only_change(&decoded)->target, "7");
+    assert_int_equal(decoded.delivery.changes[0].kind, WA_ECHO);
+}
+
+static void the_errors_beside_a_message_are_those_of_one_without_content(void **state)
+{
+    static const struct {
+        const char *members;
+        int code;
+    } cases[] = {
+        { "\"type\":\"image\"", 131000 },
+        { "\"type\":\"image\",\"errors\":[{\"code\":131052}]", 131052 },
+        { "\"type\":\"image\",\"image\":{\"id\":\"1\"}", 0 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autodecoded struct decoded decoded;
+        const json_t *errors;
+
+        decode_one(&decoded, "messages", cases[i].members);
+        errors = decoded.delivery.messages[0].in.errors;
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(errors, 0), "code")),
+                         cases[i].code);
+    }
 }
 
 static void other_products_are_foreign(void **state)
@@ -514,6 +639,11 @@ int main(void)
         cmocka_unit_test(a_changed_number_is_told),
         cmocka_unit_test(an_echo_goes_to_the_customer),
         cmocka_unit_test(a_status_names_message_participant_and_error),
+        cmocka_unit_test(changes_name_their_message),
+        cmocka_unit_test(a_change_that_names_no_message_is_shown_as_it_is),
+        cmocka_unit_test(an_absent_or_empty_emoji_takes_the_reaction_back),
+        cmocka_unit_test(a_change_on_the_phone_is_the_businesss_own_and_counts_as_an_echo),
+        cmocka_unit_test(the_errors_beside_a_message_are_those_of_one_without_content),
         cmocka_unit_test(other_products_are_foreign),
         cmocka_unit_test(any_json_value_is_survived),
         cmocka_unit_test(reasons_stay_short),

@@ -1,3 +1,4 @@
+unit_test(content content)
 unit_test(payload payload)
 unit_test(message chat)
 unit_test(inbound chat store)
