@@ -16,7 +16,12 @@
 #include "libshared/alloc.h"
 #include "siod/store/sqlite.h"
 
-enum { PASSES_MAX = 4 };
+enum {
+    PASSES_MAX = 4,
+    /* Under load the log may grow longer: pages that change again and again are copied less often,
+     * and fewer commits wait for the disk behind a copy. */
+    BUSY_FACTOR = 4,
+};
 
 struct sqlite_checkpointer {
     const struct sqlite_place *place;
@@ -206,7 +211,8 @@ enum err sqlite_maintain(struct store_tx *tx, bool idle)
 {
     struct sqlite_writer *writer = writer_of(tx);
     struct sqlite_checkpointer *c = writer->checkpointer;
-    int limit = (int)writer->place.checkpoint_pages / (idle ? 2 : 1);
+    int pages = (int)writer->place.checkpoint_pages;
+    int limit = idle ? pages / 2 : pages * BUSY_FACTOR;
     enum err err = OK;
 
     pthread_mutex_lock(&c->lock);

@@ -22,6 +22,7 @@
 enum {
     BATCH_JOBS = 512,
     BATCH_MS = 25,    /* a batch that has run this long is committed: it bounds the latency */
+    BUSY_JOBS = 4,    /* in a batch: there is a load */
     PATIENCE_MS = 25, /* between two batches that nobody waits for */
     STABLE_MS = 5000, /* a failure this soon after a recovery doubles the delay to the next */
     RETRY_FACTOR_MAX = 4,
@@ -230,11 +231,13 @@ static void store_recover(struct store *store)
 
 /* ------------------------------------------------------------------ the writer thread */
 
-static void run_batch(struct store *store)
+/* How many jobs it took. */
+static size_t run_batch(struct store *store)
 {
     struct store_tx *tx = store->tx;
     struct delivery *delivery = delivery_new(store);
     enum err err = apply_batch(store, &delivery->jobs);
+    size_t jobs = delivery->jobs.count;
 
     if (err == OK) {
         err = write_log(tx, &delivery->events);
@@ -245,17 +248,19 @@ static void run_batch(struct store *store)
     if (err != OK) {
         store_fault_set(&tx->fault, "%s", err_text(err));
         store_fail(store, delivery);
-        return;
+        return jobs;
     }
     rowlog_clear(&tx->log);
     loop_post(store->loop, &delivery->call);
+    return jobs;
 }
 
-/* After a batch was posted: its jobs are safe whatever becomes of this. */
-static void maintain(struct store *store)
+/* After a batch was posted: its jobs are safe whatever becomes of this. When jobs come many at a
+ * time, that none waits says nothing: their next ones are on the way. */
+static void maintain(struct store *store, size_t batch_jobs)
 {
     pthread_mutex_lock(&store->lock);
-    bool idle = store->waiting.count == 0;
+    bool idle = store->waiting.count == 0 && batch_jobs < BUSY_JOBS;
     pthread_mutex_unlock(&store->lock);
 
     if (!store->failed && store->backend->maintain(store->tx, idle) != OK) {
@@ -317,9 +322,10 @@ void *store_writer_main(void *arg)
         if (store->failed) {
             store_recover(store);
         } else {
-            run_batch(store);
+            size_t jobs = run_batch(store);
+
             store->batch_ms = clock_monotonic_ms();
-            maintain(store);
+            maintain(store, jobs);
         }
     }
     return NULL;
