@@ -7,6 +7,7 @@
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
 #include "siod/chat/assign.h"
+#include "siod/chat/merge.h"
 #include "siod/control/server.h"
 #include "siod/net/transport.h"
 #include "siod/server_state.h"
@@ -93,6 +94,7 @@ enum err siod_webhook_settings(const struct siod *siod, const struct config *con
         .body_bytes_in_flight = config->limits.body_bytes_in_flight,
         .json_depth = config->limits.json_depth,
         .on_waiting = desk_chat_waits,
+        .on_merged = desk_chats_merged,
         .arg = siod->desk,
     };
     for (size_t i = 0; err == OK && i < config->app_count; i++) {

@@ -4,6 +4,7 @@
 
 #include "libshared/json.h"
 #include "siod/chat/content.h"
+#include "siod/chat/customer.h"
 #include "siod/chat/events.h"
 #include "siod/chat/message.h"
 
@@ -193,7 +194,7 @@ static enum err add_message(struct inbound_work *work, const struct store_messag
         return OK;
     }
     if (target->contact_id != 0) {
-        err = inbound_contact_load(work, target->contact_id, &contact);
+        err = customer_load(work, target->contact_id, &contact);
     }
     if (err == OK) {
         err = store_message_by_wamid(work->tx, change->phone_number_id, change->target, &row);
@@ -247,7 +248,7 @@ static enum err row_of(struct inbound_work *work, const struct inbound_change *i
     }
     if (in->kind == STORE_CHANGE_REACTION && !in->own) {
         struct store_contact contact = { .business_id = business_id };
-        enum err err = inbound_contact(work, &in->party, &contact);
+        enum err err = customer_met(work, &in->party, &contact);
 
         row->contact_id = contact.id;
         return err;

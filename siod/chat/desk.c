@@ -133,6 +133,17 @@ void desk_chat_learn(struct desk *desk, int64_t chat_id, int64_t business_id)
     HASH_ADD(hh, desk->chats, chat_id, sizeof chat_id, entry);
 }
 
+void desk_chat_forget(struct desk *desk, int64_t chat_id)
+{
+    struct chat_entry *entry;
+
+    HASH_FIND(hh, desk->chats, &chat_id, sizeof chat_id, entry);
+    if (entry != NULL) {
+        HASH_DEL(desk->chats, entry);
+        free(entry);
+    }
+}
+
 void desk_chats_forget(struct desk *desk)
 {
     struct chat_entry *entry, *next;

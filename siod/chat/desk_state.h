@@ -69,6 +69,7 @@ struct desk {
 
 struct tenant *desk_tenant(struct desk *desk, int64_t business_id);
 void desk_chat_learn(struct desk *desk, int64_t chat_id, int64_t business_id);
+void desk_chat_forget(struct desk *desk, int64_t chat_id);
 void desk_chats_forget(struct desk *desk);
 
 /* The room of a chat, written to `room`. */

@@ -12,6 +12,7 @@
 
 #include "libshared/alloc.h"
 #include "siod/chat/desk_state.h"
+#include "siod/chat/merge.h"
 #include "siod/metrics/metrics.h"
 
 enum {
@@ -91,6 +92,7 @@ static void emit_row(struct tenant *tenant, const struct store_event *row)
         broadcast.except = sio_socket_find(tenant->desk->nsp, row->origin);
     }
     tenant->position = row->position;
+    merge_rooms(tenant->desk, row);
     emit(tenant->desk, &emission, &broadcast);
 }
 

@@ -20,7 +20,8 @@
 
 /* The customer, as far as a payload tells. .data is NULL for what it does not. */
 struct inbound_party {
-    struct str name;    /* profile name */
+    struct str name; /* profile name */
+    struct str username;
     struct str phone;   /* messages[].from, message_echoes[].to */
     struct str wa_id;   /* contacts[].wa_id; may differ from phone */
     struct str user_id; /* business-scoped user id (BSUID) */
@@ -38,8 +39,9 @@ struct inbound_message {
     struct str text;          /* .data NULL = null */
     struct str context_wamid; /* .data NULL if none */
     struct str new_wa_id;     /* system messages: the customer's new number, .data NULL if none */
-    struct str new_user_id;   /* likewise the new BSUID */
-    bool opens_window;        /* the customer wrote: restarts the 24 h window */
+    struct str new_user_id;   /* likewise the new BSUID, */
+    struct str new_parent_user_id; /* and its parent */
+    bool opens_window;             /* the customer wrote: restarts the 24 h window */
     int64_t wa_timestamp_s;
     const json_t *element; /* kept as JSON text in the row */
     const json_t *errors;  /* what the platform says is wrong with it, NULL if nothing */
@@ -57,6 +59,8 @@ struct inbound_work {
     /* After inbound_message_store(): the chat that needs an agent because of this message; chat_id
      * 0 = none. */
     struct store_waiting waiting;
+    /* Chats that were joined: struct store_merge, more for each call until inbound_begin(). */
+    struct buf merges;
     bool participants; /* the row of this message has statuses of participants already */
     size_t told;       /* bytes of changed messages in the events of this run: change.h */
     struct buf raw, content, contact, message, args, error, shown, body, mark;
@@ -69,17 +73,6 @@ void inbound_work_finish(struct inbound_work *work);
 NODISCARD
 enum err inbound_business(struct inbound_work *work, struct str phone_number_id,
                           int64_t *ret_business_id);
-
-/* The contact of a party, found or made, and kept up to date with what the party tells; its
- * business_id is given. The strings of *contact live in work->contact. */
-NODISCARD
-enum err inbound_contact(struct inbound_work *work, const struct inbound_party *party,
-                         struct store_contact *contact);
-
-/* An existing one. */
-NODISCARD
-enum err inbound_contact_load(struct inbound_work *work, int64_t contact_id,
-                              struct store_contact *contact);
 
 /* Closes work->args, an object that lacks its timestamp, and logs it for the room <kind>_<id>. */
 NODISCARD

@@ -86,9 +86,10 @@ static struct str first_word(struct str text)
 /* How to address somebody whose name is not known. */
 static struct str nameless(const struct store_contact *contact)
 {
-    return contact->phone.len > 0   ? contact->phone
-           : contact->wa_id.len > 0 ? contact->wa_id
-                                    : contact->user_id;
+    return contact->phone.len > 0      ? contact->phone
+           : contact->wa_id.len > 0    ? contact->wa_id
+           : contact->username.len > 0 ? contact->username
+                                       : contact->user_id;
 }
 
 void contact_render(struct buf *out, const struct store_contact *contact)
@@ -106,6 +107,9 @@ void contact_render(struct buf *out, const struct store_contact *contact)
     add_str(out, ",\"phone\":", contact->phone);
     add_str(out, ",\"waId\":", contact->wa_id);
     add_str(out, ",\"userId\":", contact->user_id);
+    if (contact->username.len > 0) {
+        add_str(out, ",\"username\":", contact->username);
+    }
     buf_add_char(out, '}');
 }
 

@@ -91,11 +91,16 @@ struct store_backend {
                                int64_t *ret_contact_id);
     enum err (*contact_alias_add)(struct store_tx *tx, int64_t business_id, int64_t contact_id,
                                   enum store_alias kind, struct str value);
+    enum err (*contact_alias_move)(struct store_tx *tx, int64_t business_id, int64_t contact_id,
+                                   enum store_alias kind, struct str value);
     enum err (*contact_update)(struct store_tx *tx, const struct store_contact *contact);
     enum err (*contact_get)(struct store_tx *tx, int64_t contact_id,
                             struct store_contact *ret_contact);
+    enum err (*contact_join)(struct store_tx *tx, int64_t contact_id, int64_t into_id,
+                             void (*fn)(void *arg, const struct store_merge *merge), void *arg);
     enum err (*chat_ensure)(struct store_tx *tx, const struct store_chat *chat,
                             int64_t *ret_chat_id, bool *ret_created);
+    enum err (*group_speaker)(struct store_tx *tx, int64_t chat_id, int64_t contact_id);
     enum err (*chat_touch)(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                            int64_t wa_timestamp_s, bool inbound,
                            struct store_waiting *ret_reopened);

@@ -69,11 +69,14 @@ enum sqlite_statement {
     ST_CONTACT_BY_ALIAS,
     ST_CONTACT_CREATE,
     ST_CONTACT_ALIAS_ADD,
+    ST_CONTACT_ALIAS_MOVE,
     ST_CONTACT_UPDATE,
     ST_CONTACT_GET,
     ST_CHAT_BY_CONTACT,
     ST_CHAT_BY_GROUP,
     ST_CHAT_CREATE,
+    ST_CHAT_PARTICIPANT,
+    ST_CHAT_SPEAKER,
     ST_CHAT_TOUCH,
     ST_CHAT_WINDOW,
     ST_CHAT_CURRENT,
@@ -84,6 +87,28 @@ enum sqlite_statement {
     ST_CHAT_REOPEN,
     ST_CHAT_WAKE,
     ST_CHAT_TOLD,
+    ST_JOIN_CURSOR,
+    ST_JOIN_UNREAD,
+    ST_JOIN_BEFORE,
+    ST_JOIN_CURSOR_SET,
+    ST_JOIN_CURSOR_FORGET,
+    ST_JOIN_READERS,
+    ST_JOIN_CHAT,
+    ST_JOIN_CHAT_SET,
+    ST_JOIN_MESSAGES,
+    ST_JOIN_DECISIONS,
+    ST_JOIN_CHAT_DROP,
+    ST_JOIN_WAITING,
+    ST_JOIN_PAIRS,
+    ST_JOIN_OWN_CHATS,
+    ST_JOIN_GROUPS,
+    ST_JOIN_AUTHOR,
+    ST_JOIN_REACTIONS,
+    ST_JOIN_CHANGES,
+    ST_JOIN_PARTICIPANTS,
+    ST_JOIN_ALIASES,
+    ST_JOIN_CONTACT,
+    ST_JOIN_CONTACT_DROP,
     ST_DECISION_APPEND,
     ST_MESSAGE_APPEND,
     ST_MESSAGE_BY_WAMID,
@@ -252,12 +277,13 @@ enum err sqlite_run(struct sqlite_conn *conn, enum sqlite_statement id, const ch
 
 /* Column lists and their readers, in step with each other. */
 #define CONTACT_COLUMNS                                                                            \
-    "contact.id, contact.business_id, contact.name, contact.phone, contact.wa_id, contact.user_id"
+    "contact.id, contact.business_id, contact.name, contact.username, contact.phone, "             \
+    "contact.wa_id, contact.user_id"
 #define MESSAGE_COLUMNS                                                                            \
     "message.id, message.chat_id, message.business_id, message.contact_id, message.direction, "    \
     "message.status, message.sender_user_id, message.wa_timestamp_s, message.created_at_ms, "      \
     "message.phone_number_id, message.wamid, message.type, message.context_wamid, message.error, " \
-    "message.text, message.raw, message.content, "                                                 \
+    "message.text, message.raw, message.kind, message.content, "                                   \
     "iif(message.annexes = 0, NULL, coalesce(message.mark, '')"                                    \
     " || coalesce(',\"reactions\":[' || (SELECT group_concat(shown) FROM (SELECT shown"            \
     "  FROM reaction WHERE message_id = message.id AND shown IS NOT NULL"                          \
@@ -359,17 +385,24 @@ enum err sqlite_contact_create(struct store_tx *tx, const struct store_contact *
                                int64_t *ret_contact_id);
 enum err sqlite_contact_alias_add(struct store_tx *tx, int64_t business_id, int64_t contact_id,
                                   enum store_alias kind, struct str value);
+enum err sqlite_contact_alias_move(struct store_tx *tx, int64_t business_id, int64_t contact_id,
+                                   enum store_alias kind, struct str value);
 enum err sqlite_contact_update(struct store_tx *tx, const struct store_contact *contact);
 enum err sqlite_contact_get(struct store_tx *tx, int64_t contact_id,
                             struct store_contact *ret_contact);
 enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
                             int64_t *ret_chat_id, bool *ret_created);
+enum err sqlite_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id);
 enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                            int64_t wa_timestamp_s, bool inbound,
                            struct store_waiting *ret_reopened);
 enum err sqlite_chat_window(struct store_tx *tx, int64_t chat_id, int64_t wa_timestamp_s);
 enum err sqlite_chat_current(struct store_tx *tx, int64_t chat_id, struct store_chat *ret_chat,
                              struct store_message *ret_last);
+
+/* sqlite_join.c */
+enum err sqlite_contact_join(struct store_tx *tx, int64_t contact_id, int64_t into_id,
+                             void (*fn)(void *arg, const struct store_merge *merge), void *arg);
 
 /* sqlite_assign.c: whose chat it is */
 /* The customer wrote: a chat that is closed, or whose agent is offline, waits again. *ret_waiting's

@@ -21,12 +21,13 @@ enum err sqlite_contact_create(struct store_tx *tx, const struct store_contact *
     struct sqlite_writer *writer = writer_of(tx);
     struct query q =
         query_begin(&writer->conn, ST_CONTACT_CREATE,
-                    "INSERT INTO contact (business_id, name, phone, wa_id, user_id, created_at_ms)"
-                    " VALUES (?, ?, ?, ?, ?, ?)");
+                    "INSERT INTO contact (business_id, name, username, phone, wa_id, user_id,"
+                    " created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)");
     enum err err;
 
     put_int(&q, contact->business_id);
     put_str_full(&q, contact->name);
+    put_str(&q, contact->username);
     put_str(&q, contact->phone);
     put_str(&q, contact->wa_id);
     put_str(&q, contact->user_id);
@@ -52,6 +53,21 @@ enum err sqlite_contact_alias_add(struct store_tx *tx, int64_t business_id, int6
     return query_run(&q);
 }
 
+enum err sqlite_contact_alias_move(struct store_tx *tx, int64_t business_id, int64_t contact_id,
+                                   enum store_alias kind, struct str value)
+{
+    struct query q = query_begin(&writer_of(tx)->conn, ST_CONTACT_ALIAS_MOVE,
+                                 "INSERT INTO contact_alias (business_id, kind, value, contact_id)"
+                                 " VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+                                 " contact_id = excluded.contact_id");
+
+    put_int(&q, business_id);
+    put_int(&q, kind);
+    put_str_full(&q, value);
+    put_int(&q, contact_id);
+    return query_run(&q);
+}
+
 static void put_str_given(struct query *query, struct str value)
 {
     put_str(query, value.len > 0 ? value : STR_NONE);
@@ -60,17 +76,20 @@ static void put_str_given(struct query *query, struct str value)
 /* Most of them change nothing: the last condition spares the write. */
 enum err sqlite_contact_update(struct store_tx *tx, const struct store_contact *contact)
 {
-    struct query q = query_begin(
-        &writer_of(tx)->conn, ST_CONTACT_UPDATE,
-        "UPDATE contact SET name = coalesce(?1, name), phone = coalesce(?2, phone),"
-        " wa_id = coalesce(?3, wa_id), user_id = coalesce(?4, user_id) WHERE id = ?5"
-        " AND (name IS NOT coalesce(?1, name) OR phone IS NOT coalesce(?2, phone)"
-        " OR wa_id IS NOT coalesce(?3, wa_id) OR user_id IS NOT coalesce(?4, user_id))");
+    struct query q =
+        query_begin(&writer_of(tx)->conn, ST_CONTACT_UPDATE,
+                    "UPDATE contact SET name = coalesce(?1, name), phone = coalesce(?2, phone),"
+                    " wa_id = coalesce(?3, wa_id), user_id = coalesce(?4, user_id),"
+                    " username = coalesce(?5, username) WHERE id = ?6"
+                    " AND (name IS NOT coalesce(?1, name) OR phone IS NOT coalesce(?2, phone)"
+                    " OR wa_id IS NOT coalesce(?3, wa_id) OR user_id IS NOT coalesce(?4, user_id)"
+                    " OR username IS NOT coalesce(?5, username))");
 
     put_str_given(&q, contact->name);
     put_str_given(&q, contact->phone);
     put_str_given(&q, contact->wa_id);
     put_str_given(&q, contact->user_id);
+    put_str_given(&q, contact->username);
     put_int(&q, contact->id);
     return query_run(&q);
 }
@@ -152,6 +171,27 @@ enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
         *ret_created = create;
     }
     return err;
+}
+
+enum err sqlite_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id)
+{
+    struct sqlite_conn *conn = &writer_of(tx)->conn;
+    struct query q = query_begin(conn, ST_CHAT_PARTICIPANT,
+                                 "INSERT INTO chat_participant (contact_id, chat_id) VALUES (?, ?)"
+                                 " ON CONFLICT DO NOTHING");
+    enum err err;
+
+    put_int(&q, contact_id);
+    put_int(&q, chat_id);
+    err = query_run(&q);
+    if (err != OK) {
+        return err;
+    }
+    q = query_begin(conn, ST_CHAT_SPEAKER,
+                    "UPDATE chat SET contact_id = ?1 WHERE id = ?2 AND contact_id IS NOT ?1");
+    put_int(&q, contact_id);
+    put_int(&q, chat_id);
+    return query_run(&q);
 }
 
 static const int64_t window_s = 24 * 3600;

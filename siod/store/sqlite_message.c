@@ -25,8 +25,8 @@ static struct query message_insert(struct store_tx *tx, const struct store_messa
         query_begin(&writer->conn, ST_MESSAGE_APPEND,
                     "INSERT INTO message (id, chat_id, business_id, contact_id, direction, status,"
                     " sender_user_id, wa_timestamp_s, created_at_ms, phone_number_id, wamid, type,"
-                    " context_wamid, error, text, raw, content)"
-                    " VALUES (?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                    " context_wamid, error, text, raw, content, kind)"
+                    " VALUES (?, ?, ?, nullif(?, 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                     " ON CONFLICT (phone_number_id, wamid) DO NOTHING");
 
     put_int(&q, writer->next.message + 1);
@@ -46,6 +46,7 @@ static struct query message_insert(struct store_tx *tx, const struct store_messa
     put_str(&q, message->text);
     put_str_full(&q, message->raw);
     put_str(&q, message->content);
+    put_int(&q, message->kind);
     return q;
 }
 

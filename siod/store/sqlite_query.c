@@ -137,6 +137,7 @@ void get_contact(struct query *query, struct store_contact *ret_contact)
     ret_contact->id = get_int(query);
     ret_contact->business_id = get_int(query);
     ret_contact->name = get_str(query);
+    ret_contact->username = get_str(query);
     ret_contact->phone = get_str(query);
     ret_contact->wa_id = get_str(query);
     ret_contact->user_id = get_str(query);
@@ -190,6 +191,7 @@ void get_message(struct query *query, struct store_message *ret_message)
     ret_message->error = get_str(query);
     ret_message->text = get_str(query);
     ret_message->raw = get_str(query);
+    ret_message->kind = (enum store_message_kind)get_int(query);
     ret_message->content = get_str(query);
     ret_message->changes = get_str(query);
 }

@@ -188,6 +188,12 @@ enum err store_contact_alias_add(struct store_tx *tx, int64_t business_id, int64
     return CALL(tx, contact_alias_add, business_id, contact_id, kind, value);
 }
 
+enum err store_contact_alias_move(struct store_tx *tx, int64_t business_id, int64_t contact_id,
+                                  enum store_alias kind, struct str value)
+{
+    return CALL(tx, contact_alias_move, business_id, contact_id, kind, value);
+}
+
 enum err store_contact_update(struct store_tx *tx, const struct store_contact *contact)
 {
     return CALL(tx, contact_update, contact);
@@ -199,10 +205,21 @@ enum err store_contact_get(struct store_tx *tx, int64_t contact_id,
     return CALL(tx, contact_get, contact_id, ret_contact);
 }
 
+enum err store_contact_join(struct store_tx *tx, int64_t contact_id, int64_t into_id,
+                            void (*fn)(void *arg, const struct store_merge *merge), void *arg)
+{
+    return CALL(tx, contact_join, contact_id, into_id, fn, arg);
+}
+
 enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, int64_t *ret_chat_id,
                            bool *ret_created)
 {
     return CALL(tx, chat_ensure, chat, ret_chat_id, ret_created);
+}
+
+enum err store_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id)
+{
+    return CALL(tx, group_speaker, chat_id, contact_id);
 }
 
 enum err store_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,

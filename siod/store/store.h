@@ -65,10 +65,11 @@ enum store_alias { STORE_ALIAS_WA_ID, STORE_ALIAS_BSUID, STORE_ALIAS_PARENT_BSUI
 
 struct store_contact {
     int64_t id, business_id;
-    struct str name;    /* profile name, may be empty */
-    struct str phone;   /* digits, .data NULL when there is none */
-    struct str wa_id;   /* .data NULL when there is none */
-    struct str user_id; /* BSUID, .data NULL when there is none */
+    struct str name;     /* profile name, may be empty */
+    struct str username; /* .data NULL when there is none; for show, it may change */
+    struct str phone;    /* digits, .data NULL when there is none */
+    struct str wa_id;    /* .data NULL when there is none */
+    struct str user_id;  /* BSUID, .data NULL when there is none */
 };
 
 enum store_chat_state { STORE_CHAT_WAITING, STORE_CHAT_ASSIGNED, STORE_CHAT_CLOSED };
@@ -131,12 +132,20 @@ enum store_status {
 const char *store_status_name(enum store_status status);
 bool store_status_parse(struct str name, enum store_status *ret_status); /* case-sensitive */
 
+/* What a message is to the agents. */
+enum store_message_kind {
+    STORE_MESSAGE_LIVE,
+    STORE_MESSAGE_NOTE,     /* the platform's word about a customer: nobody has to read it */
+    STORE_MESSAGE_HISTORIC, /* written before the number came to siod: nobody was told */
+};
+
 struct store_message {
     int64_t id, chat_id, business_id,
         contact_id; /* contact_id: who wrote an inbound one, or the chat's contact */
     struct str phone_number_id;
     struct str wamid;
     enum store_direction direction;
+    enum store_message_kind kind;
     struct str type;          /* WhatsApp's word */
     struct str text;          /* .data NULL = null */
     struct str raw;           /* the element as JSON text */
@@ -376,18 +385,45 @@ enum err store_contact_create(struct store_tx *tx, const struct store_contact *c
 NODISCARD
 enum err store_contact_alias_add(struct store_tx *tx, int64_t business_id, int64_t contact_id,
                                  enum store_alias kind, struct str value);
-/* Overwrites name, phone, wa_id and user_id where they are given (.data not NULL and len > 0). */
+/* The same, but a contact that has it loses it. */
+NODISCARD
+enum err store_contact_alias_move(struct store_tx *tx, int64_t business_id, int64_t contact_id,
+                                  enum store_alias kind, struct str value);
+/* Overwrites name, username, phone, wa_id and user_id where they are given (.data not NULL and len
+ * > 0). */
 NODISCARD
 enum err store_contact_update(struct store_tx *tx, const struct store_contact *contact);
 NODISCARD
 enum err store_contact_get(struct store_tx *tx, int64_t contact_id,
                            struct store_contact *ret_contact);
 
+/* Two chats of one customer that were joined: the younger one is gone, and its messages, decisions
+ * and readers are the older one's. */
+struct store_merge {
+    int64_t business_id;
+    int64_t chat_id, into_id;                /* the one that is gone, the one that stays */
+    enum store_chat_state state, into_state; /* as they were */
+    int64_t agent_id, into_agent_id;         /* likewise, 0 = nobody's */
+    int64_t joined_agent_id;                 /* who has the joined chat now, 0 = nobody */
+    struct store_waiting waiting;            /* it, if it waits now; otherwise its chat_id is 0 */
+};
+/* All that the first contact has becomes the other's, and it is gone. Chats that both have in one
+ * inbox are joined, and fn is told of each pair; it must not call the store. The joined chat has
+ * the older one's agent, else the younger one's; it waits when nobody has it and one of them
+ * waited. An agent has read it up to the first message that is unread in either. Of name and
+ * numbers the other's own stand, and gaps are filled. */
+NODISCARD
+enum err store_contact_join(struct store_tx *tx, int64_t contact_id, int64_t into_id,
+                            void (*fn)(void *arg, const struct store_merge *merge), void *arg);
+
 /* The one chat of (phone number, contact), or of (phone number, group) when group_id is given:
  * found or made, atomically. */
 NODISCARD
 enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, int64_t *ret_chat_id,
                            bool *ret_created);
+/* Somebody wrote in a group: its participant from now on, and the contact that the chat shows. */
+NODISCARD
+enum err store_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id);
 /* Last message, window; values only move forward. A chat that is closed, or whose agent is offline,
  * waits again when its customer writes: *ret_reopened then, otherwise its chat_id is 0. */
 NODISCARD

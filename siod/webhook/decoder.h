@@ -14,7 +14,7 @@ struct wa_text {
 
 /* One entry of contacts[]. */
 struct profile {
-    struct str name, wa_id, user_id, parent_user_id;
+    struct str name, username, wa_id, user_id, parent_user_id;
     UT_hash_handle by_user_id, by_wa_id;
 };
 

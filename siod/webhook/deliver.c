@@ -36,6 +36,7 @@ struct delivery {
     struct webhook_result result;
     struct buf reasons;
     struct buf waiting; /* struct store_waiting: chats that need an agent */
+    struct buf merges;  /* struct store_merge: chats that were joined */
     struct str unknown; /* the last phone number id that nobody owns */
 };
 
@@ -95,6 +96,7 @@ static void delivery_free(struct delivery *delivery)
     buf_finish(&delivery->body);
     buf_finish(&delivery->reasons);
     buf_finish(&delivery->waiting);
+    buf_finish(&delivery->merges);
     receiver_unref(delivery->receiver);
     free(delivery);
 }
@@ -245,6 +247,7 @@ static void reset(struct delivery *delivery)
     delivery->result = (struct webhook_result) { .counts = delivery->decoded.counts };
     delivery->unknown = STR_NONE;
     buf_clear(&delivery->waiting);
+    buf_clear(&delivery->merges);
     buf_clear(&delivery->reasons);
     buf_add_str(&delivery->reasons, buf_str(&delivery->decoded.reasons));
 }
@@ -266,6 +269,7 @@ static enum err apply(struct store_job *job, struct store_tx *tx)
     for (size_t i = 0; i < decoded->status_count && err == OK; i++) {
         err = apply_status(delivery, &decoded->statuses[i]);
     }
+    buf_add_str(&delivery->merges, buf_str(&delivery->receiver->work.merges));
     return err != OK ? err : append_webhook(delivery, tx, buf_str(&delivery->body));
 }
 
@@ -302,6 +306,18 @@ static void quarantine(struct delivery *delivery, enum err answer)
     submit(delivery, apply_quarantine, quarantine_done);
 }
 
+static void report_merges(const struct delivery *delivery)
+{
+    const struct webhook_receiver *receiver = delivery->receiver;
+    const struct store_merge *merges = (const void *)delivery->merges.data;
+
+    for (size_t i = 0; i < delivery->merges.len / sizeof *merges; i++) {
+        if (receiver->on_merged != NULL) {
+            receiver->on_merged(receiver->arg, &merges[i]);
+        }
+    }
+}
+
 static void report_waiting(const struct delivery *delivery)
 {
     const struct webhook_receiver *receiver = delivery->receiver;
@@ -320,6 +336,7 @@ static void applied(struct store_job *job, enum err err)
 
     if (err == OK || err == ERR_STORE) {
         if (err == OK && !delivery->receiver->closed) {
+            report_merges(delivery);
             report_waiting(delivery);
         }
         delivery_end(delivery, err);

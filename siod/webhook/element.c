@@ -5,7 +5,7 @@
 #include "siod/chat/content.h"
 #include "siod/webhook/decoder.h"
 
-enum { DAY_S = 24 * 3600, NAME_MAX_BYTES = 1024, EMOJI_MAX_BYTES = 256 };
+enum { DAY_S = 24 * 3600, NAME_MAX_BYTES = 1024, USERNAME_MAX_BYTES = 256, EMOJI_MAX_BYTES = 256 };
 
 /* ---- single values */
 
@@ -79,6 +79,13 @@ static struct str name_of(const json_t *contact)
     return name.len <= NAME_MAX_BYTES ? name : STR_NONE;
 }
 
+static struct str username_of(const json_t *contact)
+{
+    struct str name = json_str_at(json_object_get(contact, "profile"), "username");
+
+    return name.len <= USERNAME_MAX_BYTES ? name : STR_NONE;
+}
+
 /* ---- contacts[] */
 
 static void *grow(void *array, size_t count_now, size_t *room, size_t size)
@@ -131,6 +138,7 @@ void decode_profiles(struct decoder *decoder, const json_t *contacts)
     {
         const struct profile profile = {
             .name = name_of(contact),
+            .username = username_of(contact),
             .wa_id = decode_id(decoder, contact, "wa_id"),
             .user_id = decode_id(decoder, contact, "user_id"),
             .parent_user_id = decode_id(decoder, contact, "parent_user_id"),
@@ -165,6 +173,7 @@ static void complete_party(const struct decoder *decoder, struct inbound_party *
 
     if (profile != NULL) {
         party->name = profile->name;
+        party->username = profile->username;
         party->wa_id = profile->wa_id;
         party->user_id = first_id(party->user_id, profile->user_id);
         party->parent_user_id = first_id(party->parent_user_id, profile->parent_user_id);
@@ -221,8 +230,10 @@ static void read_change_of_id(struct decoder *decoder, const json_t *element,
 {
     const json_t *system = json_object_get(element, "system");
 
-    in->new_wa_id = decode_id(decoder, system, "wa_id");
+    in->new_wa_id =
+        first_id(decode_id(decoder, system, "wa_id"), decode_id(decoder, system, "new_wa_id"));
     in->new_user_id = decode_id(decoder, system, "user_id");
+    in->new_parent_user_id = decode_id(decoder, system, "parent_user_id");
 }
 
 /* False for a group that cannot be named: what is said there must not show up in a private chat. */

@@ -374,6 +374,7 @@ struct webhook_receiver *webhook_receiver_new(const struct webhook_config *confi
     receiver->pool = pool_new(config->loop, "siod-webhook", 1);
     take_limits(receiver, config);
     receiver->on_waiting = config->on_waiting;
+    receiver->on_merged = config->on_merged;
     receiver->arg = config->arg;
     receiver->app_count = config->app_count;
     receiver->apps = xcalloc(config->app_count, sizeof *receiver->apps);

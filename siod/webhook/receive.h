@@ -22,6 +22,7 @@
 struct http_server;
 struct loop;
 struct store;
+struct store_merge;
 struct store_waiting;
 struct webhook_receiver;
 
@@ -44,6 +45,8 @@ struct webhook_config {
     unsigned json_depth;
     /* After a commit, for each chat that needs an agent because of it. */
     void (*on_waiting)(void *arg, const struct store_waiting *chat);
+    /* Before those: for each two chats that became one. */
+    void (*on_merged)(void *arg, const struct store_merge *merge);
     void *arg;
 };
 

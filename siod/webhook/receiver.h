@@ -26,6 +26,7 @@ struct webhook_receiver {
     size_t body_bytes, body_bytes_in_flight;
     unsigned json_depth;
     void (*on_waiting)(void *arg, const struct store_waiting *chat);
+    void (*on_merged)(void *arg, const struct store_merge *merge);
     void *arg;
     struct webhook_app *apps;
     size_t app_count;

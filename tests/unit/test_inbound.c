@@ -1,156 +1,7 @@
 /* Messages and statuses become rows and events, on the real store. */
-#include "libshared/buf.h"
-#include "libshared/json.h"
+#include "inbound_fixture.h"
 #include "siod/chat/change.h"
-#include "siod/chat/inbound.h"
 #include "siod/chat/message.h"
-#include "siod/chat/status.h"
-#include "store_fixture.h"
-
-enum { NOW_MS = 1772357500 };
-
-/* Everything that was logged, a line each: "business room event args". */
-static struct buf seen;
-static struct inbound_work work;
-
-static void on_commit(void *arg, struct store_events *events)
-{
-    (void)arg;
-    for (size_t i = 0; i < events->count; i++) {
-        const struct store_event *row = &events->rows[i];
-
-        buf_printf(&seen, "%lld %.*s %.*s ", (long long)row->business_id, STR_ARG(row->room),
-                   STR_ARG(row->event));
-        buf_add_str(&seen, row->args);
-        buf_add_char(&seen, '\n');
-    }
-    store_events_free(events);
-}
-
-static size_t seen_count(const char *text)
-{
-    size_t count = 0;
-
-    for (const char *at = seen.data; at != NULL && (at = strstr(at, text)) != NULL; at++) {
-        count++;
-    }
-    return count;
-}
-
-static void assert_seen(const char *text)
-{
-    if (seen_count(text) == 0) {
-        fail_msg("%s is not in:\n%s", text, seen.data != NULL ? seen.data : "");
-    }
-}
-
-/* Business 1 has the number 100, business 2 has 200. */
-static enum err add_businesses(struct store_tx *tx, void *arg)
-{
-    const struct str numbers[] = { STR("100"), STR("200") };
-    enum err err = OK;
-
-    (void)arg;
-    for (size_t i = 0; i < ARRAY_SIZE(numbers) && err == OK; i++) {
-        const struct store_business business = { .id = (int64_t)i + 1,
-                                                 .name = STR("test"),
-                                                 .source = STORE_SOURCE_CONTROL,
-                                                 .phone_number_ids = &numbers[i],
-                                                 .phone_number_count = 1 };
-
-        err = store_business_put(tx, &business, NULL);
-    }
-    return err;
-}
-
-static int setup(void **state)
-{
-    struct fixture *f = fixture_new("");
-
-    f->config.on_commit = on_commit;
-    fixture_open(f);
-    assert_int_equal(write_now(f, add_businesses, NULL), OK);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture_free(*state);
-    inbound_work_finish(&work);
-    buf_finish(&seen);
-    return 0;
-}
-
-/* ---- what comes in */
-
-static struct inbound_message text_of(const char *wamid, const char *from, const char *name)
-{
-    return (struct inbound_message) {
-        .direction = STORE_INBOUND,
-        .phone_number_id = STR("100"),
-        .party = { .name = str_of(name), .phone = str_of(from), .wa_id = str_of(from) },
-        .wamid = str_of(wamid),
-        .type = STR("text"),
-        .text = STR("hello"),
-        .opens_window = true,
-        .wa_timestamp_s = 1772357401,
-    };
-}
-
-struct message_job {
-    struct inbound_message message;
-    const json_t *element; /* NULL: some */
-    bool stored;
-};
-
-static enum err message_body(struct store_tx *tx, void *arg)
-{
-    struct message_job *job = arg;
-    autojson json_t *element = json_pack("{ss}", "id", "w");
-
-    job->message.element = job->element != NULL ? job->element : element;
-    inbound_begin(&work, tx, NOW_MS);
-    return inbound_message_store(&work, &job->message, &job->stored);
-}
-
-/* True if it was new. */
-static bool store_message(struct fixture *f, struct inbound_message message)
-{
-    struct message_job job = { .message = message };
-
-    assert_int_equal(write_now(f, message_body, &job), OK);
-    return job.stored;
-}
-
-struct status_job {
-    struct inbound_status status;
-    bool fresh;
-};
-
-static enum err status_body(struct store_tx *tx, void *arg)
-{
-    struct status_job *job = arg;
-
-    inbound_begin(&work, tx, NOW_MS);
-    return status_apply(&work, &job->status, &job->fresh);
-}
-
-static bool report(struct fixture *f, const char *wamid, const char *word, const char *participant)
-{
-    autojson json_t *error = json_pack("[{si}]", "code", 131047);
-    struct status_job job = { .status = { .phone_number_id = STR("100"),
-                                          .wamid = str_of(wamid),
-                                          .status = str_of(word),
-                                          .participant = str_of(participant),
-                                          .wa_timestamp_s = 1772357402 } };
-
-    if (strcmp(word, "failed") == 0) {
-        job.status.errors = error;
-    }
-    assert_int_equal(write_now(f, status_body, &job), OK);
-    return job.fresh;
-}
 
 /* ---- messages */
 
@@ -239,34 +90,6 @@ static void a_number_that_differs_from_the_wa_id_is_the_same_customer(void **sta
     assert_true(store_message(f, text_of("w2", "551199", "Ana")));
     assert_true(store_message(f, text_of("w3", "5511999", "Ana")));
     assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
-}
-
-static void a_customer_who_changes_number_keeps_the_chat(void **state)
-{
-    struct fixture *f = *state;
-    struct inbound_message change = text_of("w2", "492", NULL);
-
-    change.type = STR("system");
-    change.opens_window = false;
-    change.new_wa_id = STR("493");
-    assert_true(store_message(f, text_of("w1", "492", "Jonas")));
-    assert_true(store_message(f, change));
-    assert_true(store_message(f, text_of("w3", "493", "Jonas")));
-    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
-    assert_int_equal(sql_int(f, "SELECT count(*) FROM message WHERE chat_id = 1"), 3);
-}
-
-static void a_new_number_that_somebody_has_stays_theirs(void **state)
-{
-    struct fixture *f = *state;
-    struct inbound_message change = text_of("w3", "492", NULL);
-
-    change.new_wa_id = STR("493");
-    assert_true(store_message(f, text_of("w1", "492", "Jonas")));
-    assert_true(store_message(f, text_of("w2", "493", "Mira")));
-    assert_true(store_message(f, change));
-    assert_true(store_message(f, text_of("w4", "493", "Mira")));
-    assert_int_equal(sql_int(f, "SELECT count(*) FROM message WHERE chat_id = 2"), 2);
 }
 
 static void a_group_is_one_chat_of_many_senders(void **state)
@@ -830,7 +653,7 @@ static void a_status_of_an_unknown_number_is_refused(void **state)
     assert_int_equal(sql_int(f, "SELECT count(*) FROM status"), 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, inbound_setup, inbound_teardown)
 
 int main(void)
 {
@@ -841,8 +664,6 @@ int main(void)
         TEST(the_number_decides_the_tenant),
         TEST(a_customer_is_found_by_user_id_and_by_number),
         TEST(a_number_that_differs_from_the_wa_id_is_the_same_customer),
-        TEST(a_customer_who_changes_number_keeps_the_chat),
-        TEST(a_new_number_that_somebody_has_stays_theirs),
         TEST(a_group_is_one_chat_of_many_senders),
         TEST(an_echo_is_an_outbound_message_of_the_chat),
         TEST(a_first_message_asks_for_an_agent_and_the_next_does_not),

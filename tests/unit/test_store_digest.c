@@ -5,7 +5,8 @@
 static const char rows[] =
     "INSERT INTO business (id, name, source, takes_any, position, created_at_ms) VALUES (1, "
     "'Acme', 1, 0, 0, 5);"
-    "INSERT INTO contact VALUES (1, 1, 'Amara', NULL, NULL, NULL, 7),"
+    "INSERT INTO contact (id, business_id, name, phone, wa_id, user_id, created_at_ms) VALUES (1, "
+    "1, 'Amara', NULL, NULL, NULL, 7),"
     " (2, 1, '', NULL, NULL, NULL, 8);"
     "INSERT INTO contact_alias VALUES (1, 0, '4911', 1), (1, 1, 'DE.1', 1), (1, 0, '4922', 2);"
     "INSERT INTO chat (id, business_id, phone_number_id, contact_id, group_id, created_at_ms)"

@@ -1,0 +1,145 @@
+#include "siod/chat/merge.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "libshared/log.h"
+#include "siod/chat/assign.h"
+#include "siod/chat/assign_job.h"
+#include "siod/chat/desk_state.h"
+#include "siod/chat/events.h"
+#include "siod/chat/inbound.h"
+#include "siod/chat/message.h"
+#include "siod/chat/roster.h"
+
+/* ---- in the transaction */
+
+static void add_merge(void *arg, const struct store_merge *merge)
+{
+    struct inbound_work *work = arg;
+
+    buf_add(&work->merges, merge, sizeof *merge);
+}
+
+static enum err log_merged(struct inbound_work *work, const struct store_merge *merge)
+{
+    char room[BUSINESS_ROOM_SIZE];
+
+    buf_clear(&work->args);
+    buf_printf(&work->args,
+               "{\"chatId\":%" PRId64 ",\"into\":%" PRId64 ",\"timestamp\":", merge->chat_id,
+               merge->into_id);
+    time_render(&work->args, work->now_ms);
+    buf_add_char(&work->args, '}');
+    return store_log_append(work->tx, merge->business_id, business_room(merge->business_id, room),
+                            event_name(EVENT_chat_merged), buf_str(&work->args));
+}
+
+static enum err record(struct inbound_work *work, const struct store_merge *merge)
+{
+    char considered[64];
+    int len = snprintf(considered, sizeof considered, "{\"chatId\":%" PRId64 "}", merge->chat_id);
+    const struct store_decision decision = { .chat_id = merge->into_id,
+                                             .agent_id = merge->joined_agent_id,
+                                             .policy = STR_INIT("same_customer"),
+                                             .outcome = STR_INIT("merged"),
+                                             .considered = { considered, (size_t)len } };
+
+    return store_decision_append(work->tx, &decision);
+}
+
+/* The agent of the chat that is gone has the other one now: as far as the desk knows a new one. */
+static bool moves_to_agent(const struct store_merge *merge)
+{
+    return merge->joined_agent_id != 0 && merge->joined_agent_id != merge->into_agent_id;
+}
+
+static enum err tell(struct inbound_work *work, const struct store_merge *merge)
+{
+    enum err err = log_merged(work, merge);
+
+    if (err == OK) {
+        err = record(work, merge);
+    }
+    return err != OK || !moves_to_agent(merge)
+               ? err
+               : assign_log(work->tx, merge->business_id, merge->into_id, merge->joined_agent_id);
+}
+
+enum err merge_contacts(struct inbound_work *work, int64_t contact_id, int64_t into_id)
+{
+    size_t before = work->merges.len;
+    enum err err = store_contact_join(work->tx, contact_id, into_id, add_merge, work);
+
+    for (size_t at = before; at < work->merges.len && err == OK; at += sizeof(struct store_merge)) {
+        err = tell(work, (const void *)(work->merges.data + at));
+    }
+    return err;
+}
+
+/* ---- on the loop */
+
+static void relieve(struct desk *desk, int64_t business_id, int64_t agent_id)
+{
+    struct agent *agent = roster_find(desk, business_id, agent_id);
+
+    if (agent != NULL && agent->load > 0) {
+        agent->load--;
+        assign_agent_changed(desk, agent);
+    }
+}
+
+void desk_chats_merged(void *arg, const struct store_merge *merge)
+{
+    struct desk *desk = arg;
+
+    desk_chat_forget(desk, merge->chat_id);
+    desk_chat_served(desk, merge->chat_id);
+    if (merge->into_state == STORE_CHAT_WAITING && merge->waiting.chat_id == 0) {
+        desk_chat_served(desk, merge->into_id);
+    }
+    if (merge->state == STORE_CHAT_ASSIGNED && merge->into_state == STORE_CHAT_ASSIGNED) {
+        relieve(desk, merge->business_id, merge->agent_id);
+    }
+    if (merge->waiting.chat_id != 0) {
+        desk_chat_waits(desk, &merge->waiting);
+    }
+}
+
+static bool add_member(void *arg, struct sio_socket *member)
+{
+    buf_add(arg, &member, sizeof(member));
+    return true;
+}
+
+static void move_members(struct desk *desk, int64_t business_id, int64_t chat_id, int64_t into_id)
+{
+    char from_name[CHAT_ROOM_SIZE], into_name[CHAT_ROOM_SIZE];
+    struct str from = chat_room(chat_id, from_name), into = chat_room(into_id, into_name);
+    autobuf struct buf list = BUF_INIT;
+    struct sio_socket *const *members;
+
+    sio_room_members_each(desk->nsp, (uint64_t)business_id, from, add_member, &list);
+    members = (const void *)list.data;
+    for (size_t i = 0; i < list.len / sizeof *members; i++) {
+        desk_leave_room(members[i], from);
+        if (!sio_socket_join(members[i], into)) {
+            log_debug(LOG_CHAT, "room of a merged chat not joined", "chat=%" PRId64, into_id);
+        }
+    }
+}
+
+/* The row is as log_merged() wrote it. */
+void merge_rooms(struct desk *desk, const struct store_event *row)
+{
+    char head[80];
+    int64_t chat_id, into_id;
+
+    if (!str_eq(row->event, event_name(EVENT_chat_merged))) {
+        return;
+    }
+    snprintf(head, sizeof head, "%.*s", STR_ARG(row->args));
+    if (sscanf(head, "{\"chatId\":%" SCNd64 ",\"into\":%" SCNd64 ",", &chat_id, &into_id) == 2) {
+        move_members(desk, row->business_id, chat_id, into_id);
+    }
+}

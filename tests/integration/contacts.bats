@@ -1,0 +1,105 @@
+#!/usr/bin/env bats
+# Customers: who is who, what becomes of two who are one, and what is shown of them.
+
+load ../lib/siod
+
+setup() {
+    setup_siod
+    start_siod
+}
+
+teardown() {
+    teardown_siod
+}
+
+# from WAMID NUMBER USER_ID TEXT: a message that has the names that are not empty.
+from() {
+    text_webhook "$1" "${2:-none}" "$4" | jq -c --arg number "$2" --arg user "$3" '
+        .entry[0].changes[0].value |= (
+            (if $number == "" then del(.messages[0].from, .contacts[0].wa_id) else . end) |
+            (if $user == "" then . else .messages[0].from_user_id = $user | .contacts[0].user_id = $user end))'
+}
+
+# number_change WAMID OLD NEW
+number_change() {
+    text_webhook "$1" "$2" x | jq -c --arg new "$3" '.entry[0].changes[0].value |= (del(.contacts) |
+        .messages[0] |= (del(.text) | .type = "system" |
+            .system = {body: "changed", type: "user_changed_number", wa_id: $new}))'
+}
+
+@test "a customer without a number has a chat like any other" {
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    post_webhook "$(from wamid.1 '' DE.7 hello)"
+    wait_until agent_saw a '.event == "chat_assigned" and .args[0].agentId == 7'
+    assert_equal "$(agent_events a whatsapp_message_received | jq -c '.args[0].message.contact | [.phone, .waId, .userId]')" \
+        '[null,null,"DE.7"]'
+    assert_equal "$(sioctl chat list -o json | jq -c '.[0].contact | [.phone, .userId]')" '[null,"DE.7"]'
+    assert_equal "$(agent_asks a join_chat 1 '{"history":5}' | jq -c '[.messages[].text]')" '["hello"]'
+}
+
+@test "two contacts that turn out to be one have one chat, and who was in the other goes on reading" {
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    agent_connected b --token "$(token 8 1)" --transports websocket
+    post_webhook "$(from wamid.1 16505551234 '' 'by number')"
+    post_webhook "$(from wamid.2 '' DE.7 'by user id')"
+    wait_until agent_saw a '.event == "chat_assigned" and .args[0].chatId == 2'
+    assert_equal "$(agent_asks a join_chat 2 | jq .ok)" true
+    assert_equal "$(sioctl agent list -o json | jq -c 'map(.load)')" '[1,1]'
+    post_webhook "$(from wamid.3 16505551234 DE.7 'by both')"
+    wait_until agent_saw a '.event == "new_message" and .args[0].message.wamid == "wamid.3"'
+    assert_equal "$(agent_events a chat_merged | jq -c '.args[0] | [.chatId, .into, (.timestamp | length)]')" '[2,1,24]'
+    assert_equal "$(agent_events a new_message | jq -c '.args[0].message | [.chatId, .text]')" '[1,"by both"]'
+    assert_equal "$(sioctl room list -o json | jq -c 'map(.room) | sort')" '["business_1","chat_1"]'
+    assert_equal "$(sioctl chat list -o json | jq -c 'map([.chatId, .contact.phone, .contact.userId])')" \
+        '[[1,"16505551234","DE.7"]]'
+    assert_equal "$(agent_asks b join_chat 1 '{"history":9}' | jq -c '[.messages[].text]')" \
+        '["by number","by user id","by both"]'
+    assert_equal "$(agent_asks b join_chat 2 | jq -r .error.code)" not_found
+    assert_equal "$(sioctl agent list -o json | jq -c 'map(.load) | sort')" '[0,1]'
+    assert_equal "$(sql 'SELECT count(*) FROM chat WHERE state = 1')" 1
+    assert_equal "$(sioctl chat explain 1 -o json | jq -c '.[0] | [.outcome, .policy, .considered]')" \
+        '["merged","same_customer",{"chatId":2}]'
+}
+
+@test "a waiting chat that is merged away is not given to anybody" {
+    post_webhook "$(from wamid.1 16505551234 '' first)"
+    post_webhook "$(from wamid.2 '' DE.7 second)"
+    post_webhook "$(from wamid.3 16505551234 DE.7 third)"
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    wait_until agent_saw a '.event == "chat_assigned"'
+    assert_equal "$(agent_events a chat_assigned | jq -c '.args[0].chatId')" 1
+    assert_equal "$(sioctl agent show 7 -o json | jq -c .load)" 1
+}
+
+@test "a number change keeps the chat, whichever of the two messages comes first" {
+    post_webhook "$(from wamid.1 16505551234 '' before)"
+    post_webhook "$(number_change wamid.2 16505551234 12195555358)"
+    post_webhook "$(from wamid.3 12195555358 '' after)"
+    assert_equal "$(sioctl chat list -o json | jq -c 'map([.chatId, .contact.phone])')" '[[1,"12195555358"]]'
+    post_webhook "$(from wamid.4 4915550001 '' before)"
+    post_webhook "$(from wamid.5 4915550002 '' after)"
+    post_webhook "$(number_change wamid.6 4915550001 4915550002)"
+    assert_equal "$(sioctl chat list -o json | jq -c 'map([.chatId, .contact.phone])')" \
+        '[[1,"12195555358"],[2,"4915550002"]]'
+    assert_equal "$(sql 'SELECT count(*) FROM message WHERE chat_id = 2')" 3
+}
+
+@test "deliveries in any order, doubled and at once, end in one contact with one chat" {
+    local i n=0 pids=() bodies=() file
+    for i in {1..6}; do
+        bodies+=("$(from "wamid.n$i" 16505551234 '' "$i")" "$(from "wamid.u$i" '' DE.7 "$i")"
+        "$(from "wamid.b$i" 16505551234 DE.7 "$i")")
+    done
+    mapfile -t bodies < <(printf '%s\n' "${bodies[@]}" "${bodies[@]}" | shuf --random-source=<(yes 7))
+    for i in "${bodies[@]}"; do
+        file=$BATS_TEST_TMPDIR/parallel.$((n += 1))
+        printf %s "$i" >"$file"
+        curl -sS -o /dev/null -w '%{http_code}\n' -H "X-Hub-Signature-256: $(signature "$file")" \
+            --data-binary "@$file" -H 'Content-Type: application/json' "$SIOD_URL$WEBHOOK_PATH" >"$file.status" 3>&- &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    assert_equal "$(cat "$BATS_TEST_TMPDIR"/parallel.*.status | sort | uniq -c | xargs)" "36 200"
+    assert_equal "$(sql 'SELECT (SELECT count(*) FROM contact), (SELECT count(*) FROM chat), count(*),
+        count(DISTINCT chat_id), count(DISTINCT contact_id) FROM message')" '1|1|18|1|1'
+}
