@@ -271,43 +271,43 @@ static void take_word(struct cursor *cursor, const char *word)
     }
 }
 
-/* What a word may abbreviate. */
-struct noun {
+/* What a word of a command may abbreviate. */
+struct abbreviated {
+    const char *word;
     char name[CTL_NAME_SIZE];
     unsigned found;
+    bool whole; /* it is a word already */
 };
 
-static void take_noun(void *arg, const char *word)
+static void take_candidate(void *arg, const char *word)
 {
-    struct noun *noun = arg;
+    struct abbreviated *abbreviated = arg;
 
-    snprintf(noun->name, sizeof(noun->name), "%s", word);
-    noun->found++;
+    if (!abbreviated->whole) {
+        snprintf(abbreviated->name, sizeof(abbreviated->name), "%s", word);
+        abbreviated->whole = strcmp(word, abbreviated->word) == 0;
+    }
+    abbreviated->found++;
 }
 
 /* The words of a command, `n` of them being there already. */
 static void offer_name(struct cursor *cursor, const char *const *words, unsigned n)
 {
-    struct ctl_grammar grammar;
-    struct noun noun = { 0 };
+    struct abbreviated before[CTL_WORDS_MAX] = { 0 };
+    const char *names[CTL_WORDS_MAX];
 
-    if (n == 0) {
-        ctl_command_candidates(NULL, cursor->prefix, offer, cursor);
+    if (n >= CTL_WORDS_MAX) {
         return;
     }
-    for (unsigned i = 0; i < CTL_COMMAND_COUNT; i++) {
-        ctl_grammar_of(&ctl_commands[i], &grammar);
-        if (strcmp(grammar.words[0], words[0]) == 0) {
-            take_noun(&noun, words[0]);
-            break;
+    for (unsigned i = 0; i < n; i++) {
+        before[i].word = words[i];
+        ctl_command_candidates(names, i, words[i], take_candidate, &before[i]);
+        if (before[i].found != 1 && !before[i].whole) {
+            return;
         }
+        names[i] = before[i].name;
     }
-    if (noun.found == 0) {
-        ctl_command_candidates(NULL, words[0], take_noun, &noun);
-    }
-    if (noun.found == 1 && n == 1) {
-        ctl_command_candidates(noun.name, cursor->prefix, offer, cursor);
-    }
+    ctl_command_candidates(names, n, cursor->prefix, offer, cursor);
 }
 
 static void offer_options(struct cursor *cursor)

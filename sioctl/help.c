@@ -6,7 +6,7 @@
 #include "libshared/json.h"
 #include "sioctl/sioctl.h"
 
-enum { NAME_WIDTH = 18, OPTION_WIDTH = 34 };
+enum { NAME_WIDTH = 27, OPTION_WIDTH = 34 };
 
 static size_t name_len(const char *grammar)
 {

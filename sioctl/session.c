@@ -89,7 +89,7 @@ enum exit_code run_by_daemon(struct session *session)
 {
     const struct ctl_command *command = session->line->command;
     bool stream = view_shape(command->id) == VIEW_STREAM;
-    char name[2 * CTL_NAME_SIZE];
+    char name[CTL_COMMAND_SIZE];
     const struct ctl_call call = {
         .cmd = name,
         .args = session->line->args,

@@ -155,22 +155,33 @@ enum err ctl_command_resolve(const char *const *words, unsigned count,
         }
     }
     (void)narrow(&search, count, "", false, &list);
-    return err_set(msg, ERR_UNKNOWN_COMMAND, "'%.60s' needs a verb: %s", words[0], list.data);
+    return err_set(msg, ERR_UNKNOWN_COMMAND, "'%.60s%s%.60s' needs a verb: %s", words[0],
+                   count > 1 ? " " : "", count > 1 ? words[1] : "", list.data);
 }
 
-void ctl_command_candidates(const char *noun, const char *prefix,
+/* Do the first words of a row's name stand before the one that is looked for? */
+static bool follows(const struct search *search, unsigned i, const char *const *words,
+                    unsigned count)
+{
+    for (unsigned depth = 0; depth < count; depth++) {
+        if (strcmp(search->names[i][depth], words[depth]) != 0) {
+            return false;
+        }
+    }
+    return ctl_commands[i].help[0] != '\0' && search->names[i][count][0] != '\0';
+}
+
+void ctl_command_candidates(const char *const *words, unsigned count, const char *prefix,
                             void (*fn)(void *arg, const char *word), void *arg)
 {
     struct search search;
-    unsigned depth = noun != NULL;
     const char *last = "";
 
     search_init(&search);
-    for (unsigned i = 0; i < CTL_COMMAND_COUNT; i++) {
-        const char *name = search.names[i][depth];
+    for (unsigned i = 0; i < CTL_COMMAND_COUNT && count < CTL_WORDS_MAX; i++) {
+        const char *name = search.names[i][count];
 
-        if ((depth == 1 && strcmp(search.names[i][0], noun) != 0) ||
-            ctl_commands[i].help[0] == '\0' || name[0] == '\0' || strcmp(name, last) == 0) {
+        if (!follows(&search, i, words, count) || strcmp(name, last) == 0) {
             continue;
         }
         if (strncmp(name, prefix, strlen(prefix)) == 0) {

@@ -33,7 +33,12 @@ struct ctl_command {
 /* In the order of commands.def, indexed by id. */
 extern const struct ctl_command ctl_commands[CTL_COMMAND_COUNT];
 
-enum { CTL_NAME_SIZE = 32, CTL_WORDS_MAX = 2, CTL_PARAMS_MAX = 16 };
+enum {
+    CTL_NAME_SIZE = 32,
+    CTL_WORDS_MAX = 3,
+    CTL_COMMAND_SIZE = CTL_WORDS_MAX * CTL_NAME_SIZE, /* of a command's name */
+    CTL_PARAMS_MAX = 16,
+};
 
 /* One argument or option of a command. */
 struct ctl_param {
@@ -55,7 +60,7 @@ NODISCARD
 bool ctl_grammar_read(const char *grammar, struct ctl_grammar *ret_grammar);
 /* Of a row, which is known to be good. */
 void ctl_grammar_of(const struct ctl_command *command, struct ctl_grammar *ret_grammar);
-/* "room show" */
+/* "room show"; into CTL_COMMAND_SIZE bytes */
 void ctl_command_name(const struct ctl_command *command, char *ret_name, size_t size);
 /* NULL when the command has no such option. */
 const struct ctl_param *ctl_option_find(const struct ctl_grammar *grammar, struct str name);
@@ -74,8 +79,9 @@ NODISCARD
 enum err ctl_command_resolve(const char *const *words, unsigned count,
                              const struct ctl_command **ret_command, unsigned *ret_used,
                              struct errmsg *msg);
-/* The nouns or, after a noun, the verbs that begin with `prefix`, each once; plumbing left out. */
-void ctl_command_candidates(const char *noun, const char *prefix,
+/* What begins with `prefix` and may follow these words of commands (each whole, none yet or some):
+ * each once, plumbing left out. */
+void ctl_command_candidates(const char *const *words, unsigned count, const char *prefix,
                             void (*fn)(void *arg, const char *word), void *arg);
 
 /* Check a request's args against the command: unknown, missing and mistyped members are

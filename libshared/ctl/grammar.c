@@ -188,6 +188,10 @@ void ctl_command_name(const struct ctl_command *command, char *ret_name, size_t 
     struct ctl_grammar grammar;
 
     ctl_grammar_of(command, &grammar);
-    snprintf(ret_name, size, "%s%s%s", grammar.words[0], grammar.word_count > 1 ? " " : "",
-             grammar.word_count > 1 ? grammar.words[1] : "");
+    ret_name[0] = '\0';
+    for (unsigned i = 0; i < grammar.word_count; i++) {
+        size_t len = strlen(ret_name);
+
+        snprintf(ret_name + len, size - len, "%s%s", i > 0 ? " " : "", grammar.words[i]);
+    }
 }

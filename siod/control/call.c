@@ -230,7 +230,7 @@ static enum err check_access(const struct control_peer *peer, enum ctl_access ac
 bool control_require(struct control_call *call, enum ctl_access access)
 {
     const struct control_peer *peer = call->peer;
-    char name[2 * CTL_NAME_SIZE];
+    char name[CTL_COMMAND_SIZE];
     struct errmsg msg = { "" };
 
     ctl_command_name(call->command, name, sizeof name);

@@ -12,7 +12,7 @@ items() {
 
 # The words in front of the arguments. A row without help is plumbing and is not described.
 commands() {
-    sed -nE '/, *""\)$/d; s/^CTL\(\w+, *"([a-z]+( [a-z]+)?)[ "].*/\1/p' libshared/ctl/commands.def
+    sed -nE '/, *""\)$/d; s/^CTL\(\w+, *"([a-z]+( [a-z]+){0,2})[ "].*/\1/p' libshared/ctl/commands.def
 }
 
 # .It Ic room list Op Fl -business Ar business

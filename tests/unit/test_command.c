@@ -55,7 +55,7 @@ static void malformed_grammars_are_noticed(void **state)
     static const char *const bad[] = {
         "",
         "<chat>",
-        "one two three",
+        "one two three four",
         "chat show <unheard-of>",
         "chat show <chat",
         "chat show [<chat>",
@@ -358,17 +358,18 @@ static void collect(void *arg, const char *word)
 
 static void candidates_leave_plumbing_out(void **state)
 {
+    static const char *const words[] = { "webhook", "token" };
     autobuf struct buf list = BUF_INIT;
 
     (void)state;
-    ctl_command_candidates(NULL, "", collect, &list);
+    ctl_command_candidates(NULL, 0, "", collect, &list);
     assert_string_equal(list.data, "status wait room socket chat message agent business emit tail "
                                    "webhook store token config log audit shell help ");
     buf_clear(&list);
-    ctl_command_candidates("webhook", "", collect, &list);
+    ctl_command_candidates(words, 1, "", collect, &list);
     assert_string_equal(list.data, "list replay sign ");
     buf_clear(&list);
-    ctl_command_candidates("token", "m", collect, &list);
+    ctl_command_candidates(words + 1, 1, "m", collect, &list);
     assert_string_equal(list.data, "mint ");
 }
 
