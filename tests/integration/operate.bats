@@ -376,6 +376,27 @@ many_webhooks() {
     exit_code 2 tail --since yesterday --business 1
 }
 
+@test "tail --chat and --agent show what is about them, from the log and as it happens" {
+    start_quiet
+    post_webhook "$(text_webhook wamid.1 15551230002 other)"
+    post_webhook "$(text_webhook wamid.2 15551230001 again)"
+    with_agent 8 1
+    sioctl chat assign 2 8 >/dev/null
+    assert_equal "$(sioctl tail --since "$FIRST" --business 1 --chat 1 --idle 100ms -o ndjson | jq -r '.room + " " + .event' | paste -sd ,)" \
+        'business_1 whatsapp_message_received,chat_1 new_message'
+    assert_equal "$(sioctl tail --since "$FIRST" --business 1 --chat 2 --agent 8 --idle 100ms -o ndjson | jq -r '.room + " " + .event')" \
+        'business_1 chat_assigned'
+    assert_equal "$(sioctl tail --since "$FIRST" --business 1 --chat 2 --chat 1 --idle 100ms -o ndjson | jq -rs 'map(.payload.chatId // .payload.message.chatId) | unique | tostring')" '[1,2]'
+    assert_equal "$(sioctl tail --since 0 --business 1 --agent 99 --idle 0s -o json)" '[]'
+    in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail --agent 7 --count 1 -o ndjson >"$BATS_TEST_TMPDIR/t"
+    local pid=$!
+    wait_until tails_are 1
+    sioctl agent status 8 away >/dev/null
+    sioctl agent status 7 busy >/dev/null
+    wait "$pid"
+    assert_equal "$(jq -c '[.event, .payload.agentId, .payload.status]' "$BATS_TEST_TMPDIR/t")" '["agent_status_changed",7,"busy"]'
+}
+
 # is_after TIME: a second of it has passed.
 is_after() {
     [[ $(jq -rn 'now | todate') > ${1%.*}Z ]]
