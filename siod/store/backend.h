@@ -153,6 +153,8 @@ struct store_backend {
                             void *arg);
     enum err (*webhook_append)(struct store_tx *tx, const struct store_webhook *webhook,
                                int64_t *ret_webhook_id);
+    enum err (*webhook_settle)(struct store_tx *tx, const struct store_webhook *webhook);
+    enum err (*webhook_drop)(struct store_tx *tx, int64_t webhook_id);
     enum err (*audit_append)(struct store_tx *tx, struct str who, struct str command,
                              struct str args);
     enum err (*revocation_put)(struct store_tx *tx, const struct store_revocation *revocation,
@@ -195,6 +197,14 @@ struct store_backend {
                              struct store_message *ret_message, struct store_contact *ret_contact);
     enum err (*webhooks)(struct store_reader *reader, const struct store_webhook_filter *filter,
                          bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
+    enum err (*webhook_ids)(struct store_reader *reader, int64_t since_ms, int64_t until_ms,
+                            int64_t *ret_first, int64_t *ret_last);
+    enum err (*webhooks_find)(struct store_reader *reader,
+                              const struct store_webhook_filter *filter,
+                              bool (*fn)(void *arg, const struct store_webhook *webhook),
+                              void *arg);
+    enum err (*webhook_get)(struct store_reader *reader, int64_t webhook_id,
+                            struct store_webhook *ret_webhook);
     enum err (*agents)(struct store_reader *reader, const struct store_agent_filter *filter,
                        bool (*fn)(void *arg, const struct store_agent *agent), void *arg);
     enum err (*waiting_chats)(struct store_reader *reader, const struct store_waiting *after,

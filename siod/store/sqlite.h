@@ -131,6 +131,9 @@ enum sqlite_statement {
     ST_STATUS_RECORD,
     ST_STATUS_EACH,
     ST_WEBHOOK_APPEND,
+    ST_WEBHOOK_STATE,
+    ST_WEBHOOK_SETTLE,
+    ST_WEBHOOK_DROP,
     ST_AUDIT_APPEND,
     ST_REVOKE_JTI,
     ST_REVOKE_USER,
@@ -153,6 +156,13 @@ enum sqlite_statement {
     ST_MESSAGE_FIND,
     ST_WEBHOOKS,
     ST_WEBHOOKS_OF_FIELD,
+    ST_WEBHOOK_IDS,
+    ST_WEBHOOK_AT,
+    ST_WEBHOOKS_OLDEST,
+    ST_WEBHOOKS_NEWEST,
+    ST_WEBHOOKS_OLDEST_IN_STATE,
+    ST_WEBHOOKS_NEWEST_IN_STATE,
+    ST_WEBHOOK_GET,
     ST_AGENTS,
     ST_WAITING_CHATS,
     ST_DECISIONS,
@@ -467,6 +477,18 @@ enum err sqlite_reaction_set(struct store_tx *tx, const struct store_reaction *r
 enum err sqlite_participant_get(struct store_tx *tx, int64_t message_id, struct str name,
                                 struct store_participant *ret_participant);
 enum err sqlite_participant_set(struct store_tx *tx, const struct store_participant *participant);
+
+/* sqlite_webhook.c: webhooks that are looked for */
+enum err sqlite_webhook_settle(struct store_tx *tx, const struct store_webhook *webhook);
+enum err sqlite_webhook_drop(struct store_tx *tx, int64_t webhook_id);
+enum err sqlite_webhook_ids(struct store_reader *reader, int64_t since_ms, int64_t until_ms,
+                            int64_t *ret_first, int64_t *ret_last);
+enum err sqlite_webhooks_find(struct store_reader *reader,
+                              const struct store_webhook_filter *filter,
+                              bool (*fn)(void *arg, const struct store_webhook *webhook),
+                              void *arg);
+enum err sqlite_webhook_get(struct store_reader *reader, int64_t webhook_id,
+                            struct store_webhook *ret_webhook);
 
 /* sqlite_revocation.c */
 enum err sqlite_revocation_put(struct store_tx *tx, const struct store_revocation *revocation,

@@ -445,7 +445,7 @@ enum err sqlite_count(struct store_reader *reader, struct store_counts *ret_coun
                            "SELECT (SELECT count(*) FROM business), (SELECT count(*) FROM contact),"
                            " (SELECT count(*) FROM chat), (SELECT count(*) FROM message),"
                            " (SELECT count(*) FROM webhook),"
-                           " (SELECT count(*) FROM webhook WHERE state <> 0)");
+                           " (SELECT count(*) FROM webhook WHERE state <> 0 AND state = 1)");
 
     if (query_row(&q)) {
         ret_counts->businesses = get_int(&q);

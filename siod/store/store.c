@@ -28,6 +28,7 @@ static const char *const statuses[] = {
 static const char *const webhook_states[] = {
     [STORE_WEBHOOK_DONE] = "done",
     [STORE_WEBHOOK_QUARANTINED] = "quarantined",
+    [STORE_WEBHOOK_DROPPED] = "dropped",
 };
 
 static bool name_parse(const char *const *names, size_t count, struct str name, unsigned *ret)
@@ -97,6 +98,17 @@ bool store_status_parse(struct str name, enum store_status *ret_status)
 const char *store_webhook_state_name(enum store_webhook_state state)
 {
     return webhook_states[state];
+}
+
+bool store_webhook_state_parse(struct str name, enum store_webhook_state *ret_state)
+{
+    unsigned i;
+
+    if (!name_parse(webhook_states, ARRAY_SIZE(webhook_states), name, &i)) {
+        return false;
+    }
+    *ret_state = (enum store_webhook_state)i;
+    return true;
 }
 
 void store_events_free(struct store_events *events)
@@ -386,6 +398,16 @@ enum err store_webhook_append(struct store_tx *tx, const struct store_webhook *w
     return CALL(tx, webhook_append, webhook, ret_webhook_id);
 }
 
+enum err store_webhook_settle(struct store_tx *tx, const struct store_webhook *webhook)
+{
+    return CALL(tx, webhook_settle, webhook);
+}
+
+enum err store_webhook_drop(struct store_tx *tx, int64_t webhook_id)
+{
+    return CALL(tx, webhook_drop, webhook_id);
+}
+
 enum err store_log_event(struct store_tx *tx, const struct store_event *event)
 {
     enum err err = OK;
@@ -494,6 +516,24 @@ enum err store_webhooks(struct store_reader *reader, const struct store_webhook_
                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
 {
     return CALL(reader, webhooks, filter, fn, arg);
+}
+
+enum err store_webhook_ids(struct store_reader *reader, int64_t since_ms, int64_t until_ms,
+                           int64_t *ret_first, int64_t *ret_last)
+{
+    return CALL(reader, webhook_ids, since_ms, until_ms, ret_first, ret_last);
+}
+
+enum err store_webhooks_find(struct store_reader *reader, const struct store_webhook_filter *filter,
+                             bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
+{
+    return CALL(reader, webhooks_find, filter, fn, arg);
+}
+
+enum err store_webhook_get(struct store_reader *reader, int64_t webhook_id,
+                           struct store_webhook *ret_webhook)
+{
+    return CALL(reader, webhook_get, webhook_id, ret_webhook);
 }
 
 enum err store_agents(struct store_reader *reader, const struct store_agent_filter *filter,

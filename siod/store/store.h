@@ -217,17 +217,24 @@ struct store_events {
 };
 void store_events_free(struct store_events *events);
 
-enum store_webhook_state { STORE_WEBHOOK_DONE, STORE_WEBHOOK_QUARANTINED };
+enum store_webhook_state {
+    STORE_WEBHOOK_DONE,
+    STORE_WEBHOOK_QUARANTINED, /* (part of) it could not be handled */
+    STORE_WEBHOOK_DROPPED,     /* it was in quarantine, and an operator gave it up */
+};
 const char *store_webhook_state_name(enum store_webhook_state state);
+bool store_webhook_state_parse(struct str name, enum store_webhook_state *ret_state);
 
 struct store_webhook {
     int64_t id, received_at_ms;
     struct str app;    /* name of the configured app it came in by, "control" when replayed */
-    struct str body;   /* raw bytes as received */
+    struct str body;   /* raw bytes as received; empty once they are no longer kept */
+    int64_t bytes;     /* of the body, when it is read back */
     struct str counts; /* JSON object text: {"inbound":1,…}; see siod-events(7) */
     struct str fields; /* JSON array text: the fields of its changes, ["messages"] */
     enum store_webhook_state state;
-    struct str reason; /* why (part of) it is in quarantine, empty otherwise */
+    struct str
+        reason; /* why (part of) it is in quarantine, or was when it was dropped; else empty */
 };
 
 /* Tokens that are no longer good: the one with this jti, or those of a user that were issued before
@@ -557,6 +564,14 @@ NODISCARD
 enum err store_webhook_append(struct store_tx *tx, const struct store_webhook *webhook,
                               int64_t *ret_webhook_id);
 
+/* What became of one that is in quarantine: takes over state, counts and reason. ERR_NOT_FOUND when
+ * there is none of this id, ERR_CONFLICT when it is not in quarantine. */
+NODISCARD
+enum err store_webhook_settle(struct store_tx *tx, const struct store_webhook *webhook);
+/* It stays as it is, but for its state. Likewise. */
+NODISCARD
+enum err store_webhook_drop(struct store_tx *tx, int64_t webhook_id);
+
 /* A durable event of this job: numbered, written and handed to on_commit with the batch, or dropped
  * with the job. Of `event` are used business_id, room, event, args, origin. */
 NODISCARD
@@ -653,6 +668,29 @@ struct store_webhook_filter {
 NODISCARD
 enum err store_webhooks(struct store_reader *reader, const struct store_webhook_filter *filter,
                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
+/* Ids grow with the time of arrival, but not strictly, and there is no index by time: a long range
+ * is looked through in pieces, so that no read takes long. */
+struct store_webhook_filter {
+    int64_t first_id, last_id;             /* both included */
+    int64_t since_ms, until_ms;            /* received_at_ms in [since, until) */
+    const enum store_webhook_state *state; /* NULL = all */
+    struct str reason;                     /* the reason has this in it; empty = all */
+    bool newest_first;                     /* by descending id */
+    unsigned limit;                        /* 0 = no limit */
+};
+/* The ids between which all are that came in [since_ms, until_ms), as long as the clock was not off
+ * by more than a day; 0 and 0 when there is none. */
+NODISCARD
+enum err store_webhook_ids(struct store_reader *reader, int64_t since_ms, int64_t until_ms,
+                           int64_t *ret_first, int64_t *ret_last);
+/* Without bodies. */
+NODISCARD
+enum err store_webhooks_find(struct store_reader *reader, const struct store_webhook_filter *filter,
+                             bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
+/* With its body; strings stay valid until the next call with this reader. ERR_NOT_FOUND. */
+NODISCARD
+enum err store_webhook_get(struct store_reader *reader, int64_t webhook_id,
+                           struct store_webhook *ret_webhook);
 struct store_agent_filter {
     int64_t business_id; /* 0 = all */
     bool online_only;

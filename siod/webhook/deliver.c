@@ -34,6 +34,8 @@ struct delivery {
 
     enum err answer; /* once it is committed */
     struct webhook_result result;
+    struct wa_counts total; /* of one that was in quarantine: with what was made of it before */
+    bool unsettled;         /* its row is gone, or no longer in quarantine */
     struct buf reasons;
     struct buf waiting; /* struct store_waiting: chats that need an agent */
     struct buf merges;  /* struct store_merge: chats that were joined */
@@ -42,10 +44,8 @@ struct delivery {
 
 /* ---- the end */
 
-static void count_result(const struct delivery *delivery, enum err err)
+static void count_post(const struct delivery *delivery, enum err err)
 {
-    const unsigned *of = delivery->result.counts.of;
-
     switch (err) {
     case OK:
         metric_add(METRIC_WEBHOOKS_ACCEPTED, 1);
@@ -61,6 +61,18 @@ static void count_result(const struct delivery *delivery, enum err err)
         return;
     }
     metric_add(METRIC_WEBHOOKS_QUARANTINED, delivery->reasons.len > 0);
+}
+
+static void count_result(const struct delivery *delivery, enum err err)
+{
+    const unsigned *of = delivery->result.counts.of;
+
+    if (delivery->source.kept_id == 0) {
+        count_post(delivery, err);
+    }
+    if (err != OK && err != ERR_SYNTAX) {
+        return;
+    }
     metric_add(METRIC_MESSAGES_INBOUND, (uint64_t)of[WA_INBOUND] + of[WA_SYSTEM] + of[WA_REACTION] +
                                             of[WA_EDIT] + of[WA_REVOKE]);
     metric_add(METRIC_MESSAGES_OUTBOUND, of[WA_ECHO]);
@@ -126,6 +138,9 @@ static void delivery_end(struct delivery *delivery, enum err err)
     count_result(delivery, err);
     log_result(delivery, err);
     delivery->result.reasons = buf_str(&delivery->reasons);
+    if (delivery->source.kept_id > 0) {
+        delivery->result.counts = delivery->total;
+    }
     if (!receiver->closed || delivery->source.outlives_receiver) {
         delivery->source.done(delivery->source.arg, err, &delivery->result);
     }
@@ -151,10 +166,22 @@ static void submit(struct delivery *delivery,
 
 /* ---- in the transaction */
 
-static enum err append_webhook(struct delivery *delivery, struct store_tx *tx, struct str body)
+static enum err settle_webhook(struct delivery *delivery, struct store_tx *tx,
+                               const struct store_webhook *row)
 {
+    enum err err = store_webhook_settle(tx, row);
+
+    delivery->unsettled = err == ERR_NOT_FOUND || err == ERR_CONFLICT;
+    delivery->result.webhook_id = row->id;
+    return err;
+}
+
+static enum err record_webhook(struct delivery *delivery, struct store_tx *tx, struct str body)
+{
+    bool kept = delivery->source.kept_id > 0;
     struct buf *counts = &delivery->receiver->work.args;
     struct store_webhook row = {
+        .id = delivery->source.kept_id,
         .received_at_ms = delivery->received_ms,
         .app = str_of(delivery->source.app),
         .body = body,
@@ -164,9 +191,10 @@ static enum err append_webhook(struct delivery *delivery, struct store_tx *tx, s
     };
 
     buf_clear(counts);
-    wa_counts_render(counts, &delivery->result.counts);
+    wa_counts_render(counts, kept ? &delivery->total : &delivery->result.counts);
     row.counts = buf_str(counts);
-    return store_webhook_append(tx, &row, &delivery->result.webhook_id);
+    return kept ? settle_webhook(delivery, tx, &row)
+                : store_webhook_append(tx, &row, &delivery->result.webhook_id);
 }
 
 /* Does somebody own the number? If not, it is a reason for quarantine, said once for a run of
@@ -245,6 +273,7 @@ static enum err apply_status(struct delivery *delivery, const struct inbound_sta
 static void reset(struct delivery *delivery)
 {
     delivery->result = (struct webhook_result) { .counts = delivery->decoded.counts };
+    delivery->unsettled = false;
     delivery->unknown = STR_NONE;
     buf_clear(&delivery->waiting);
     buf_clear(&delivery->merges);
@@ -270,7 +299,11 @@ static enum err apply(struct store_job *job, struct store_tx *tx)
         err = apply_status(delivery, &decoded->statuses[i]);
     }
     buf_add_str(&delivery->merges, buf_str(&delivery->receiver->work.merges));
-    return err != OK ? err : append_webhook(delivery, tx, buf_str(&delivery->body));
+    if (err == OK && delivery->source.kept_id > 0) {
+        delivery->total =
+            wa_counts_again(&delivery->source.counts, &delivery->result.counts, &decoded->counts);
+    }
+    return err != OK ? err : record_webhook(delivery, tx, buf_str(&delivery->body));
 }
 
 static enum err apply_quarantine(struct store_job *job, struct store_tx *tx)
@@ -278,10 +311,12 @@ static enum err apply_quarantine(struct store_job *job, struct store_tx *tx)
     struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
     struct str body = buf_str(&delivery->body);
 
+    delivery->unsettled = false;
+    delivery->total = delivery->source.counts;
     if (delivery->root == NULL) {
         body.len = MIN(body.len, (size_t)GARBAGE_KEPT);
     }
-    return append_webhook(delivery, tx, body);
+    return record_webhook(delivery, tx, body);
 }
 
 /* ---- on the loop */
@@ -290,7 +325,7 @@ static void quarantine_done(struct store_job *job, enum err err)
 {
     struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
 
-    if (err != OK && err != ERR_STORE) {
+    if (err != OK && err != ERR_STORE && !delivery->unsettled) {
         log_error(LOG_WEBHOOK, "webhook not stored", "app=%s bytes=%zu error=%s",
                   delivery->source.app, delivery->body.len, err_code(err));
         err = ERR_STORE;
@@ -298,7 +333,8 @@ static void quarantine_done(struct store_job *job, enum err err)
     delivery_end(delivery, err == OK ? delivery->answer : err);
 }
 
-/* Only the raw body is stored; `answer` is the result when that is done. */
+/* Nothing but the raw body is stored, or the new reason of one that is kept already; `answer` is
+ * the result when that is done. */
 static void quarantine(struct delivery *delivery, enum err answer)
 {
     delivery->answer = answer;
@@ -334,7 +370,7 @@ static void applied(struct store_job *job, enum err err)
 {
     struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
 
-    if (err == OK || err == ERR_STORE) {
+    if (err == OK || err == ERR_STORE || delivery->unsettled) {
         if (err == OK && !delivery->receiver->closed) {
             report_merges(delivery);
             report_waiting(delivery);
@@ -361,8 +397,12 @@ static void parsed(struct delivery *delivery)
 {
     if (delivery->root == NULL) {
         wa_reason_add(&delivery->reasons, "not JSON: %s", delivery->syntax.text);
+        if (delivery->body.len > GARBAGE_KEPT) {
+            wa_reason_add(&delivery->reasons, "%d of %zu bytes are kept", GARBAGE_KEPT,
+                          delivery->body.len);
+        }
         quarantine(delivery, ERR_SYNTAX);
-    } else if (delivery->decoded.foreign) {
+    } else if (delivery->decoded.foreign && delivery->source.kept_id == 0) {
         delivery->result.counts = delivery->decoded.counts;
         delivery_end(delivery, OK);
     } else {
@@ -390,7 +430,8 @@ void delivery_start(struct webhook_receiver *receiver, const struct delivery_sou
     receiver->deliveries++;
     delivery->receiver = receiver;
     delivery->source = *source;
-    delivery->received_ms = loop_wall_ms(receiver->loop);
+    delivery->received_ms =
+        source->kept_id > 0 ? source->received_ms : loop_wall_ms(receiver->loop);
     delivery->json_depth = receiver->json_depth;
     delivery->body = *body;
     *body = (struct buf)BUF_INIT;

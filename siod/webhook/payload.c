@@ -1,5 +1,6 @@
 #include "siod/webhook/payload.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,41 @@ void wa_counts_render(struct buf *out, const struct wa_counts *counts)
         buf_add_u64(out, counts->of[i]);
     }
     buf_add_char(out, '}');
+}
+
+void wa_counts_read(struct str json, struct wa_counts *ret_counts)
+{
+    const struct json_limits limits = { .depth = 4, .keys = 64 };
+    autojson json_t *object = json_read(json, &limits, NULL);
+
+    for (size_t i = 0; i < WA_KINDS; i++) {
+        json_int_t count = json_integer_value(json_object_get(object, kind_names[i]));
+
+        ret_counts->of[i] = count > 0 && count <= INT_MAX ? (unsigned)count : 0;
+    }
+}
+
+static unsigned less(unsigned a, unsigned b)
+{
+    return a > b ? a - b : 0;
+}
+
+struct wa_counts wa_counts_again(const struct wa_counts *before, const struct wa_counts *now,
+                                 const struct wa_counts *rowless)
+{
+    struct wa_counts all = *now;
+    unsigned handled = 0;
+
+    for (size_t i = 0; i < WA_KINDS; i++) {
+        unsigned stored = less(before->of[i], rowless->of[i]);
+
+        if (i != WA_DUPLICATE && i != WA_ADMIN && i != WA_IGNORED) {
+            all.of[i] += stored;
+            handled += stored;
+        }
+    }
+    all.of[WA_DUPLICATE] = MAX(before->of[WA_DUPLICATE], less(now->of[WA_DUPLICATE], handled));
+    return all;
 }
 
 void wa_reason_add(struct buf *reasons, const char *format, ...)

@@ -44,6 +44,13 @@ struct wa_counts {
 const char *wa_kind_name(enum wa_kind kind);
 /* {"inbound":1,"system":0,…}: all keys, always. */
 void wa_counts_render(struct buf *out, const struct wa_counts *counts);
+/* Reads them back; what is not there, or makes no sense, is 0. */
+void wa_counts_read(struct str json, struct wa_counts *ret_counts);
+/* What a webhook counts as in all, when it was handled once more. `before`: so far; `now`: this
+ * time, in which what was handled before came as duplicates; `rowless`: the part of `now` that is
+ * counted each time, since nothing is stored by which it could be told. */
+struct wa_counts wa_counts_again(const struct wa_counts *before, const struct wa_counts *now,
+                                 const struct wa_counts *rowless);
 
 /* Something that was said. One of the kinds reaction, edit and revoke is here only when it does not
  * say which message it is about: it is shown as it is then. */

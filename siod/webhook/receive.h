@@ -70,7 +70,7 @@ size_t webhook_bytes_in_flight(const struct webhook_receiver *receiver);
  * taken, so that the limit itself is hardly ever reached. */
 bool webhook_is_full(const struct webhook_receiver *receiver);
 
-/* What became of a delivery. */
+/* What became of a delivery. With reasons it is in quarantine. */
 struct webhook_result {
     int64_t webhook_id; /* 0 when nothing was stored */
     struct wa_counts counts;
@@ -85,3 +85,10 @@ typedef void webhook_done(void *arg, enum err err, const struct webhook_result *
  * before this returns, and never after webhook_receiver_free(). */
 void webhook_deliver(struct webhook_receiver *receiver, const char *app, struct str body,
                      webhook_done *done, void *arg);
+
+/* Once more for one that is in quarantine, as if it came now but with the time at which it did
+ * come: what was handled before is a duplicate and changes nothing. Without reasons it has left
+ * quarantine then. done() as above, and ERR_NOT_FOUND when there is no such webhook or its body is
+ * no longer kept, ERR_CONFLICT when it is not in quarantine. */
+void webhook_retry(struct webhook_receiver *receiver, int64_t webhook_id, webhook_done *done,
+                   void *arg);

@@ -53,6 +53,10 @@ struct delivery_source {
     webhook_done *done;
     void *arg;
     bool outlives_receiver; /* done() may be called after webhook_receiver_free() */
+    /* Of one that is in quarantine; kept_id 0 = it is new. Its row is settled then, and the outcome
+     * is what was made of it in all. */
+    int64_t kept_id, received_ms;
+    struct wa_counts counts; /* so far */
 };
 /* Takes the content of `body`, whose bytes the caller has counted in receiver->bytes. */
 void delivery_start(struct webhook_receiver *receiver, const struct delivery_source *source,

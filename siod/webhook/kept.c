@@ -1,0 +1,88 @@
+/* Out of quarantine, into the same pipeline: the row is read on a reader's thread, what follows is
+ * deliver.c's. */
+#include <stdlib.h>
+
+#include "libshared/alloc.h"
+#include "siod/store/store.h"
+#include "siod/webhook/receiver.h"
+
+struct retry {
+    struct store_query query;
+    struct webhook_receiver *receiver;
+    struct delivery_source source;
+    struct buf body;
+};
+
+static void retry_free(struct retry *retry)
+{
+    buf_finish(&retry->body);
+    receiver_unref(retry->receiver);
+    free(retry);
+}
+
+static void fail(struct retry *retry, enum err err)
+{
+    const struct webhook_result nothing = { .webhook_id = 0 };
+
+    if (!retry->receiver->closed) {
+        retry->source.done(retry->source.arg, err, &nothing);
+    }
+    retry_free(retry);
+}
+
+static enum err fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct retry *retry = CONTAINER_OF(query, struct retry, query);
+    struct store_webhook webhook;
+    enum err err = store_webhook_get(reader, retry->source.kept_id, &webhook);
+
+    if (err == OK && webhook.state != STORE_WEBHOOK_QUARANTINED) {
+        err = ERR_CONFLICT;
+    }
+    if (err == OK && webhook.bytes == 0) {
+        err = ERR_NOT_FOUND;
+    }
+    if (err != OK) {
+        return err;
+    }
+    retry->source.received_ms = webhook.received_at_ms;
+    wa_counts_read(webhook.counts, &retry->source.counts);
+    buf_clear(&retry->body);
+    buf_add_str(&retry->body, webhook.body);
+    return OK;
+}
+
+static void fetched(struct store_query *query, enum err err)
+{
+    struct retry *retry = CONTAINER_OF(query, struct retry, query);
+    struct webhook_receiver *receiver = retry->receiver;
+
+    if (receiver->closed || err != OK) {
+        fail(retry, err != OK ? err : ERR_STORE);
+    } else if (store_health(receiver->store, NULL) != STORE_OK) {
+        fail(retry, ERR_STORE);
+    } else if (!receiver_has_room(receiver, 0, retry->body.len) ||
+               !store_accepting(receiver->store)) {
+        (void)receiver_count_busy(receiver);
+        fail(retry, ERR_BUSY);
+    } else {
+        receiver->bytes += retry->body.len;
+        delivery_start(receiver, &retry->source, &retry->body);
+        retry_free(retry);
+    }
+}
+
+void webhook_retry(struct webhook_receiver *receiver, int64_t webhook_id, webhook_done *done,
+                   void *arg)
+{
+    struct retry *retry = xnew(struct retry);
+
+    receiver_ref(receiver);
+    retry->receiver = receiver;
+    retry->source = (struct delivery_source) {
+        .app = "quarantine", .done = done, .arg = arg, .kept_id = webhook_id
+    };
+    retry->query.fetch = fetch;
+    retry->query.done = fetched;
+    store_ask(receiver->store, &retry->query);
+}
