@@ -70,6 +70,9 @@ const char *session_arg_text(const struct session *session, const char *key);
 /* A file, or stdin for "-", appended. Says what went wrong. */
 NODISCARD
 bool read_input(const char *path, size_t max, struct buf *to);
+/* The secret in --secret-file. Says what went wrong. */
+NODISCARD
+bool read_secret(const struct session *session, struct buf *ret_secret);
 /* From now on "-" is refused: stdin is a script that the shell reads. */
 void input_is_script(void);
 /* The text as JSON, bytes that are no UTF-8 replaced. Returns owned. */

@@ -14,7 +14,7 @@
 
 enum { PAYLOAD_MAX = 64 * 1024 * 1024 };
 
-static bool read_secret(const struct session *session, struct buf *ret_secret)
+bool read_secret(const struct session *session, struct buf *ret_secret)
 {
     struct errmsg msg = { "" };
 

@@ -1,8 +1,9 @@
 /* `webhook list`, and `webhook deliver`, of which sioctl makes `webhook replay`. */
+#include "siod/control/webhook.h"
+
 #include "libshared/alloc.h"
 #include "libshared/base64.h"
 #include "libshared/json.h"
-#include "siod/chat/message.h"
 #include "siod/control/call.h"
 #include "siod/control/rows.h"
 #include "siod/store/store.h"
@@ -13,20 +14,7 @@ static bool add_webhook(void *arg, const struct store_webhook *webhook)
     struct control_list *list = arg;
     struct buf *out = &list->rows.text;
 
-    buf_add_cstr(out, "{\"webhookId\":");
-    buf_add_i64(out, webhook->id);
-    buf_add_cstr(out, ",\"receivedAt\":");
-    time_render(out, webhook->received_at_ms);
-    buf_add_cstr(out, ",\"state\":");
-    json_add_cstr(out, store_webhook_state_name(webhook->state));
-    buf_add_cstr(out, ",\"app\":");
-    json_add_string(out, webhook->app);
-    buf_add_cstr(out, ",\"counts\":");
-    buf_add_str(out, webhook->counts.len > 0 ? webhook->counts : STR("{}"));
-    buf_add_cstr(out, ",\"fields\":");
-    buf_add_str(out, webhook->fields);
-    buf_add_cstr(out, ",\"reason\":");
-    json_add_str_or_null(out, webhook->reason.len > 0 ? webhook->reason : STR_NONE);
+    control_webhook_render(out, webhook);
     buf_add_char(out, '}');
     control_rows_end_row(&list->rows);
     return true;

@@ -200,7 +200,7 @@ struct store_backend {
     enum err (*webhook_ids)(struct store_reader *reader, int64_t since_ms, int64_t until_ms,
                             int64_t *ret_first, int64_t *ret_last);
     enum err (*webhooks_find)(struct store_reader *reader,
-                              const struct store_webhook_filter *filter,
+                              const struct store_webhook_search *filter,
                               bool (*fn)(void *arg, const struct store_webhook *webhook),
                               void *arg);
     enum err (*webhook_get)(struct store_reader *reader, int64_t webhook_id,

@@ -484,7 +484,7 @@ enum err sqlite_webhook_drop(struct store_tx *tx, int64_t webhook_id);
 enum err sqlite_webhook_ids(struct store_reader *reader, int64_t since_ms, int64_t until_ms,
                             int64_t *ret_first, int64_t *ret_last);
 enum err sqlite_webhooks_find(struct store_reader *reader,
-                              const struct store_webhook_filter *filter,
+                              const struct store_webhook_search *filter,
                               bool (*fn)(void *arg, const struct store_webhook *webhook),
                               void *arg);
 enum err sqlite_webhook_get(struct store_reader *reader, int64_t webhook_id,

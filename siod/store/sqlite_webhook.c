@@ -128,7 +128,7 @@ enum err sqlite_webhook_ids(struct store_reader *reader, int64_t since_ms, int64
 /* The first condition is the index's: nothing but what was once in quarantine is looked at. */
 #define FOUND_IN_STATE FOUND " AND state <> 0 AND state = ?7"
 
-static struct query find(struct sqlite_conn *conn, const struct store_webhook_filter *filter)
+static struct query find(struct sqlite_conn *conn, const struct store_webhook_search *filter)
 {
     if (filter->state != NULL && *filter->state != STORE_WEBHOOK_DONE) {
         return filter->newest_first ? query_begin(conn, ST_WEBHOOKS_NEWEST_IN_STATE,
@@ -156,7 +156,7 @@ static void get_found(struct query *q, struct store_webhook *ret_webhook)
 }
 
 enum err sqlite_webhooks_find(struct store_reader *reader,
-                              const struct store_webhook_filter *filter,
+                              const struct store_webhook_search *filter,
                               bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
 {
     struct query q = find(&reader_of(reader)->conn, filter);
@@ -188,7 +188,7 @@ enum err sqlite_webhook_get(struct store_reader *reader, int64_t webhook_id,
 {
     struct query q = query_begin(&reader_of(reader)->conn, ST_WEBHOOK_GET,
                                  "SELECT id, received_at_ms, state, app, counts, reason,"
-                                 " length(body), body FROM webhook WHERE id = ?");
+                                 " length(body), body, fields FROM webhook WHERE id = ?");
     struct store_webhook webhook = { 0 };
     bool found;
     enum err err;
@@ -198,6 +198,7 @@ enum err sqlite_webhook_get(struct store_reader *reader, int64_t webhook_id,
     if (found) {
         get_found(&q, &webhook);
         webhook.body = get_str(&q);
+        webhook.fields = get_str(&q);
     }
     err = query_lend(&q);
     if (err != OK || !found) {

@@ -524,7 +524,7 @@ enum err store_webhook_ids(struct store_reader *reader, int64_t since_ms, int64_
     return CALL(reader, webhook_ids, since_ms, until_ms, ret_first, ret_last);
 }
 
-enum err store_webhooks_find(struct store_reader *reader, const struct store_webhook_filter *filter,
+enum err store_webhooks_find(struct store_reader *reader, const struct store_webhook_search *filter,
                              bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg)
 {
     return CALL(reader, webhooks_find, filter, fn, arg);

@@ -670,7 +670,7 @@ enum err store_webhooks(struct store_reader *reader, const struct store_webhook_
                         bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
 /* Ids grow with the time of arrival, but not strictly, and there is no index by time: a long range
  * is looked through in pieces, so that no read takes long. */
-struct store_webhook_filter {
+struct store_webhook_search {
     int64_t first_id, last_id;             /* both included */
     int64_t since_ms, until_ms;            /* received_at_ms in [since, until) */
     const enum store_webhook_state *state; /* NULL = all */
@@ -683,9 +683,9 @@ struct store_webhook_filter {
 NODISCARD
 enum err store_webhook_ids(struct store_reader *reader, int64_t since_ms, int64_t until_ms,
                            int64_t *ret_first, int64_t *ret_last);
-/* Without bodies. */
+/* Without bodies and fields. */
 NODISCARD
-enum err store_webhooks_find(struct store_reader *reader, const struct store_webhook_filter *filter,
+enum err store_webhooks_find(struct store_reader *reader, const struct store_webhook_search *filter,
                              bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
 /* With its body; strings stay valid until the next call with this reader. ERR_NOT_FOUND. */
 NODISCARD

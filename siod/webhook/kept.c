@@ -1,26 +1,30 @@
 /* Out of quarantine, into the same pipeline: the row is read on a reader's thread, what follows is
- * deliver.c's. */
+ * deliver.c's. One row is read at a time, so that they keep the order in which they were asked for:
+ * messages get their numbers by it. */
 #include <stdlib.h>
+
+#include <utlist.h>
 
 #include "libshared/alloc.h"
 #include "siod/store/store.h"
 #include "siod/webhook/receiver.h"
 
-struct retry {
+struct webhook_retry {
+    struct webhook_retry *next;
     struct store_query query;
     struct webhook_receiver *receiver;
     struct delivery_source source;
     struct buf body;
 };
 
-static void retry_free(struct retry *retry)
+static void retry_free(struct webhook_retry *retry)
 {
     buf_finish(&retry->body);
     receiver_unref(retry->receiver);
     free(retry);
 }
 
-static void fail(struct retry *retry, enum err err)
+static void fail(struct webhook_retry *retry, enum err err)
 {
     const struct webhook_result nothing = { .webhook_id = 0 };
 
@@ -32,7 +36,7 @@ static void fail(struct retry *retry, enum err err)
 
 static enum err fetch(struct store_query *query, struct store_reader *reader)
 {
-    struct retry *retry = CONTAINER_OF(query, struct retry, query);
+    struct webhook_retry *retry = CONTAINER_OF(query, struct webhook_retry, query);
     struct store_webhook webhook;
     enum err err = store_webhook_get(reader, retry->source.kept_id, &webhook);
 
@@ -52,14 +56,11 @@ static enum err fetch(struct store_query *query, struct store_reader *reader)
     return OK;
 }
 
-static void fetched(struct store_query *query, enum err err)
+static void start(struct webhook_retry *retry)
 {
-    struct retry *retry = CONTAINER_OF(query, struct retry, query);
     struct webhook_receiver *receiver = retry->receiver;
 
-    if (receiver->closed || err != OK) {
-        fail(retry, err != OK ? err : ERR_STORE);
-    } else if (store_health(receiver->store, NULL) != STORE_OK) {
+    if (store_health(receiver->store, NULL) != STORE_OK) {
         fail(retry, ERR_STORE);
     } else if (!receiver_has_room(receiver, 0, retry->body.len) ||
                !store_accepting(receiver->store)) {
@@ -72,10 +73,43 @@ static void fetched(struct store_query *query, enum err err)
     }
 }
 
+/* The store is going away, and with it those that wait. */
+static void give_up(struct webhook_receiver *receiver)
+{
+    struct webhook_retry *retry;
+
+    receiver_ref(receiver);
+    while ((retry = receiver->retries) != NULL) {
+        LL_DELETE(receiver->retries, retry);
+        fail(retry, ERR_STORE);
+    }
+    receiver_unref(receiver);
+}
+
+static void fetched(struct store_query *query, enum err err)
+{
+    struct webhook_retry *retry = CONTAINER_OF(query, struct webhook_retry, query);
+    struct webhook_receiver *receiver = retry->receiver;
+
+    if (receiver->closed) {
+        give_up(receiver);
+        return;
+    }
+    LL_DELETE(receiver->retries, retry);
+    if (receiver->retries != NULL) {
+        store_ask(receiver->store, &receiver->retries->query);
+    }
+    if (err != OK) {
+        fail(retry, err);
+    } else {
+        start(retry);
+    }
+}
+
 void webhook_retry(struct webhook_receiver *receiver, int64_t webhook_id, webhook_done *done,
                    void *arg)
 {
-    struct retry *retry = xnew(struct retry);
+    struct webhook_retry *retry = xnew(struct webhook_retry);
 
     receiver_ref(receiver);
     retry->receiver = receiver;
@@ -84,5 +118,8 @@ void webhook_retry(struct webhook_receiver *receiver, int64_t webhook_id, webhoo
     };
     retry->query.fetch = fetch;
     retry->query.done = fetched;
-    store_ask(receiver->store, &retry->query);
+    LL_APPEND(receiver->retries, retry);
+    if (receiver->retries == retry) {
+        store_ask(receiver->store, &retry->query);
+    }
 }

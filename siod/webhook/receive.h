@@ -88,7 +88,7 @@ void webhook_deliver(struct webhook_receiver *receiver, const char *app, struct 
 
 /* Once more for one that is in quarantine, as if it came now but with the time at which it did
  * come: what was handled before is a duplicate and changes nothing. Without reasons it has left
- * quarantine then. done() as above, and ERR_NOT_FOUND when there is no such webhook or its body is
- * no longer kept, ERR_CONFLICT when it is not in quarantine. */
+ * quarantine then. done() as above but never before this returns, and ERR_NOT_FOUND when there is
+ * no such webhook or its body is no longer kept, ERR_CONFLICT when it is not in quarantine. */
 void webhook_retry(struct webhook_receiver *receiver, int64_t webhook_id, webhook_done *done,
                    void *arg);

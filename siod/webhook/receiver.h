@@ -36,6 +36,8 @@ struct webhook_receiver {
     size_t deliveries, bytes;
     struct log_gate unsigned_gate, verify_gate, quarantine_gate, refused_gate;
 
+    struct webhook_retry *retries; /* kept.c: the first one is being read, the others wait */
+
     struct inbound_work work; /* the writer thread's */
 };
 

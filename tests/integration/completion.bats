@@ -36,6 +36,11 @@ offers() {
     assert_equal "$(offers wait chat/1)" 'chat/1=waiting chat/1=assigned chat/1=closed'
     assert_equal "$(offers webhook replay '')" ':files'
     assert_equal "$(offers webhook sign x --secret-file '')" ':files'
+    assert_equal "$(offers webhook quarantine '')" 'list show replay drop'
+    assert_equal "$(offers we q r)" replay
+    assert_equal "$(offers we q x '')" ''
+    assert_equal "$(offers help webhook quarantine d)" drop
+    assert_equal "$(offers webhook quarantine drop --a)" '--all'
     assert_equal "$(offers nonsense '')" ''
     assert_equal "$(offers help w)" 'wait webhook'
 }
@@ -48,6 +53,7 @@ offers() {
     assert_equal "$(offers room show b)" business_1
     assert_equal "$(offers chat show '')" 1
     assert_equal "$(offers tail --business '')" 1
+    assert_equal "$(offers webhook quarantine drop '')" 1
     assert_equal "$(offers socket list --user '')" 7
     assert_equal "$(offers agent show '')" 7
     assert_equal "$(offers socket kick '')" "$(sioctl socket list -o json | jq -r '.[0].socketId')"

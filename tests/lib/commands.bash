@@ -37,8 +37,14 @@ business add      | object | 3 | @N@ --name Shop --phone-number-id 77@N@ | 1 --n
 emit              | object | 3 | happened {"a":"b"} --room business_1 --business 1 |
 tail              | stream | 3 | --since 0 --business 1 --count 3 |
 webhook list      | list   | 3 | --limit 2
+webhook show      | object | 3 | 1 | 999
 webhook replay    | stream | 3 | @BODY@ @BODY@ | /nonexistent
 webhook sign      | value  | 0 | @BODY@ --secret-file @SECRET@ | /nonexistent --secret-file @SECRET@
+webhook verify    | object | 0 | @BODY@ --secret-file @SECRET@ --signature @SIGNATURE@ | @BODY@ --secret-file @SECRET@ --signature sha256=00
+webhook quarantine list   | list   | 3 | --reason JSON
+webhook quarantine show   | object | 3 | 2 | 999
+webhook quarantine replay | list   | 3 | --reason nothing | 2
+webhook quarantine drop   | list   | 3 | --reason JSON --limit 1 | 1
 store digest      | value  | 3 |
 token mint        | value  | 3 | --user 7 --business 1 | --user 7 --business 1 --key-file /nonexistent
 token verify      | object | 3 | @TOKEN@ | nonsense
@@ -73,7 +79,7 @@ examples_without_command() {
 
 # with_a_full_desk: something to show for each command, with names that could break a line or a column.
 with_a_full_desk() {
-    local name=$'Tab\there\nand \e[31mthere \\ \xe6\x97\xa5\xe6\x9c\xac a name as long as only customers have'
+    local i name=$'Tab\there\nand \e[31mthere \\ \xe6\x97\xa5\xe6\x9c\xac a name as long as only customers have'
     start_siod -o assign.policy=manual
     BODY=$BATS_TEST_TMPDIR/body.json SECRET=$SIOD_DIR/app.secret CONFIG=$BATS_TEST_TMPDIR/siod.conf
     TOKEN=$(token 7 1)
@@ -84,6 +90,10 @@ with_a_full_desk() {
                 .contacts += [$contact | .wa_id = "1555\($i + 1000)"] |
                 .messages += [$message | .id += ".\($i)" | .from = "1555\($i + 1000)"]) | del(.from))' >"$BODY"
     sioctl webhook replay "$BODY" 2>/dev/null >"$BATS_TEST_TMPDIR/out"
+    SIGNATURE=$(sioctl webhook sign "$BODY" --secret-file "$SECRET")
+    for ((i = 0; i < 12; i++)); do
+        post_webhook "{\"$i" >"$BATS_TEST_TMPDIR/out"
+    done
     agent_connected a --token "$(token 7 1 "\"name\":$(jq -cn --arg name "$name" '$name')")"
     sioctl wait agent/7=online --timeout 20s >/dev/null
     SOCKET=$(sioctl socket list -o json | jq -r '.[0].socketId')
@@ -110,7 +120,7 @@ fill() {
     NUMBER=$((NUMBER + 1))
     [[ $1 != *@CHAT@* ]] || CHAT=$((CHAT + 1))
     filled=${1//@N@/$NUMBER}
-    for key in SOCKET CHAT BODY SECRET TOKEN CONFIG; do
+    for key in SOCKET CHAT BODY SECRET SIGNATURE TOKEN CONFIG; do
         filled=${filled//@$key@/${!key}}
     done
 }

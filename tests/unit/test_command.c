@@ -134,6 +134,9 @@ static void a_line_becomes_the_args_of_a_request(void **state)
           "{\"room\":\"r\",\"business\":1,\"event\":\"note\",\"json\":\"{\\\"a\\\":[1,\\\"b\\\"]}"
           "\"}" },
         { "log level", "log level", "{}" },
+        { "webhook quarantine replay 1 2 --all", "webhook quarantine replay",
+          "{\"all\":true,\"webhook\":[1,2]}" },
+        { "we q sh 3", "webhook quarantine show", "{\"webhook\":3}" },
     };
 
     (void)state;
@@ -164,6 +167,8 @@ static void a_bad_line_is_refused_with_an_exact_sentence(void **state)
         { "t", "'t' is ambiguous: tail, token" },
         { "room", "'room' needs a verb: list, show, join, leave" },
         { "room eat", "unknown verb 'eat'" },
+        { "webhook q", "'webhook q' needs a verb: list, show, replay, drop" },
+        { "webhook quarantine eat", "unknown verb 'eat'" },
         { "socket l x", "unexpected argument 'x'" },
         { "comp", "unknown command 'comp'" },
         { "chat show", "missing <chat>" },
@@ -359,6 +364,7 @@ static void collect(void *arg, const char *word)
 static void candidates_leave_plumbing_out(void **state)
 {
     static const char *const words[] = { "webhook", "token" };
+    static const char *const three[] = { "webhook", "quarantine", "list" };
     autobuf struct buf list = BUF_INIT;
 
     (void)state;
@@ -367,7 +373,13 @@ static void candidates_leave_plumbing_out(void **state)
                                    "webhook store token config log audit shell help ");
     buf_clear(&list);
     ctl_command_candidates(words, 1, "", collect, &list);
-    assert_string_equal(list.data, "list replay sign ");
+    assert_string_equal(list.data, "list show replay sign verify quarantine ");
+    buf_clear(&list);
+    ctl_command_candidates(three, 2, "", collect, &list);
+    assert_string_equal(list.data, "list show replay drop ");
+    buf_clear(&list);
+    ctl_command_candidates(three, 3, "", collect, &list);
+    assert_int_equal(list.len, 0);
     buf_clear(&list);
     ctl_command_candidates(words + 1, 1, "m", collect, &list);
     assert_string_equal(list.data, "mint ");

@@ -621,9 +621,52 @@ static void counts_show_every_key(void **state)
                         "\"call_statuses\":0,\"admin\":0,\"dups\":1,\"ignored\":0}");
 }
 
+static void counts_are_read_back(void **state)
+{
+    struct wa_counts counts = { { 0 } }, again;
+    autobuf struct buf text = BUF_INIT;
+
+    (void)state;
+    for (unsigned i = 0; i < WA_KINDS; i++) {
+        counts.of[i] = i + 1;
+    }
+    wa_counts_render(&text, &counts);
+    wa_counts_read(buf_str(&text), &again);
+    assert_memory_equal(&counts, &again, sizeof counts);
+    wa_counts_read(STR("{\"inbound\":-1,\"dups\":\"x\",\"echoes\":99999999999,\"edits\":2}"),
+                   &again);
+    for (unsigned i = 0; i < WA_KINDS; i++) {
+        assert_int_equal(again.of[i], i == WA_EDIT ? 2 : 0);
+    }
+    wa_counts_read(STR("rubbish"), &again);
+    assert_int_equal(again.of[WA_EDIT], 0);
+}
+
+/* Three messages and a call, of which one message was known before and one could not be handled;
+ * then nothing is left to be wished for. */
+static void what_is_handled_again_counts_once(void **state)
+{
+    const struct wa_counts before = {
+        .of = { [WA_INBOUND] = 1, [WA_DUPLICATE] = 1, [WA_CALL] = 1, [WA_IGNORED] = 1 }
+    };
+    const struct wa_counts now = {
+        .of = { [WA_INBOUND] = 1, [WA_DUPLICATE] = 2, [WA_CALL] = 1, [WA_IGNORED] = 1 }
+    };
+    const struct wa_counts rowless = { .of = { [WA_CALL] = 1, [WA_IGNORED] = 1 } };
+    struct wa_counts all = wa_counts_again(&before, &now, &rowless);
+
+    (void)state;
+    assert_int_equal(all.of[WA_INBOUND], 2);
+    assert_int_equal(all.of[WA_DUPLICATE], 1);
+    assert_int_equal(all.of[WA_CALL], 1);
+    assert_int_equal(all.of[WA_IGNORED], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_are_read_back),
+        cmocka_unit_test(what_is_handled_again_counts_once),
         cmocka_unit_test(each_vector_counts_what_it_holds),
         cmocka_unit_test(the_fields_of_the_changes_are_named_once),
         cmocka_unit_test(a_text_says_who_wrote_what_and_when),

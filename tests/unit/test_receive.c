@@ -923,6 +923,100 @@ static void a_replayed_body_takes_the_same_way(void **state)
     assert_int_equal(deliver(rig, buf_str(&body)).err, ERR_TOO_LARGE);
 }
 
+/* ---- out of quarantine */
+
+static struct outcome retry(struct rig *rig, int64_t webhook_id)
+{
+    struct outcome outcome = { .done = false };
+
+    webhook_retry(rig->receiver, webhook_id, outcome_set, &outcome);
+    assert_false(outcome.done);
+    WAIT_FOR(rig->loop, NULL, outcome.done);
+    return outcome;
+}
+
+static void what_is_tried_again_leaves_quarantine_when_it_can(void **state)
+{
+    struct rig *rig = *state;
+    struct outcome outcome = deliver(rig, STR("{"));
+    int64_t id = outcome.webhook_id;
+
+    assert_int_equal(outcome.err, ERR_SYNTAX);
+    outcome = retry(rig, id);
+    assert_int_equal(outcome.err, ERR_SYNTAX);
+    assert_int_equal(outcome.webhook_id, id);
+    sql_exec(rig, "UPDATE webhook SET body = CAST('{\"object\":\"whatsapp_business_account\","
+                  "\"entry\":[]}' AS BLOB)");
+    outcome = retry(rig, id);
+    assert_int_equal(outcome.err, OK);
+    assert_int_equal(outcome.webhook_id, id);
+    assert_int_equal(sql_int(rig, "SELECT count(*) FROM webhook WHERE state = 0"), 1);
+    assert_int_equal(retry(rig, id).err, ERR_CONFLICT);
+    assert_int_equal(retry(rig, id + 1).err, ERR_NOT_FOUND);
+    sql_exec(rig, "UPDATE webhook SET state = 1, body = x''");
+    assert_int_equal(retry(rig, id).err, ERR_NOT_FOUND);
+}
+
+struct drop_job {
+    struct store_job job;
+    int64_t webhook_id;
+};
+
+static enum err drop_apply(struct store_job *job, struct store_tx *tx)
+{
+    return store_webhook_drop(tx, CONTAINER_OF(job, struct drop_job, job)->webhook_id);
+}
+
+static void drop_done(struct store_job *job, enum err err)
+{
+    (void)job;
+    assert_int_equal(err, OK);
+}
+
+/* The read still sees it in quarantine: the drop waits in front of it for the writer. */
+static void one_that_was_dropped_meanwhile_leaves_nothing(void **state)
+{
+    struct rig *rig = *state;
+    autobuf struct buf body = BUF_INIT;
+    autofree char *sql = NULL;
+    struct outcome outcome = { .done = false };
+    struct drop_job drop = { .job = { .apply = drop_apply, .done = drop_done },
+                             .webhook_id = deliver(rig, STR("{")).webhook_id };
+    struct gate *gate;
+
+    text_body(&body, "w1", "hello");
+    sql = xasprintf("UPDATE webhook SET body = CAST('%s' AS BLOB)", body.data);
+    sql_exec(rig, sql);
+    gate = gate_close(rig);
+    gate_await(gate);
+    assert_true(store_submit(rig->store, &drop.job));
+    webhook_retry(rig->receiver, drop.webhook_id, outcome_set, &outcome);
+    WAIT_FOR(rig->loop, NULL, webhook_in_flight(rig->receiver) == 1);
+    gate_open(gate);
+    WAIT_FOR(rig->loop, NULL, outcome.done);
+    assert_int_equal(outcome.err, ERR_CONFLICT);
+    assert_int_equal(sql_int(rig, "SELECT count(*) FROM message"), 0);
+    assert_int_equal(sql_int(rig, "SELECT state FROM webhook"), STORE_WEBHOOK_DROPPED);
+    assert_int_equal(webhook_bytes_in_flight(rig->receiver), 0);
+}
+
+static void those_that_wait_end_with_the_receiver(void **state)
+{
+    struct rig *rig = *state;
+    struct outcome outcomes[5] = { { .done = false } };
+    int64_t id = deliver(rig, STR("{")).webhook_id;
+
+    for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++) {
+        webhook_retry(rig->receiver, id, outcome_set, &outcomes[i]);
+    }
+    webhook_receiver_free(TAKE(rig->receiver));
+    store_stop(rig->store);
+    loop_flush(rig->loop);
+    for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++) {
+        assert_false(outcomes[i].done);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -953,6 +1047,9 @@ int main(void)
         TEST(a_body_cut_short_leaves_nothing_behind),
         TEST(stopping_with_a_delivery_under_way_still_stores_it),
         TEST(a_replayed_body_takes_the_same_way),
+        TEST(what_is_tried_again_leaves_quarantine_when_it_can),
+        TEST(one_that_was_dropped_meanwhile_leaves_nothing),
+        TEST(those_that_wait_end_with_the_receiver),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,7 @@ static enum err fill_body(struct store_tx *tx, void *arg)
 }
 
 struct search {
-    struct store_webhook_filter filter;
+    struct store_webhook_search filter;
     char found[128];
 };
 
@@ -56,7 +56,7 @@ static enum err find_body(struct store_reader *reader, void *arg)
     return store_webhooks_find(reader, &search->filter, note, search);
 }
 
-static const char *found(struct fixture *f, struct store_webhook_filter filter)
+static const char *found(struct fixture *f, struct store_webhook_search filter)
 {
     static struct search search;
 
@@ -78,7 +78,7 @@ static void they_are_found_by_time_state_and_reason_from_either_end(void **state
     static const enum store_webhook_state done = STORE_WEBHOOK_DONE;
     static const enum store_webhook_state quarantined = STORE_WEBHOOK_QUARANTINED;
     static const struct {
-        struct store_webhook_filter filter;
+        struct store_webhook_search filter;
         const char *found;
     } cases[] = {
         { { 0 }, "1o 2u 3u 4o 5u " },
@@ -177,7 +177,7 @@ static void only_what_is_in_quarantine_is_settled(void **state)
                                      .reason = STR("still bad") };
 
     assert_int_equal(write_now(*state, settle_body, &webhook), OK);
-    assert_string_equal(found(*state, (struct store_webhook_filter) { .reason = STR("still") }),
+    assert_string_equal(found(*state, (struct store_webhook_search) { .reason = STR("still") }),
                         "3u ");
     webhook.state = STORE_WEBHOOK_DONE;
     webhook.reason = STR("");
@@ -203,7 +203,7 @@ static void what_is_dropped_keeps_its_row_and_its_reason(void **state)
 
     assert_int_equal(write_now(*state, drop_body, &id), OK);
     assert_int_equal(write_now(*state, drop_body, &id), ERR_CONFLICT);
-    assert_string_equal(found(*state, (struct store_webhook_filter) { .state = &dropped,
+    assert_string_equal(found(*state, (struct store_webhook_search) { .state = &dropped,
                                                                       .reason = STR("JSON: y") }),
                         "5r ");
     assert_int_equal(sql_int(*state, "SELECT length(body) FROM webhook WHERE id = 5"), 6);
