@@ -77,7 +77,9 @@ static bool print_piece(void *arg, json_t *piece)
 
     if (from != NULL && json_object_get(piece, "type") != NULL &&
         (session->out.format == OUTPUT_TEXT || session->out.format == OUTPUT_TSV)) {
-        say("read too slowly: records %lld to %lld were left out",
+        say(json_object_get(piece, "reason") != NULL
+                ? "positions %lld to %lld are no longer in the log"
+                : "read too slowly: records %lld to %lld were left out",
             (long long)json_integer_value(from),
             (long long)json_integer_value(json_object_get(piece, "to")));
         return true;

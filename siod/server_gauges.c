@@ -84,6 +84,21 @@ static void collect_sessions(const struct siod *siod)
     metric_set(METRIC_LIMITED_ROOMS, sockets.rooms_full);
 }
 
+/* The metrics count up from 0: a store that shrinks does not grow. */
+static void collect_sizes(const struct store *store)
+{
+    struct store_size size;
+    struct store_purged purged;
+
+    store_sizes(store, &size, &purged);
+    metric_set(METRIC_STORE_FREE_BYTES, (uint64_t)size.free_bytes);
+    metric_set(METRIC_STORE_GROWTH, (uint64_t)MAX(size.growth_per_day, (int64_t)0));
+    metric_set(METRIC_PURGED_WEBHOOKS, purged.webhooks);
+    metric_set(METRIC_PURGED_LOG, purged.log);
+    metric_set(METRIC_PURGED_MESSAGES, purged.messages);
+    metric_set(METRIC_PURGED_STATUSES, purged.statuses);
+}
+
 static void collect_store(const struct siod *siod)
 {
     struct store_stats stats;
@@ -95,6 +110,8 @@ static void collect_store(const struct siod *siod)
     metric_set(METRIC_STORE_COMMIT_FAILURES, stats.commit_failures);
     metric_set(METRIC_STORE_QUEUED, stats.queued);
     metric_set(METRIC_STORE_BYTES, (uint64_t)stats.bytes);
+    metric_set(METRIC_STORE_WAL_BYTES, (uint64_t)stats.wal_bytes);
+    collect_sizes(siod->store);
     metric_set(METRIC_STORE_UP, store_health(siod->store, NULL) == STORE_OK);
 }
 

@@ -11,6 +11,7 @@
 enum {
     HEADERS_MAX = 100,
     REQUEST_MS = 30000,
+    RETENTION_AFTER_MS = 500,
     IDLE_MS = 75000, /* above the 60 s that proxies keep their side */
 };
 
@@ -51,6 +52,10 @@ struct store_config siod_store_settings(const struct siod *siod)
         .synchronous_full = config->store.synchronous == CONFIG_SYNCHRONOUS_FULL,
         .queue_limit = config->limits.store_queue,
         .agent_capacity = config->assign.capacity,
+        .retention_after_ms = RETENTION_AFTER_MS,
+        .retention = { .raw_body_days = config->retention.raw_body_days,
+                       .log_days = config->retention.log_days,
+                       .message_days = config->retention.message_days },
     };
 }
 

@@ -130,6 +130,27 @@ static void add_counts(struct buf *out, const struct store_counts *counts)
     add_number(out, "messages", (uint64_t)counts->messages);
     add_number(out, "webhooks", (uint64_t)counts->webhooks);
     add_number(out, "quarantined", (uint64_t)counts->quarantined);
+    add_number(out, "logRows", (uint64_t)counts->log);
+}
+
+static void add_sizes(struct buf *out, const struct store *store, const struct store_stats *stats)
+{
+    struct store_size size;
+    struct store_purged purged;
+
+    store_sizes(store, &size, &purged);
+    add_number(out, "bytes", (uint64_t)stats->bytes);
+    add_number(out, "fileBytes", (uint64_t)(stats->bytes - stats->wal_bytes));
+    add_number(out, "walBytes", (uint64_t)stats->wal_bytes);
+    add_number(out, "freeBytes", (uint64_t)size.free_bytes);
+    add_key(out, "growthBytesPerDay");
+    if (size.growth_known) {
+        buf_add_i64(out, size.growth_per_day);
+    } else {
+        buf_add_cstr(out, "null");
+    }
+    add_number(out, "schema", store_newest_schema());
+    add_number(out, "purged", purged.webhooks + purged.log + purged.messages + purged.statuses);
 }
 
 /* counts NULL: they could not be read. */
@@ -144,7 +165,7 @@ static void add_store(struct buf *out, struct store *store, const struct store_c
     add_text(out, "health", works ? "ok" : "failed");
     add_text(out, "failure", works ? NULL : reason);
     add_text(out, "epoch", store_epoch(store));
-    add_number(out, "bytes", (uint64_t)stats.bytes);
+    add_sizes(out, store, &stats);
     add_number(out, "waiting", stats.queued);
     add_number(out, "commits", stats.commits);
     if (counts != NULL) {

@@ -7,7 +7,9 @@
  *
  * With --since the log is read first, page by page and only as fast as the reader takes it. What is
  * emitted meanwhile is in the log too, so it is not kept: when a page ends where the emissions
- * stand, or beyond, the stream goes on with these, less those that the page had already. */
+ * stand, or beyond, the stream goes on with these, less those that the page had already. Where
+ * positions are missing, a gap record says so: retention, or the erasure of a contact, has removed
+ * them. */
 #include <string.h>
 
 #include "libshared/alloc.h"
@@ -32,8 +34,13 @@ struct tail_log {
     int64_t since_ms;
     int64_t position; /* of the last row that was read */
     struct buf page;  /* records, one behind the other */
-    struct buf ends;  /* size_t: where each of them ends */
+    struct buf ends;  /* struct page_end, one a record */
     unsigned rows;
+};
+
+struct page_end {
+    size_t at;
+    bool gap;
 };
 
 struct tail {
@@ -286,6 +293,27 @@ static void on_emission(struct desk_tap *tap, const struct desk_emission *emissi
 
 /* ---- the log first */
 
+static void end_record(struct tail_log *log, bool gap)
+{
+    const struct page_end end = { .at = log->page.len, .gap = gap };
+
+    buf_add(&log->ends, &end, sizeof end);
+}
+
+/* Up to this position there is nothing behind the one that was read last. */
+static void skip_to(struct tail_log *log, int64_t position)
+{
+    if (position > log->position) {
+        buf_add_cstr(&log->page, "{\"type\":\"gap\",\"from\":");
+        buf_add_i64(&log->page, log->position + 1);
+        buf_add_cstr(&log->page, ",\"to\":");
+        buf_add_i64(&log->page, position);
+        buf_add_cstr(&log->page, ",\"reason\":\"removed\"}");
+        end_record(log, true);
+        log->position = position;
+    }
+}
+
 static bool add_row(void *arg, const struct store_event *event)
 {
     struct tail *tail = arg;
@@ -297,11 +325,12 @@ static bool add_row(void *arg, const struct store_event *event)
                                             .event = event->event,
                                             .args = event->args };
 
+    skip_to(log, event->position - 1);
     log->position = event->position;
     log->rows++;
     if (wanted(tail->call, &emission)) {
         render(&log->page, &emission);
-        buf_add(&log->ends, &log->page.len, sizeof(log->page.len));
+        end_record(log, false);
     }
     log->more = log->rows == PAGE_ROWS || log->page.len >= PAGE_BYTES;
     return !log->more;
@@ -328,7 +357,7 @@ static enum err log_fetch(struct store_query *query, struct store_reader *reader
     log->beyond = log->position > end;
     err = store_log_since(reader, business_id, log->position, PAGE_ROWS, add_row, tail);
     if (err == OK && !log->more && !log->beyond) {
-        log->position = end;
+        skip_to(log, end);
     }
     return err;
 }
@@ -339,13 +368,13 @@ static bool send_page(struct tail *tail)
     const struct tail_log *log = &tail->log;
     size_t start = 0;
 
-    for (size_t at = 0; at < log->ends.len; at += sizeof(size_t)) {
-        size_t end;
+    for (size_t at = 0; at < log->ends.len; at += sizeof(struct page_end)) {
+        struct page_end end;
 
         memcpy(&end, log->ends.data + at, sizeof(end));
-        control_piece(tail->call, (struct str) { log->page.data + start, end - start });
-        start = end;
-        if (++tail->records == tail->count) {
+        control_piece(tail->call, (struct str) { log->page.data + start, end.at - start });
+        start = end.at;
+        if (!end.gap && ++tail->records == tail->count) {
             finish(tail);
             return false;
         }

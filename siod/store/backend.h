@@ -48,7 +48,7 @@ struct store_backend {
     /* Between transactions: checkpoints, of which most runs elsewhere meanwhile. `idle` = nobody
      * waits. */
     enum err (*maintain)(struct store_tx *tx, bool idle);
-    int64_t (*bytes)(struct store_tx *tx);
+    void (*bytes)(struct store_tx *tx, int64_t *ret_file, int64_t *ret_wal);
 
     enum err (*begin)(struct store_tx *tx);
     enum err (*commit)(struct store_tx *tx);
@@ -157,6 +157,8 @@ struct store_backend {
     enum err (*webhook_drop)(struct store_tx *tx, int64_t webhook_id);
     enum err (*audit_append)(struct store_tx *tx, struct str who, struct str command,
                              struct str args);
+    enum err (*purge)(struct store_tx *tx, struct store_purge *purge);
+    enum err (*measure)(struct store_tx *tx, struct store_size *ret_size);
     enum err (*revocation_put)(struct store_tx *tx, const struct store_revocation *revocation,
                                struct store_revocation *ret_now);
     enum err (*revocations_purge)(struct store_tx *tx, int64_t expired_before_s, unsigned limit,
@@ -188,6 +190,7 @@ struct store_backend {
                                               const struct store_contact *contact),
                                    void *arg);
     enum err (*snapshot)(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
+    enum err (*log_begin)(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
     enum err (*log_since)(struct store_reader *reader, int64_t business_id, int64_t position,
                           unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
                           void *arg);

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include "libshared/alloc.h"
+#include "siod/store/retention.h"
 #include "siod/store/worker.h"
 
 enum { DEFAULT_RETRY_MS = 250, DEFAULT_AGENT_CAPACITY = 50 };
@@ -87,9 +88,13 @@ enum err store_open(struct loop *loop, const struct store_config *config, struct
         return err;
     }
     set_agent_capacity(store, config);
-    store->stats.bytes = backend->bytes(store->tx);
+    backend->bytes(store->tx, &store->stats.bytes, &store->stats.wal_bytes);
+    store->stats.bytes += store->stats.wal_bytes;
     store_refresh_accepting(store);
     start_writer(store);
+    if (config->retention_after_ms > 0) {
+        store->retention = retention_new(loop, store, config);
+    }
     *ret = store;
     return OK;
 }
@@ -101,6 +106,9 @@ void store_reconfigure(struct store *store, const struct store_config *config)
     store_refresh_accepting(store);
     pthread_mutex_unlock(&store->lock);
     set_agent_capacity(store, config);
+    if (store->retention != NULL) {
+        retention_set(store->retention, &config->retention);
+    }
 }
 
 void store_stop(struct store *store)
@@ -108,6 +116,7 @@ void store_stop(struct store *store)
     if (store == NULL || store->readers == NULL) {
         return;
     }
+    retention_free(TAKE(store->retention));
     pthread_mutex_lock(&store->lock);
     store->stopping = true;
     store_refresh_accepting(store);
@@ -148,6 +157,16 @@ void store_stats(struct store *store, struct store_stats *ret_stats)
     ret_stats->queued = store->waiting.count;
     pthread_mutex_unlock(&store->lock);
     ret_stats->reads = store_readers_jobs(store->readers);
+}
+
+void store_sizes(const struct store *store, struct store_size *ret_size,
+                 struct store_purged *ret_purged)
+{
+    *ret_size = (struct store_size) { 0 };
+    *ret_purged = (struct store_purged) { 0 };
+    if (store->retention != NULL) {
+        retention_stats(store->retention, ret_size, ret_purged);
+    }
 }
 
 bool store_submit(struct store *store, struct store_job *job)

@@ -72,6 +72,8 @@ const struct store_backend sqlite_backend = {
     .webhook_settle = sqlite_webhook_settle,
     .webhook_drop = sqlite_webhook_drop,
     .audit_append = sqlite_audit_append,
+    .purge = sqlite_purge,
+    .measure = sqlite_measure,
     .revocation_put = sqlite_revocation_put,
     .revocations_purge = sqlite_revocations_purge,
 
@@ -86,6 +88,7 @@ const struct store_backend sqlite_backend = {
     .chat_messages = sqlite_chat_messages,
     .chat_messages_page = sqlite_chat_messages_page,
     .snapshot = sqlite_snapshot,
+    .log_begin = sqlite_log_begin,
     .log_since = sqlite_log_since,
     .log_position_at = sqlite_log_position_at,
     .message_find = sqlite_message_find,

@@ -135,6 +135,26 @@ enum sqlite_statement {
     ST_WEBHOOK_SETTLE,
     ST_WEBHOOK_DROP,
     ST_AUDIT_APPEND,
+    ST_GONE_ANY,
+    ST_GONE_ADD,
+    ST_GONE_CHECK,
+    ST_PURGE_WEBHOOKS_FIND,
+    ST_PURGE_WEBHOOKS,
+    ST_PURGE_WEBHOOK_LAST,
+    ST_PURGE_LOG_FIND,
+    ST_PURGE_LOG,
+    ST_PURGE_LOG_NOTE,
+    ST_PURGE_DECISIONS,
+    ST_PURGE_MESSAGE_FIND,
+    ST_MESSAGE_STATUSES_DELETE,
+    ST_MESSAGE_FORGET_LAST,
+    ST_MESSAGE_DELETE,
+    ST_PURGE_STATUSES_END,
+    ST_PURGE_STATUSES,
+    ST_PURGE_GONE,
+    ST_GROWTH_NOTE,
+    ST_GROWTH_PURGE,
+    ST_GROWTH,
     ST_REVOKE_JTI,
     ST_REVOKE_USER,
     ST_REVOCATIONS_PURGE,
@@ -151,6 +171,7 @@ enum sqlite_statement {
     ST_MESSAGES_BEFORE,
     ST_MESSAGES_AFTER,
     ST_POSITION,
+    ST_LOG_BEGIN,
     ST_LOG_SINCE,
     ST_LOG_POSITION_AT,
     ST_MESSAGE_FIND,
@@ -235,8 +256,8 @@ enum err sqlite_wal_rewrite(struct sqlite_conn *conn);
 /* A small durable transaction, WAL rewritten first. */
 NODISCARD
 enum err sqlite_probe(struct sqlite_conn *conn);
-/* Size of the database file and its WAL. */
-int64_t sqlite_bytes(struct sqlite_conn *conn);
+/* Size of the database file and of its WAL. */
+void sqlite_bytes(struct sqlite_conn *conn, int64_t *ret_file, int64_t *ret_wal);
 
 /* ------------------------------------------------------------------ sqlite_walfile.c */
 
@@ -326,11 +347,13 @@ struct sqlite_writer {
     struct buf put_ids;           /* businesses that this job has put */
     struct sqlite_sequence {
         int64_t chat, message;
-    } next, saved, job;      /* last ids given; as in the database; at the job's start */
-    bool savepoint;          /* the job that runs has one */
-    int64_t job_changes;     /* rows that the connection had written before it */
-    int64_t seen_us;         /* the last status's */
-    int wal_pages, wal_base; /* in the log now; at the last checkpoint */
+    } next, saved, job;        /* last ids given; as in the database; at the job's start */
+    bool savepoint;            /* the job that runs has one */
+    int64_t job_changes;       /* rows that the connection had written before it */
+    int64_t seen_us;           /* the last status's */
+    bool any_gone;             /* the table `gone` may have rows */
+    struct buf status_walk[2]; /* sqlite_retention.c: phone number and wamid it has come to */
+    int wal_pages, wal_base;   /* in the log now; at the last checkpoint */
     struct sqlite_checkpointer *checkpointer;
     unsigned passes; /* that it has made since then */
 };
@@ -345,7 +368,7 @@ enum err sqlite_writer_open(const struct store_config *config, struct store_tx *
                             char *ret_epoch, struct errmsg *msg);
 void sqlite_writer_close(struct store_tx *tx);
 enum err sqlite_writer_recover(struct store_tx *tx);
-int64_t sqlite_writer_bytes(struct store_tx *tx);
+void sqlite_writer_bytes(struct store_tx *tx, int64_t *ret_file, int64_t *ret_wal);
 enum err sqlite_begin(struct store_tx *tx);
 enum err sqlite_commit(struct store_tx *tx);
 void sqlite_rollback(struct store_tx *tx);
@@ -360,6 +383,17 @@ void sqlite_checkpointer_free(struct sqlite_checkpointer *c);
 /* Waits for a pass that runs, closes its connections and forgets its failure. */
 void sqlite_checkpointer_reset(struct sqlite_checkpointer *c);
 enum err sqlite_maintain(struct store_tx *tx, bool idle);
+
+/* sqlite_retention.c: what was kept long enough */
+enum err sqlite_gone_load(struct sqlite_writer *writer);
+enum err sqlite_gone_add(struct sqlite_writer *writer, struct str phone_number_id,
+                         struct str wamid);
+enum err sqlite_gone_check(struct sqlite_writer *writer, struct str phone_number_id,
+                           struct str wamid, bool *ret_gone);
+enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct str phone_number_id,
+                               struct str wamid);
+enum err sqlite_purge(struct store_tx *tx, struct store_purge *purge);
+enum err sqlite_measure(struct store_tx *tx, struct store_size *ret_size);
 
 /* sqlite_directory.c: businesses and phone numbers */
 void sqlite_phones_forget(struct sqlite_writer *writer);
@@ -518,6 +552,7 @@ enum err sqlite_chat_messages_page(struct store_reader *reader,
                                               const struct store_contact *contact),
                                    void *arg);
 enum err sqlite_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
+enum err sqlite_log_begin(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
 enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
                           unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
                           void *arg);

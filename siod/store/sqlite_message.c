@@ -53,10 +53,15 @@ static struct query message_insert(struct store_tx *tx, const struct store_messa
 enum err sqlite_message_append(struct store_tx *tx, const struct store_message *message,
                                int64_t *ret_message_id, bool *ret_inserted)
 {
-    struct query q = message_insert(tx, message);
-    bool inserted;
-    enum err err = query_change(&q, &inserted);
+    struct query q;
+    bool inserted = false, gone;
+    enum err err =
+        sqlite_gone_check(writer_of(tx), message->phone_number_id, message->wamid, &gone);
 
+    if (err == OK && !gone) {
+        q = message_insert(tx, message);
+        err = query_change(&q, &inserted);
+    }
     if (err == OK) {
         *ret_inserted = inserted;
         *ret_message_id = inserted ? ++writer_of(tx)->next.message : 0;

@@ -315,6 +315,15 @@ enum err sqlite_snapshot(struct store_reader *reader, int64_t business_id, int64
     return err;
 }
 
+enum err sqlite_log_begin(struct store_reader *reader, int64_t business_id, int64_t *ret_position)
+{
+    struct query q = reads(reader, ST_LOG_BEGIN, "SELECT log_purged FROM business WHERE id = ?");
+
+    put_int(&q, business_id);
+    *ret_position = query_row(&q) ? get_int(&q) : 0;
+    return query_end(&q);
+}
+
 static void get_event(struct query *query, struct store_event *ret_event)
 {
     ret_event->business_id = get_int(query);
@@ -332,7 +341,8 @@ enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int6
 {
     struct query q = reads(reader, ST_LOG_SINCE,
                            "SELECT business_id, position, at_ms, room, event, args FROM log"
-                           " WHERE business_id = ? AND position > ? ORDER BY position LIMIT ?");
+                           " WHERE business_id = ? AND position > ? AND event <> x''"
+                           " ORDER BY position LIMIT ?");
 
     put_int(&q, business_id);
     put_int(&q, position);
@@ -348,7 +358,8 @@ enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int6
     return query_end(&q);
 }
 
-/* From the newest row back: as many as will be read after it. */
+/* From the newest row back: as many as will be read after it. Where none is older, all that are
+ * left follow: what was removed lies before that time, or what was removed is asked for. */
 enum err sqlite_log_position_at(struct store_reader *reader, int64_t business_id, int64_t at_ms,
                                 int64_t *ret_position)
 {
@@ -445,7 +456,8 @@ enum err sqlite_count(struct store_reader *reader, struct store_counts *ret_coun
                            "SELECT (SELECT count(*) FROM business), (SELECT count(*) FROM contact),"
                            " (SELECT count(*) FROM chat), (SELECT count(*) FROM message),"
                            " (SELECT count(*) FROM webhook),"
-                           " (SELECT count(*) FROM webhook WHERE state <> 0 AND state = 1)");
+                           " (SELECT count(*) FROM webhook WHERE state <> 0 AND state = 1),"
+                           " (SELECT coalesce(sum(position - log_purged), 0) FROM business)");
 
     if (query_row(&q)) {
         ret_counts->businesses = get_int(&q);
@@ -454,6 +466,7 @@ enum err sqlite_count(struct store_reader *reader, struct store_counts *ret_coun
         ret_counts->messages = get_int(&q);
         ret_counts->webhooks = get_int(&q);
         ret_counts->quarantined = get_int(&q);
+        ret_counts->log = get_int(&q);
     }
     return query_end(&q);
 }

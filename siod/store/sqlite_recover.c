@@ -114,18 +114,16 @@ enum err sqlite_probe(struct sqlite_conn *conn)
     return err;
 }
 
-int64_t sqlite_bytes(struct sqlite_conn *conn)
+static int64_t size_of(struct sqlite_conn *conn, int which)
 {
-    static const int files[] = { SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER };
-    int64_t bytes = 0;
+    sqlite3_file *file = file_of(conn, which);
+    sqlite3_int64 size = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        sqlite3_file *file = file_of(conn, files[i]);
-        sqlite3_int64 size;
+    return file != NULL && file->pMethods->xFileSize(file, &size) == SQLITE_OK ? size : 0;
+}
 
-        if (file != NULL && file->pMethods->xFileSize(file, &size) == SQLITE_OK) {
-            bytes += size;
-        }
-    }
-    return bytes;
+void sqlite_bytes(struct sqlite_conn *conn, int64_t *ret_file, int64_t *ret_wal)
+{
+    *ret_file = size_of(conn, SQLITE_FCNTL_FILE_POINTER);
+    *ret_wal = size_of(conn, SQLITE_FCNTL_JOURNAL_POINTER);
 }

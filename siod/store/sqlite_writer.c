@@ -71,6 +71,14 @@ static enum err create_file(const char *path, struct errmsg *msg)
     return OK;
 }
 
+/* What is counted in memory, or not asked for each time. */
+static enum err load_state(struct sqlite_writer *writer)
+{
+    enum err err = load_sequence(writer);
+
+    return err == OK ? sqlite_gone_load(writer) : err;
+}
+
 static enum err start(struct sqlite_writer *writer, char *ret_epoch)
 {
     struct sqlite_conn *conn = &writer->conn;
@@ -82,7 +90,7 @@ static enum err start(struct sqlite_writer *writer, char *ret_epoch)
     if (err == OK) {
         err = configure(writer, conn);
     }
-    return err == OK ? load_sequence(writer) : err;
+    return err == OK ? load_state(writer) : err;
 }
 
 static enum err open_database(struct sqlite_writer *writer, char *ret_epoch, struct errmsg *msg)
@@ -115,6 +123,8 @@ static void release(struct sqlite_writer *writer)
     sqlite_phones_forget(writer);
     rowlog_finish(&writer->tx.log);
     buf_finish(&writer->put_ids);
+    buf_finish(&writer->status_walk[0]);
+    buf_finish(&writer->status_walk[1]);
     if (writer->lock_fd >= 0) {
         close(writer->lock_fd);
     }
@@ -201,12 +211,12 @@ enum err sqlite_writer_recover(struct store_tx *tx)
     sqlite_phones_forget(writer);
     writer->wal_base = 0;
     writer->passes = 0;
-    return load_sequence(writer);
+    return load_state(writer);
 }
 
-int64_t sqlite_writer_bytes(struct store_tx *tx)
+void sqlite_writer_bytes(struct store_tx *tx, int64_t *ret_file, int64_t *ret_wal)
 {
-    return sqlite_bytes(&writer_of(tx)->conn);
+    sqlite_bytes(&writer_of(tx)->conn, ret_file, ret_wal);
 }
 
 /* ------------------------------------------------------------------ transactions */

@@ -441,6 +441,16 @@ enum err store_audit_append(struct store_tx *tx, struct str who, struct str comm
     return CALL(tx, audit_append, who, command, args);
 }
 
+enum err store_purge(struct store_tx *tx, struct store_purge *purge)
+{
+    return CALL(tx, purge, purge);
+}
+
+enum err store_measure(struct store_tx *tx, struct store_size *ret_size)
+{
+    return CALL(tx, measure, ret_size);
+}
+
 enum err store_revocation_put(struct store_tx *tx, const struct store_revocation *revocation,
                               struct store_revocation *ret_now)
 {
@@ -491,6 +501,11 @@ enum err store_chat_messages_page(struct store_reader *reader,
 enum err store_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position)
 {
     return CALL(reader, snapshot, business_id, ret_position);
+}
+
+enum err store_log_begin(struct store_reader *reader, int64_t business_id, int64_t *ret_position)
+{
+    return CALL(reader, log_begin, business_id, ret_position);
 }
 
 enum err store_log_since(struct store_reader *reader, int64_t business_id, int64_t position,

@@ -253,6 +253,13 @@ struct store_revocation {
 
 enum store_health { STORE_OK, STORE_FAILED };
 
+/* How long things are kept, in days; 0 = for ever. */
+struct store_retention {
+    unsigned raw_body_days; /* raw webhooks, and statuses of messages that never came */
+    unsigned log_days;      /* the log, and why chats went where they went */
+    unsigned message_days;  /* messages and their statuses */
+};
+
 struct store_config {
     const char *url;          /* "sqlite:/path/to/file.db[?vfs=NAME&checkpoint_pages=N]" */
     bool synchronous_full;    /* FULL or NORMAL */
@@ -260,7 +267,9 @@ struct store_config {
     size_t queue_limit;       /* write jobs waiting; 0 = no limit */
     uint64_t read_timeout_ms; /* of one read job; 0 = 5 s */
     int64_t agent_capacity;   /* of an agent who was never seen before; 0 = 50 */
-    unsigned retry_ms;        /* between attempts to recover, doubled up to fourfold; 0 = 250 */
+    struct store_retention retention;
+    uint64_t retention_after_ms; /* the first look at what is too old; 0 = never looks */
+    unsigned retry_ms;           /* between attempts to recover, doubled up to fourfold; 0 = 250 */
     /* Log rows of a commit, on the loop thread; takes `events`. */
     void (*on_commit)(void *arg, struct store_events *events);
     /* The store failed (reason says how), or works again. Loop thread. */
@@ -274,7 +283,7 @@ struct store_config {
 NODISCARD
 enum err store_open(struct loop *loop, const struct store_config *config, struct store **ret,
                     struct errmsg *msg);
-/* Take over queue_limit and agent_capacity; the rest stays as it was opened with. */
+/* Take over queue_limit, agent_capacity and retention; the rest stays as it was opened with. */
 void store_reconfigure(struct store *store, const struct store_config *config);
 /* Runs the jobs that wait, commits and joins the threads. Nothing is taken from then on:
  * store_submit() is false, queries are done with ERR_STORE. done() calls that are left are posted
@@ -292,7 +301,20 @@ struct store_stats {
     uint64_t commit_ns; /* in COMMIT, summed */
     size_t queued;      /* write jobs waiting now */
     int64_t bytes;      /* database file and WAL */
+    int64_t wal_bytes;  /* WAL alone */
 };
+/* Looked at once a minute. */
+struct store_size {
+    int64_t used_bytes, free_bytes; /* of the database file; what is free is used again */
+    bool growth_known;
+    int64_t growth_per_day; /* of used_bytes, in the last week */
+};
+/* Rows that were kept long enough and removed since the start. */
+struct store_purged {
+    uint64_t webhooks, log, messages, statuses;
+};
+void store_sizes(const struct store *store, struct store_size *ret_size,
+                 struct store_purged *ret_purged);
 void store_stats(struct store *store, struct store_stats *ret_stats);
 
 /* A write. Embed it; it belongs to the store from store_submit() until done(). */
@@ -580,6 +602,21 @@ NODISCARD
 enum err store_log_append(struct store_tx *tx, int64_t business_id, struct str room,
                           struct str event, struct str args);
 
+/* Removes what was kept long enough, at most about `limit` rows of each kind. Of a message its
+ * wamid is remembered for as long as Meta may deliver it again. */
+struct store_purge {
+    int64_t webhooks_before_ms, log_before_ms, messages_before_ms; /* 0 = none of them */
+    bool walk; /* also look for statuses without a message, through all of them */
+    unsigned limit;
+    uint64_t webhooks, log, messages, statuses; /* removed, set by the store */
+    bool more;                                  /* there is more, likewise */
+};
+NODISCARD
+enum err store_purge(struct store_tx *tx, struct store_purge *purge);
+/* Also remembers the size, once an hour. */
+NODISCARD
+enum err store_measure(struct store_tx *tx, struct store_size *ret_size);
+
 /* Who did what through the control socket. */
 NODISCARD
 enum err store_audit_append(struct store_tx *tx, struct str who, struct str command,
@@ -645,7 +682,11 @@ enum err store_chat_messages_page(struct store_reader *reader,
  * position of the business in it. */
 NODISCARD
 enum err store_snapshot(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
-/* Rows with a greater position, ascending. */
+/* The position up to which there is nothing any more, because it was kept long enough. */
+NODISCARD
+enum err store_log_begin(struct store_reader *reader, int64_t business_id, int64_t *ret_position);
+/* Rows with a greater position, ascending. Positions that are left out were removed: see
+ * store_log_begin(), or erased with a contact. */
 NODISCARD
 enum err store_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
                          unsigned limit, bool (*fn)(void *arg, const struct store_event *event),
@@ -764,7 +805,7 @@ void store_digest_render(const struct store_digest *digest, char *ret_text);
 
 /* Rows in the tables, for `status`. */
 struct store_counts {
-    int64_t businesses, contacts, chats, messages, webhooks, quarantined;
+    int64_t businesses, contacts, chats, messages, webhooks, quarantined, log;
 };
 NODISCARD
 enum err store_count(struct store_reader *reader, struct store_counts *ret_counts);

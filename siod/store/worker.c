@@ -149,12 +149,14 @@ static enum err write_log(struct store_tx *tx, struct store_events **ret_events)
 static void count_batch(struct store *store, const struct delivery *delivery, uint64_t commit_ns)
 {
     struct store_stats *stats = &store->stats;
-    int64_t bytes = store->backend->bytes(store->tx);
+    int64_t file_bytes, wal_bytes;
 
+    store->backend->bytes(store->tx, &file_bytes, &wal_bytes);
     pthread_mutex_lock(&store->lock);
     stats->commits++;
     stats->commit_ns += commit_ns;
-    stats->bytes = bytes;
+    stats->bytes = file_bytes + wal_bytes;
+    stats->wal_bytes = wal_bytes;
     stats->jobs += delivery->jobs.count;
     stats->rows_logged += delivery->events != NULL ? delivery->events->count : 0;
     for (const struct store_job *job = delivery->jobs.first; job != NULL; job = job->next) {

@@ -24,6 +24,7 @@ struct store {
     const struct store_backend *backend;
     struct store_tx *tx; /* the writer thread's */
     struct store_readers *readers;
+    struct retention *retention; /* the loop thread's */
     char epoch[17];
     atomic_uint refs;
 

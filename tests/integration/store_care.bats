@@ -87,3 +87,38 @@ answered() {
     assert_contains "$words" 'version 999'
     assert_contains "$words" "up to $newest"
 }
+
+@test "what is older than the settings say is purged, and whoever asks for it in the log is told" {
+    local old=$(((EPOCHSECONDS - 31 * 86400) * 1000)) gap
+    start_siod
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    post_webhook "$(text_webhook wamid.2 16505551234 two)"
+    sioctl tail --since 0 --business 1 --count 5 -o ndjson | jq -r .payload.message.text >"$BATS_TEST_TMPDIR/texts"
+    stop_siod
+    sqlite3 "$SIOD_DIR/siod.db" "UPDATE log SET at_ms = $old WHERE position <= 3;
+        UPDATE webhook SET received_at_ms = $old WHERE id = 1"
+    start_siod
+    purged() { [[ $(sql 'SELECT count(*) FROM webhook') == 1 && $(sql 'SELECT log_purged FROM business') == 3 ]]; }
+    wait_until purged
+    assert_equal "$(sioctl tail --since 0 --business 1 --count 1 -o ndjson | head -n 1)" \
+        '{"type":"gap","from":1,"to":3,"reason":"removed"}'
+    gap=$(sioctl tail --since 1 --business 1 --count 1 2>&1 >/dev/null)
+    assert_contains "$gap" 'positions 2 to 3 are no longer in the log'
+    assert_equal "$(sioctl tail --since 3 --business 1 --count 1 -o ndjson | jq -r .position)" 4
+    sioctl store check >/dev/null
+    assert_equal "$(metric 'siod_store_purged_rows_total{kind="log"}')" 3
+    assert_equal "$(sql 'SELECT count(*) FROM message')" 2
+}
+
+@test "how large the store is and how it grows is in the status" {
+    start_siod
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    stop_siod
+    sqlite3 "$SIOD_DIR/siod.db" "DELETE FROM growth; INSERT INTO growth VALUES ($(((EPOCHSECONDS - 86400) * 1000)), 4096)"
+    start_siod
+    grows() { sioctl status -o json | jq -e '.store.growthBytesPerDay > 10000' >/dev/null; }
+    wait_until grows
+    sioctl status -o json | jq -e '.store | .bytes == .fileBytes + .walBytes and .logRows == 3 and .schema >= 6' >/dev/null
+    (($(metric siod_store_growth_bytes_per_day) > 10000))
+    (($(metric siod_store_wal_bytes) > 0))
+}
