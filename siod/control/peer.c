@@ -129,8 +129,9 @@ static bool owes_answers(const struct control_peer *peer)
 
 static bool may_take(const struct control_peer *peer)
 {
-    return peer->control != NULL && !peer->closing && peer->parse == NULL &&
-           peer->call_count < CALLS_MAX;
+    unsigned max = peer->access >= CTL_OPERATE ? CALLS_OPERATE_MAX : CALLS_MAX;
+
+    return peer->control != NULL && !peer->closing && peer->parse == NULL && peer->call_count < max;
 }
 
 /* A call that is answered at once comes back here through control_reply(). As long as an answer is

@@ -14,6 +14,7 @@
 enum {
     PEERS_MAX = 128,
     CALLS_MAX = 32,           /* of one peer at a time; more wait in its buffer and its kernel */
+    CALLS_OPERATE_MAX = 256,  /* of one that may change things: a replay fills groups of commits */
     LONG_LINE = 64 * 1024,    /* parsed on a thread: jansson takes milliseconds for it */
     BEHIND_MAX = 1024 * 1024, /* bytes that a stream may have waiting for its reader */
     PRODUCE_MAX = 256 * 1024, /* and a list */
@@ -34,6 +35,7 @@ struct control_peer {
     struct control_call *calls;
     unsigned call_count;
     bool advancing, closing;
+    bool delivers; /* it has handed in a webhook */
 };
 
 struct control {
