@@ -19,7 +19,8 @@ static int is_payload(const struct dirent *entry)
 {
     const char *end = strrchr(entry->d_name, '.');
 
-    return entry->d_name[0] != '.' && end != NULL && strcmp(end, ".json") == 0;
+    return entry->d_name[0] != '.' && end != NULL &&
+           (strcmp(end, ".json") == 0 || strcmp(end, ".siorec") == 0);
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -44,7 +45,7 @@ static bool add_directory(struct payloads *payloads, const char *path)
     }
     free((void *)entries);
     if (count == 0) {
-        say("%s: no .json files in it", path);
+        say("%s: no .json or .siorec files in it", path);
     }
     return count > 0;
 }

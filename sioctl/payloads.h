@@ -1,5 +1,5 @@
-/* The files that `webhook replay` was given: directories stand for the .json files in them, in the
- * order of their names. */
+/* The files that `webhook replay` was given: directories stand for the .json and .siorec files in
+ * them, in the order of their names. */
 #pragma once
 
 #include <stdbool.h>

@@ -72,6 +72,8 @@ static enum history_place place_of_type(enum ctl_type type)
     case CTL_NUMBERED:
     case CTL_ID:
     case CTL_COUNT:
+    case CTL_NATURAL:
+    case CTL_REAL:
     case CTL_DURATION:
     case CTL_DIGITS:
     case CTL_PATH:

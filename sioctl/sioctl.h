@@ -59,6 +59,11 @@ enum ctl_outcome session_open(struct session *session, struct errmsg *msg);
 NODISCARD
 enum exit_code session_call(struct session *session, const struct ctl_call *call,
                             json_t **ret_result);
+/* wait.c: until the condition in args holds. What goes wrong is said. On EXIT_DONE *ret_result is
+ * owned. */
+NODISCARD
+enum exit_code session_wait(struct session *session, const json_t *args, int64_t timeout_ms,
+                            json_t **ret_result);
 enum exit_code exit_code_of(enum ctl_outcome outcome);
 /* After CTL_REFUSED. */
 enum exit_code refusal_code(const struct session *session);
@@ -99,12 +104,3 @@ bool complete_words(struct session *session, const char *const *words, unsigned 
 
 /* help.c */
 void show_help(FILE *file, const struct ctl_command *command);
-
-/* post.c: signed webhooks over HTTP */
-struct poster;
-NODISCARD
-struct poster *poster_new(const char *url, int64_t timeout_ms);
-void poster_free(struct poster *poster);
-/* *ret_status 0: no answer, *ret_why says why (static). */
-void poster_send(struct poster *poster, struct str body, const char *signature,
-                 unsigned *ret_status, const char **ret_why);

@@ -15,9 +15,10 @@ enum {
 };
 
 /* One look: *ret_result when the daemon answered, else msg says why not. */
-static enum ctl_outcome look(struct session *session, json_t **ret_result, struct errmsg *msg)
+static enum ctl_outcome look(struct session *session, const json_t *args, json_t **ret_result,
+                             struct errmsg *msg)
 {
-    const struct ctl_call call = { .cmd = "wait", .args = session->line->args };
+    const struct ctl_call call = { .cmd = "wait", .args = args };
     enum ctl_outcome outcome = session_open(session, msg);
 
     if (outcome == CTL_DONE) {
@@ -48,16 +49,15 @@ static bool may_pass(const struct session *session)
     return strcmp(code, err_code(ERR_BUSY)) == 0 || strcmp(code, err_code(ERR_STORE)) == 0;
 }
 
-static enum exit_code timed_out(const struct session *session, const struct errmsg *msg)
+static enum exit_code timed_out(const json_t *args, const struct errmsg *msg)
 {
-    say("timed out waiting for '%s': %s", session_arg_text(session, "condition"), msg->text);
+    say("timed out waiting for '%.*s': %s", STR_ARG(json_str_at(args, "condition")), msg->text);
     return EXIT_TIMED_OUT;
 }
 
-enum exit_code run_wait(struct session *session)
+static enum exit_code wait_until_met(struct session *session, const json_t *args,
+                                     int64_t timeout_ms, json_t **ret_result)
 {
-    const json_t *timeout = session_arg(session, "timeout");
-    int64_t timeout_ms = timeout != NULL ? json_integer_value(timeout) : TIMEOUT_MS;
     uint64_t end_ms = clock_monotonic_ms() + (uint64_t)timeout_ms;
     int pause_ms = PAUSE_MIN_MS;
 
@@ -69,9 +69,9 @@ enum exit_code run_wait(struct session *session)
 
         session->config.timeout_ms =
             now_ms + LOOK_MS < end_ms ? (int64_t)(end_ms - now_ms) : LOOK_MS;
-        outcome = look(session, &result, &msg);
+        outcome = look(session, args, &result, &msg);
         if (outcome == CTL_DONE && is_met(result, &msg)) {
-            output_result(&session->out, result);
+            *ret_result = TAKE(result);
             return EXIT_DONE;
         }
         if (outcome == CTL_REFUSED && !may_pass(session)) {
@@ -83,9 +83,33 @@ enum exit_code run_wait(struct session *session)
         }
         now_ms = clock_monotonic_ms();
         if (now_ms >= end_ms) {
-            return timed_out(session, &msg);
+            return timed_out(args, &msg);
         }
         (void)poll(NULL, 0, (int)MIN((uint64_t)pause_ms, end_ms - now_ms));
         pause_ms = MIN(pause_ms * 2, PAUSE_MAX_MS);
     }
+}
+
+enum exit_code session_wait(struct session *session, const json_t *args, int64_t timeout_ms,
+                            json_t **ret_result)
+{
+    int64_t before_ms = session->config.timeout_ms;
+    enum exit_code code = wait_until_met(session, args, timeout_ms, ret_result);
+
+    session->config.timeout_ms = before_ms;
+    return code;
+}
+
+enum exit_code run_wait(struct session *session)
+{
+    const json_t *timeout = session_arg(session, "timeout");
+    autojson json_t *result = NULL;
+    enum exit_code code =
+        session_wait(session, session->line->args,
+                     timeout != NULL ? json_integer_value(timeout) : TIMEOUT_MS, &result);
+
+    if (code == EXIT_DONE) {
+        output_result(&session->out, result);
+    }
+    return code;
 }

@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libshared/clock.h"
@@ -102,6 +103,40 @@ static json_t *parse_count(struct str text)
         return NULL;
     }
     return json_integer(count);
+}
+
+static json_t *parse_natural(struct str text)
+{
+    int64_t value;
+
+    return digits_parse(&text, ID_MAX - 1, &value) && text.len == 0 ? json_integer(value) : NULL;
+}
+
+static bool real_fits(const struct ctl_argument *argument, double value)
+{
+    return value >= 0 && (argument->detail[0] == '\0' || value <= strtod(argument->detail, NULL));
+}
+
+/* Digits, and maybe a point and further digits: strtod() takes more than that. */
+static json_t *parse_real(const struct ctl_argument *argument, struct str text)
+{
+    char digits[DIGITS_MAX];
+    double value;
+    size_t points = 0;
+
+    if (text.len == 0 || text.len >= sizeof digits) {
+        return NULL;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        points += text.data[i] == '.';
+        if (text.data[i] != '.' && (text.data[i] < '0' || text.data[i] > '9')) {
+            return NULL;
+        }
+    }
+    memcpy(digits, text.data, text.len);
+    digits[text.len] = '\0';
+    value = strtod(digits, NULL);
+    return points <= 1 && text.len > points && real_fits(argument, value) ? json_real(value) : NULL;
 }
 
 static json_t *parse_duration(struct str text)
@@ -235,6 +270,10 @@ static json_t *parse_any(const struct ctl_argument *argument, struct str text)
         return parse_id(text);
     case CTL_COUNT:
         return parse_count(text);
+    case CTL_NATURAL:
+        return parse_natural(text);
+    case CTL_REAL:
+        return parse_real(argument, text);
     case CTL_DURATION:
         return parse_duration(text);
     case CTL_DIGITS:
@@ -295,6 +334,7 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
         return value >= 1 && value <= INT_MAX;
     case CTL_DURATION:
         return value >= 0 && value <= duration_max_ms;
+    case CTL_NATURAL:
     case CTL_SINCE:
         return value >= 0 && value < ID_MAX;
     case CTL_TEXT:
@@ -308,6 +348,7 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
     case CTL_CONDITION:
     case CTL_TIME:
     case CTL_JSON:
+    case CTL_REAL:
         break;
     }
     return false;
@@ -335,6 +376,10 @@ json_t *ctl_argument_accept(const struct ctl_argument *argument, const json_t *v
     if (json_is_integer(value) &&
         (argument->type == CTL_NUMBERED || argument->type == CTL_DIGITS)) {
         return accept_number(argument, json_integer_value(value), msg);
+    }
+    if (argument->type == CTL_REAL && json_is_number(value) &&
+        real_fits(argument, json_number_value(value))) {
+        return json_real(json_number_value(value));
     }
     if (argument->type == CTL_CLAIM && json_is_object(value) && json_object_size(value) == 1) {
         return json_deep_copy(value);

@@ -12,6 +12,7 @@ static const struct subject {
     struct str states[STATES_MAX];
 } subjects[] = {
     [CTL_SUBJECT_READY] = { .name = STR_INIT("ready") },
+    [CTL_SUBJECT_SETTLED] = { .name = STR_INIT("settled") },
     [CTL_SUBJECT_AGENT] = { STR_INIT("agent"),
                             { STR_INIT("available"), STR_INIT("busy"), STR_INIT("away"),
                               STR_INIT("online"), STR_INIT("offline") } },
@@ -51,9 +52,12 @@ bool ctl_condition_parse(struct str text, struct ctl_condition *ret_condition)
     struct ctl_condition condition = { 0 };
     struct str name, id;
 
-    if (str_eq(text, subjects[CTL_SUBJECT_READY].name)) {
-        *ret_condition = condition;
-        return true;
+    for (unsigned i = CTL_SUBJECT_READY; i < CTL_SUBJECT_AGENT; i++) {
+        condition.subject = (enum ctl_subject)i;
+        if (str_eq(text, subjects[i].name)) {
+            *ret_condition = condition;
+            return true;
+        }
     }
     name = take_until(&text, '/');
     id = take_until(&text, '=');

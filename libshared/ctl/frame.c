@@ -125,6 +125,17 @@ void ctl_request_encode(struct buf *out, int64_t id, struct str cmd, const json_
     buf_add_cstr(out, "}\n");
 }
 
+void ctl_request_encode_text(struct buf *out, int64_t id, struct str cmd, struct str args)
+{
+    buf_add_cstr(out, "{\"id\":");
+    buf_add_i64(out, id);
+    buf_add_cstr(out, ",\"cmd\":");
+    json_add_string(out, cmd);
+    buf_add_cstr(out, ",\"args\":");
+    buf_add_str(out, args);
+    buf_add_cstr(out, "}\n");
+}
+
 void ctl_greeting_encode(struct buf *out, struct str version)
 {
     buf_add_cstr(out, "{\"siod\":");

@@ -54,6 +54,8 @@ enum err ctl_request_decode(struct str line, struct ctl_request *ret_request, st
 void ctl_request_finish(struct ctl_request *request);
 /* All encoders append one line with its newline. */
 void ctl_request_encode(struct buf *out, int64_t id, struct str cmd, const json_t *args);
+/* The same with args that are JSON text already, on one line. */
+void ctl_request_encode_text(struct buf *out, int64_t id, struct str cmd, struct str args);
 
 void ctl_greeting_encode(struct buf *out, struct str version);
 /* ERR_UNSUPPORTED for another protocol, ERR_SYNTAX for anything else than a greeting. */

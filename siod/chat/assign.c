@@ -189,6 +189,11 @@ size_t desk_chats_waiting(const struct desk *desk)
     return assign_queue_waiting(desk->assigner->queue);
 }
 
+bool desk_is_settled(const struct desk *desk)
+{
+    return assign_queue_is_idle(desk->assigner->queue);
+}
+
 /* ---- life */
 
 struct assigner *assigner_new(struct desk *desk, enum assign_policy policy)

@@ -6,6 +6,7 @@
  * wrote last. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "siod/chat/assign_rule.h"
@@ -22,6 +23,8 @@ void desk_chats_examine(struct desk *desk);
 /* It needs one no longer. */
 void desk_chat_served(struct desk *desk, int64_t chat_id);
 size_t desk_chats_waiting(const struct desk *desk);
+/* Is no chat about to be given to somebody, or to be announced? */
+bool desk_is_settled(const struct desk *desk);
 
 /* From the roster: status, capacity, load or presence are not what they were. */
 void assign_agent_changed(struct desk *desk, struct agent *agent);

@@ -393,6 +393,12 @@ void assign_queue_told(struct assign_queue *queue, int64_t chat_id, bool done)
     queue->ops.retry(queue->ops.arg);
 }
 
+bool assign_queue_is_idle(const struct assign_queue *queue)
+{
+    return queue->proposals == 0 && queue->tells == 0 && queue->hopeful == NULL &&
+           queue->telling == NULL;
+}
+
 size_t assign_queue_waiting(const struct assign_queue *queue)
 {
     return HASH_COUNT(queue->chats);

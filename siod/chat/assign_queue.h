@@ -82,5 +82,7 @@ void assign_queue_settle(struct assign_queue *queue, int64_t chat_id,
 /* What came of an announcement. One that failed is made again. */
 void assign_queue_told(struct assign_queue *queue, int64_t chat_id, bool done);
 
+/* Nothing is under way, and nothing is left to be asked. */
+bool assign_queue_is_idle(const struct assign_queue *queue);
 /* Chats that wait, those with a proposal under way included. */
 size_t assign_queue_waiting(const struct assign_queue *queue);

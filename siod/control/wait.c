@@ -3,8 +3,10 @@
 #include "libshared/alloc.h"
 #include "libshared/ctl/condition.h"
 #include "libshared/json.h"
+#include "siod/chat/assign.h"
 #include "siod/control/agent.h"
 #include "siod/control/call.h"
+#include "siod/webhook/receive.h"
 
 struct wait {
     struct control_lookup lookup;
@@ -41,6 +43,18 @@ static void answer_ready(struct control_call *call)
     bool met = config->ready(config->arg, &why);
 
     answer(call, met, str_of(why));
+}
+
+/* Has everything that came had its consequences? What is answered is stored, but a chat is given
+ * away, or announced, a moment later. */
+static void answer_settled(struct control_call *call)
+{
+    const struct control_config *config = control_config(call);
+    size_t webhooks = webhook_in_flight(config->webhook);
+    bool met = webhooks == 0 && desk_is_settled(config->desk);
+
+    answer(call, met,
+           webhooks > 0 ? STR("webhooks are under way") : STR("chats are being assigned"));
 }
 
 /* ---- agents */
@@ -112,6 +126,10 @@ void control_wait(struct control_call *call)
     if (!ctl_condition_parse(control_arg_str(call, "condition"), &condition) ||
         condition.subject == CTL_SUBJECT_READY) {
         answer_ready(call);
+        return;
+    }
+    if (condition.subject == CTL_SUBJECT_SETTLED) {
+        answer_settled(call);
         return;
     }
     wait = xnew(struct wait);

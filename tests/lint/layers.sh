@@ -24,7 +24,8 @@ allowed() {
             echo "libshared libshared/wire libshared/ctl siod siod/net siod/engineio siod/socketio siod/metrics" \
                 "siod/store/store.h siod/chat siod/webhook siod/api siod/control"
             ;;
-        sioctl) echo "libshared libshared/wire libshared/ctl siod/store/care.h" ;;
+        sioctl) echo "libshared libshared/wire libshared/ctl sioctl/replay siod/store/care.h" ;;
+        sioctl/replay) echo "libshared libshared/wire libshared/ctl sioctl" ;;
         *) return 1 ;;
     esac
 }

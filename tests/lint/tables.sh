@@ -61,8 +61,9 @@ sioctl_options() {
     sed -nE "s/^OPT\\(\w+, *'.', *\"([a-z-]+)\".*/\\1/p" libshared/ctl/options.def
 }
 
+# documented_options PAGE [SECTION]
 documented_options() {
-    items "$1" Fl | sed -nE 's/^.*(^| )-([a-z-]+).*/\2/p'
+    items "$1" Fl "${2:-}" | sed -nE 's/^.*(^| )-([a-z-]+).*/\2/p'
 }
 
 same_names command "$(commands)" man/sioctl.8 "$(documented_commands)"
@@ -72,6 +73,6 @@ same_names event "$(events)" man/siod-events.7 "$(items man/siod-events.7 Ic | c
 same_names resource "$(resources)" man/siod-api.7 "$(items man/siod-api.7 Ic RESOURCES)"
 same_names metric "$(metrics)" man/siod.8 "$(items man/siod.8 Li METRICS)"
 same_names "option of siod" "$(siod_options)" man/siod.8 "$(documented_options man/siod.8)"
-same_names "option of sioctl" "$(sioctl_options)" man/sioctl.8 "$(documented_options man/sioctl.8)"
+same_names "option of sioctl" "$(sioctl_options)" man/sioctl.8 "$(documented_options man/sioctl.8 DESCRIPTION)"
 grep -q 'sioctl complete' completions/sioctl.bash || problem "completions/sioctl.bash does not ask \`sioctl complete\`"
 finish

@@ -111,6 +111,8 @@ static void a_line_becomes_the_args_of_a_request(void **state)
         { "room show -- --odd", "room show", "{\"room\":\"--odd\"}" },
         { "token decode -", "token decode", "{\"token\":\"-\"}" },
         { "webhook replay a b c", "webhook replay", "{\"path\":[\"a\",\"b\",\"c\"]}" },
+        { "webhook replay a --seed 0 --dup 0.5 --speed 2 --reorder 3 --update", "webhook replay",
+          "{\"seed\":0,\"dup\":0.5,\"speed\":2.0,\"reorder\":3,\"update\":true,\"path\":[\"a\"]}" },
         { "business add 5 --name Acme --phone-number-id 1 --phone-number-id 2", "business add",
           "{\"name\":\"Acme\",\"phoneNumberId\":[\"1\",\"2\"],\"business\":5}" },
         { "token mint --user 7 --business 1 --claim exp=1 --claim x=y", "token mint",
@@ -236,6 +238,7 @@ static void a_condition_names_a_subject_and_one_of_its_states(void **state)
         const char *state;
     } vectors[] = {
         { "ready", CTL_SUBJECT_READY, 0, "" },
+        { "settled", CTL_SUBJECT_SETTLED, 0, "" },
         { "agent/7=available", CTL_SUBJECT_AGENT, 7, "available" },
         { "agent/7=online", CTL_SUBJECT_AGENT, 7, "online" },
         { "agent/7=offline", CTL_SUBJECT_AGENT, 7, "offline" },
@@ -243,6 +246,7 @@ static void a_condition_names_a_subject_and_one_of_its_states(void **state)
         { "chat/9007199254740991=closed", CTL_SUBJECT_CHAT, INT64_C(9007199254740991), "closed" },
         { "", 0, -1, NULL },
         { "ready=", 0, -1, NULL },
+        { "settled/1=x", 0, -1, NULL },
         { "ready/1", 0, -1, NULL },
         { "ready/=x", 0, -1, NULL },
         { "agent", 0, -1, NULL },

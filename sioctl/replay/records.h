@@ -1,0 +1,41 @@
+/* What a replay is made of: the deliveries of all its files. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "libshared/base.h"
+#include "libshared/buf.h"
+#include "libshared/str.h"
+#include "sioctl/replay/plan.h"
+
+struct replay_record {
+    char *name; /* "recordings/monday.siorec:12", or a payload's path: where to look for it */
+    struct replay_time time;
+    struct str body;
+    bool sign; /* false: over HTTP it goes with the signature it was recorded with, if any */
+    uint32_t *parties; /* hashes of whom it concerns, where that was asked for */
+    size_t party_count;
+    char **headers; /* "Name: value" as recorded, NULL at the end; NULL = none */
+};
+
+struct replay_records {
+    struct replay_record *list;
+    size_t count;
+};
+
+/* Reads recordings and payloads, "-" for one on the standard input; what is wrong with one of them
+ * is said. Release with replay_records_finish() in either case. */
+NODISCARD
+bool replay_records_load(const json_t *paths, struct replay_records *ret_records);
+void replay_records_finish(struct replay_records *records);
+/* Fills in the parties. */
+void replay_records_find_parties(struct replay_records *records);
+bool replay_records_share(const struct replay_record *a, const struct replay_record *b);
+/* Takes the content of `body`. */
+void replay_record_set_body(struct replay_record *record, struct buf *body);
+/* The name without the folders: the same wherever the files lie. */
+const char *replay_record_base(const struct replay_record *record);

@@ -1,0 +1,16 @@
+/* Reports of a replay for continuous integration: JUnit's XML and TAP. Pure. */
+#pragma once
+
+#include <stddef.h>
+
+#include "libshared/buf.h"
+
+struct replay_case {
+    const char *name;
+    struct buf failure; /* what is wrong, line by line; empty: nothing */
+};
+
+/* seconds: the whole took. */
+void replay_report_junit(struct buf *out, const struct replay_case *cases, size_t count,
+                         double seconds);
+void replay_report_tap(struct buf *out, const struct replay_case *cases, size_t count);

@@ -1,0 +1,270 @@
+#!/usr/bin/env bats
+# `webhook replay` beyond one file after the other: recordings, plans, golden files, reports; and `store digest`.
+
+bats_require_minimum_version 1.5.0
+
+load ../lib/siod
+
+setup() {
+    setup_siod
+    GOLDEN=$BATS_TEST_TMPDIR/expected.ndjson
+    WORDS=$BATS_TEST_TMPDIR/words
+}
+
+teardown() {
+    teardown_siod
+}
+
+# recording COUNT: a recording of as many messages, ten milliseconds apart, of ten customers, to stdout.
+recording() {
+    printf '{"siorec":1,"started_at":"2026-03-01T09:30:00.000Z","redacted":true}\n'
+    text_webhook wamid.N 15550000 text | jq -c --argjson count "$1" '. as $body | range($count) as $i |
+        {at_ms: ($i * 10), sign: true, body: ($body | .entry[0].changes[0].value |= (
+            (.. | strings | select(. == "15550000")) = "1555000\($i % 10)" |
+            .messages[0].id = "wamid.\($i)" | .messages[0].text.body = "number \($i)") | tojson)}'
+}
+
+# replay ARGUMENT…: rows to stdout, words into $WORDS, the exit code into $code.
+replay() {
+    code=0
+    sioctl webhook replay "$@" 2>"$WORDS" || code=$?
+}
+
+# replays ARGUMENT…: must be good.
+replays() {
+    replay "$@" >"$BATS_TEST_TMPDIR/rows"
+    assert_equal "$code" 0
+}
+
+fresh_siod() {
+    [[ -z ${SIOD_PID:-} ]] || kill_siod
+    rm -rf "$SIOD_DIR"
+    mkdir -p "$SIOD_DIR"
+    start_siod
+}
+
+texts() {
+    sql "SELECT CAST(text AS TEXT) FROM message ORDER BY id"
+}
+
+@test "a recording is replayed in its order, and each of its lines has a name" {
+    start_siod
+    recording 300 >"$BATS_TEST_TMPDIR/day.siorec"
+    replays "$BATS_TEST_TMPDIR" -o ndjson
+    assert_equal "$(jq -r '.file' "$BATS_TEST_TMPDIR/rows" | sed -n '1p;300p')" \
+        "$BATS_TEST_TMPDIR/day.siorec:2"$'\n'"$BATS_TEST_TMPDIR/day.siorec:301"
+    assert_equal "$(texts)" "$(seq 0 299 | sed 's/^/number /')"
+    assert_contains "$(cat "$WORDS")" '300 replayed, 300 accepted'
+    assert_equal "$(sql "SELECT count(*) FROM audit")" 1
+}
+
+@test "a delivery that is not accepted is named" {
+    start_siod
+    {
+        recording 2
+        echo '{"at_ms":30,"body":"{\"no"}'
+        recording 1 | sed 1d
+    } >"$BATS_TEST_TMPDIR/day.siorec"
+    replay "$BATS_TEST_TMPDIR/day.siorec" >/dev/null
+    assert_equal "$code" 1
+    assert_contains "$(cat "$WORDS")" "day.siorec:4: answered 400: not JSON"
+    assert_contains "$(cat "$WORDS")" '4 replayed, 3 accepted'
+    printf '{"siorec":1}\n{"at_ms":"x"}\n' >"$BATS_TEST_TMPDIR/bad.siorec"
+    replay "$BATS_TEST_TMPDIR/day.siorec" "$BATS_TEST_TMPDIR/bad.siorec"
+    assert_equal "$code" 1
+    assert_contains "$(cat "$WORDS")" 'bad.siorec: line 2'
+    assert_equal "$(sql "SELECT count(*) FROM webhook")" 4
+}
+
+@test "options that cannot be are refused before anything is sent" {
+    # shellcheck disable=SC2034 # for sioctl()
+    SIOD_SOCKET=/nonexistent
+    local options
+    while read -r options; do
+        # shellcheck disable=SC2086 # words
+        replay "$VECTORS/text.json" $options
+        assert_equal "$options: $code" "$options: 2"
+    done <<<'--speed 1 --rate 2
+--speed -1
+--speed fast
+--rate 1.2.3
+--dup 1.5
+--dup .
+--concurrency 0
+--concurrency 65
+--reorder -1
+--order backwards
+--ids new
+--update
+--junit - --tap -
+--url http://127.0.0.1:1/'
+    replay "$VECTORS/text.json" --seed 0 --dup 0 --reorder 0 --speed 0 --rate 0.5 --order time --ids kept
+    assert_equal "$code" 2 # --speed and --rate
+    replay "$VECTORS/text.json" --seed 0 --dup 0.5 --reorder 0 --speed 0 --order time --ids kept
+    assert_equal "$code" 3
+}
+
+@test "a speed and a rate take their time" {
+    start_siod
+    recording 41 >"$BATS_TEST_TMPDIR/day.siorec"
+    local start=${EPOCHREALTIME/./}
+    replays "$BATS_TEST_TMPDIR/day.siorec" --speed 0.5
+    ((${EPOCHREALTIME/./} - start >= 800000))
+    start=${EPOCHREALTIME/./}
+    replays "$BATS_TEST_TMPDIR/day.siorec" --rate 50
+    ((${EPOCHREALTIME/./} - start >= 800000))
+    assert_equal "$(sql 'SELECT count(*) FROM message')" 41
+}
+
+@test "the same seed disturbs the order in the same way, another in another" {
+    recording 60 >"$BATS_TEST_TMPDIR/day.siorec"
+    local seed orders=()
+    for seed in 5 5 6; do
+        fresh_siod
+        replays "$BATS_TEST_TMPDIR/day.siorec" --reorder 7 --dup 0.2 --seed $seed -o ndjson
+        orders+=("$(jq -c '[.file[-3:], .copy]' "$BATS_TEST_TMPDIR/rows")")
+        assert_equal "$(texts | sort)" "$(seq 0 59 | sed 's/^/number /' | sort)"
+    done
+    assert_equal "${orders[0]}" "${orders[1]}"
+    [[ ${orders[0]} != "${orders[2]}" ]]
+    (($(wc -l <"$BATS_TEST_TMPDIR/rows") > 60))
+}
+
+@test "over HTTP each is signed, and one that is not to be signed goes as it was recorded" {
+    start_siod
+    recording 3 >"$BATS_TEST_TMPDIR/day.siorec"
+    jq -c 'if .at_ms == 10 then .sign = false | .headers = {"X-Hub-Signature-256": "sha256=no"} else . end' \
+        "$BATS_TEST_TMPDIR/day.siorec" >"$BATS_TEST_TMPDIR/unsigned.siorec"
+    replays "$BATS_TEST_TMPDIR/day.siorec" --url "$SIOD_URL$WEBHOOK_PATH" --secret-file "$SIOD_DIR/app.secret" \
+        --concurrency 4
+    assert_equal "$(sql 'SELECT count(*) FROM message')" 3
+    replay "$BATS_TEST_TMPDIR/unsigned.siorec" --url "$SIOD_URL$WEBHOOK_PATH" --secret-file "$SIOD_DIR/app.secret" >/dev/null
+    assert_equal "$code" 1
+    assert_contains "$(cat "$WORDS")" 'unsigned.siorec:3: answered 401'
+    assert_contains "$(cat "$WORDS")" '3 replayed, 2 accepted'
+}
+
+@test "with fresh ids a recording goes into the same store again, and what belongs together stays so" {
+    start_siod
+    mkdir "$BATS_TEST_TMPDIR/in"
+    cp "$VECTORS"/{text,text_reply,echo,status_sent,status_delivered}.json "$BATS_TEST_TMPDIR/in/"
+    replays "$BATS_TEST_TMPDIR/in"
+    replays "$BATS_TEST_TMPDIR/in" --ids fresh -o json
+    assert_equal "$(jq 'map(.counts.dups) | add' "$BATS_TEST_TMPDIR/rows")" 0
+    assert_equal "$(sql 'SELECT count(*), count(DISTINCT wamid) FROM message')" "6|6"
+    # The reply points to the same as before, or to its new name; each status to its own message.
+    assert_equal "$(sql "SELECT count(*) FROM message AS reply JOIN message AS target ON target.wamid = reply.context_wamid")" \
+        "$(sql "SELECT 2 * count(*) FROM (SELECT 1 FROM message AS reply JOIN message AS target ON
+            target.wamid = reply.context_wamid WHERE reply.id <= 3)")"
+    assert_equal "$(sql "SELECT count(*) FROM (SELECT status, count(*) AS n FROM message GROUP BY status) WHERE n % 2 = 1")" 0
+}
+
+@test "a golden file is met again by the same deliveries, however many at a time and however often" {
+    start_siod
+    replays "$VECTORS" --expect "$GOLDEN" --update
+    assert_equal "$(head -n 1 "$GOLDEN" | jq -c .siogolden)" 1
+    refute grep -q "$(date +%Y-%m)" "$GOLDEN"
+    local options
+    while read -r options; do
+        fresh_siod
+        # shellcheck disable=SC2086 # words
+        replay "$VECTORS" --expect "$GOLDEN" $options >/dev/null
+        [[ $code == 0 ]] || fail "with '$options':" "$(cut -c 1-300 "$WORDS")"
+    done <<<'--order recorded
+--concurrency 8
+--ids fresh
+--dup 0.4 --concurrency 16 --seed 3'
+    fresh_siod
+    replay "$VECTORS" --expect "$GOLDEN" --url "$SIOD_URL$WEBHOOK_PATH" --secret-file "$SIOD_DIR/app.secret" >/dev/null
+    [[ $code == 0 ]] || fail "over HTTP: $(cut -c 1-300 "$WORDS")"
+}
+
+@test "what differs from a golden file is shown and reported under the delivery it belongs to" {
+    start_siod
+    mkdir "$BATS_TEST_TMPDIR/in"
+    text_webhook wamid.1 15551230001 one >"$BATS_TEST_TMPDIR/in/1.json"
+    text_webhook wamid.2 15551230002 two >"$BATS_TEST_TMPDIR/in/2.json"
+    printf '{"no' >"$BATS_TEST_TMPDIR/in/3.json"
+    replays "$BATS_TEST_TMPDIR/in" --expect "$GOLDEN" --update
+    fresh_siod
+    text_webhook wamid.2 15551230002 other >"$BATS_TEST_TMPDIR/in/2.json"
+    replay "$BATS_TEST_TMPDIR/in" --expect "$GOLDEN" --junit "$BATS_TEST_TMPDIR/report.xml" --tap - >"$BATS_TEST_TMPDIR/tap"
+    assert_equal "$code" 1
+    assert_equal "$(grep '^@@' "$WORDS")" '@@ 2.json @@'
+    assert_equal "$(sed -n 's/^\([-+]\){.*"text":"\([^"]*\)".*/\1\2/p' "$WORDS" | sort | uniq -c | xargs)" '2 +other 2 -two'
+    assert_equal "$(grep -v '^#' "$BATS_TEST_TMPDIR/tap")" \
+        $'TAP version 13\n1..3\nok 1 - 1.json\nnot ok 2 - 2.json\nok 3 - 3.json'
+    assert_equal "$(grep -c '<testcase' "$BATS_TEST_TMPDIR/report.xml")" 3
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/report.xml")" 'tests="3" failures="1"'
+    # Without a golden file the answers alone are judged.
+    replay "$BATS_TEST_TMPDIR/in" --tap - >"$BATS_TEST_TMPDIR/tap"
+    assert_equal "$code" 1
+    assert_equal "$(grep '^not' "$BATS_TEST_TMPDIR/tap")" 'not ok 3 - 3.json'
+    replay "$BATS_TEST_TMPDIR/in" --expect "$BATS_TEST_TMPDIR/none" --junit "$BATS_TEST_TMPDIR/report.xml"
+    assert_equal "$code" 1
+    assert_contains "$(cat "$WORDS")" 'none: No such file'
+    replay "$BATS_TEST_TMPDIR/in" --expect "$BATS_TEST_TMPDIR/in/1.json"
+    assert_contains "$(cat "$WORDS")" 'line 1: not a golden file'
+}
+
+@test "agents on the desk are part of what is expected" {
+    local round
+    for round in --update ''; do
+        fresh_siod
+        agent_connected a --token "$(token 7 1)"
+        sioctl wait agent/7=online >/dev/null
+        # shellcheck disable=SC2086 # words
+        replays "$VECTORS/text.json" "$VECTORS/text_reply.json" --expect "$GOLDEN" $round
+        agent_stop a
+    done
+    assert_equal "$(jq -r 'select(.event == "chat_assigned").payload.agentId' "$GOLDEN")" 7
+}
+
+@test "any order, repetition and concurrency ends in the same digest" {
+    local seed digest want seeds=6
+    [[ -z ${SIOD_TEST_ALL:-} ]] || seeds=1000
+    fresh_siod
+    replays "$VECTORS"
+    want=$(sioctl store digest)
+    assert_equal ${#want} 64
+    for ((seed = 1; seed <= seeds; seed++)); do
+        fresh_siod
+        replays "$VECTORS" --order shuffle --dup 0.3 --concurrency 8 --seed $seed
+        digest=$(sioctl store digest)
+        [[ $digest == "$want" ]] || fail "seed $seed ends in $digest, not in $want"
+    done
+}
+
+@test "the digest is that of the rows, also after a restart" {
+    start_siod
+    recording 1500 >"$BATS_TEST_TMPDIR/day.siorec"
+    replays "$BATS_TEST_TMPDIR/day.siorec"
+    sioctl store digest -o json >"$BATS_TEST_TMPDIR/digest"
+    assert_equal "$(jq -c 'del(.digest)' "$BATS_TEST_TMPDIR/digest")" '{"chats":10,"messages":1500,"statuses":0}'
+    stop_siod
+    start_siod
+    assert_equal "$(sioctl store digest)" "$(jq -r .digest "$BATS_TEST_TMPDIR/digest")"
+    sioctl webhook replay "$VECTORS/text.json" >/dev/null 2>&1
+    refute [ "$(sioctl store digest)" = "$(jq -r .digest "$BATS_TEST_TMPDIR/digest")" ]
+}
+
+@test "script: recordings in continuous integration" {
+    cd "$BATS_TEST_TMPDIR"
+    mkdir recordings
+    recording 50 >recordings/day.siorec
+    cp "$VECTORS/batch.json" recordings/
+    sed -n '/^In continuous integration/,/^\.Ed/p' "$ROOT/man/sioctl.8" | sed -e '1,/^\.Bd/d' -e '/^\.Ed/d' -e 's/\\e/\\/g' >job
+    assert_equal "$(wc -l <job)" 9
+    PATH=$SIOD_BIN:$PATH
+    # What is expected, as the manual says.
+    sed -e 's/--expect expected.ndjson/& --update/' -e 's/| diff expected.digest -/>expected.digest/' job >update
+    timeout 60 bash update 3>&-
+    assert_equal "$(wc -c <expected.digest)" 65
+    rm -rf state
+    timeout 60 bash job 3>&-
+    assert_contains "$(cat report.xml)" 'tests="51" failures="0"'
+    rm -rf state
+    sed -i 's/number 17/number 71/' recordings/day.siorec
+    run -1 timeout 60 bash job 3>&-
+    assert_contains "$output" '@@ day.siorec:19 @@'
+}

@@ -1,0 +1,3 @@
+foreach(name diff golden ids plan)
+    unit_test(replay_${name} replay)
+endforeach()
