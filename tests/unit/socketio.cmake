@@ -1,4 +1,5 @@
 unit_test(sio_packet wire)
+unit_test(offset wire)
 unit_test(room socketio)
 target_sources(test_room PRIVATE eio_rig.c)
 foreach(name socketio sio_truth sio_broadcast sio_binary sio_v4 partial)
