@@ -6,8 +6,8 @@
 enum err sqlite_log_insert(struct store_tx *tx, const struct store_event *event)
 {
     struct query q = query_begin(&writer_of(tx)->conn, ST_LOG_INSERT,
-                                 "INSERT INTO log (business_id, position, at_ms, room, event, args)"
-                                 " VALUES (?, ?, ?, ?, ?, ?)");
+                                 "INSERT INTO log (business_id, position, at_ms, room, event, args,"
+                                 " origin) VALUES (?, ?, ?, ?, ?, ?, ?)");
 
     put_int(&q, event->business_id);
     put_int(&q, event->position);
@@ -15,6 +15,7 @@ enum err sqlite_log_insert(struct store_tx *tx, const struct store_event *event)
     put_str_full(&q, event->room);
     put_str_full(&q, event->event);
     put_str_full(&q, event->args);
+    put_str(&q, event->origin.len > 0 ? event->origin : STR_NONE);
     return query_run(&q);
 }
 

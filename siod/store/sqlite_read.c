@@ -332,7 +332,7 @@ static void get_event(struct query *query, struct store_event *ret_event)
     ret_event->room = get_str(query);
     ret_event->event = get_str(query);
     ret_event->args = get_str(query);
-    ret_event->origin = STR("");
+    ret_event->origin = get_str(query);
 }
 
 enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int64_t position,
@@ -340,7 +340,7 @@ enum err sqlite_log_since(struct store_reader *reader, int64_t business_id, int6
                           void *arg)
 {
     struct query q = reads(reader, ST_LOG_SINCE,
-                           "SELECT business_id, position, at_ms, room, event, args FROM log"
+                           "SELECT business_id, position, at_ms, room, event, args, origin FROM log"
                            " WHERE business_id = ? AND position > ? AND event <> x''"
                            " ORDER BY position LIMIT ?");
 

@@ -206,8 +206,8 @@ struct store_event {
     struct str room;  /* "chat_12" */
     struct str event; /* "new_message" */
     struct str args;  /* JSON text of the event's arguments, without brackets */
-    /* Opaque, not kept in the log: who caused it, for the emission that follows the commit. Empty
-     * in rows read back. */
+    /* Opaque: the socket that caused it and is not told, when it is emitted and later. May be
+     * empty. */
     struct str origin;
 };
 /* The log rows of one commit; one allocation, strings included. */

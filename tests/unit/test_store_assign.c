@@ -578,15 +578,29 @@ static enum err origin_body(struct store_tx *tx, void *arg)
     return store_log_append(tx, 1, STR("r"), STR("e"), STR("{}"));
 }
 
-static void the_origin_of_an_event_comes_out_of_the_commit_only(void **state)
+static bool add_origin(void *arg, const struct store_event *event)
+{
+    buf_printf(arg, "<%.*s>", STR_ARG(event->origin));
+    return true;
+}
+
+static enum err origins_body(struct store_reader *reader, void *arg)
+{
+    return store_log_since(reader, 1, 0, 0, add_origin, arg);
+}
+
+static void the_origin_of_an_event_comes_out_of_the_commit_and_of_the_log(void **state)
 {
     struct fixture *f = *state;
+    autobuf struct buf origins = BUF_INIT;
 
     assert_int_equal(write_now(f, origin_body, NULL), OK);
     assert_int_equal(f->event_count, 2);
     assert_string_equal(f->events[0].origin, "socket 5");
     assert_string_equal(f->events[0].args, "{}");
     assert_string_equal(f->events[1].origin, "");
+    assert_int_equal(read_now(f, origins_body, &origins), OK);
+    assert_string_equal(origins.data, "<socket 5><>");
 }
 
 /* ------------------------------------------------------------------ groups */
@@ -667,7 +681,7 @@ int main(void)
         TEST(agents_are_listed_with_what_they_intend_and_carry),
         TEST(an_agent_who_is_seen_again_finds_status_capacity_and_load),
         TEST(a_read_cursor_never_moves_back),
-        TEST(the_origin_of_an_event_comes_out_of_the_commit_only),
+        TEST(the_origin_of_an_event_comes_out_of_the_commit_and_of_the_log),
         TEST(a_number_that_moves_leaves_its_group_chats_behind),
         TEST(a_database_of_the_first_schema_keeps_its_waiting_chats),
     };
