@@ -99,6 +99,23 @@ static void collect_sizes(const struct store *store)
     metric_set(METRIC_PURGED_STATUSES, purged.statuses);
 }
 
+static void collect_recovery(const struct siod *siod)
+{
+    struct sio_recovery_stats stats;
+
+    sio_recovery_stats(siod->sio, &stats);
+    metric_set(METRIC_RECOVERY_SESSIONS, stats.sessions);
+    metric_set(METRIC_RECOVERY_SESSION_BYTES, stats.session_bytes);
+    metric_set(METRIC_RECOVERY_EVENT_BYTES, stats.event_bytes);
+    metric_set(METRIC_RECOVERY_RESTORED, stats.restored);
+    metric_set(METRIC_RECOVERY_REPLAYED, stats.replayed);
+    metric_set(METRIC_RECOVERY_FORGOTTEN, stats.forgotten);
+#define RECOVERY_REFUSED(id, label)                                                                \
+    metric_set(METRIC_RECOVERY_REFUSED_##id, stats.refused[SIO_RECOVERY_##id]);
+#include "siod/socketio/recovery.def"
+#undef RECOVERY_REFUSED
+}
+
 static void collect_store(const struct siod *siod)
 {
     struct store_stats stats;
@@ -125,6 +142,7 @@ void siod_collect(void *arg)
     collect_transport(siod);
     collect_http(siod);
     collect_sessions(siod);
+    collect_recovery(siod);
     collect_store(siod);
     token_verifier_stats(siod->tokens, &tokens);
     metric_set(METRIC_TOKENS_VERIFIED, tokens.verified);

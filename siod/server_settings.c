@@ -81,6 +81,13 @@ struct sio_config siod_sio_settings(struct siod *siod)
         .sockets_per_connection = config->limits.sockets_per_connection,
         .rooms_per_socket = config->limits.rooms_per_socket,
         .json_depth = depth > 0 ? depth : JSON_DEPTH_MAX,
+        .recovery = {
+            .enabled = config->recovery.enabled,
+            .window_ms = config->recovery.window_ms,
+            .max_bytes = config->recovery.max_bytes,
+            .memory_bytes = config->recovery.memory_bytes,
+            .max_sessions = config->recovery.max_sessions,
+        },
     };
 }
 

@@ -240,7 +240,14 @@ static void add_named(struct buf *buf, struct str name, struct str args)
         buf_add_char(buf, ',');
         buf_add_str(buf, args);
     }
-    buf_add_char(buf, ']');
+}
+
+void sio_event_encode_open(struct buf *buf, struct str nsp, unsigned attachments, struct str name,
+                           struct str args)
+{
+    sio_packet_encode_head(buf, attachments > 0 ? SIO_BINARY_EVENT : SIO_EVENT, attachments, nsp,
+                           SIO_ACK_NONE);
+    add_named(buf, name, args);
 }
 
 void sio_event_encode(struct buf *buf, struct str nsp, int64_t ack, struct str name,
@@ -248,13 +255,7 @@ void sio_event_encode(struct buf *buf, struct str nsp, int64_t ack, struct str n
 {
     sio_packet_encode_head(buf, SIO_EVENT, 0, nsp, ack);
     add_named(buf, name, args);
-}
-
-void sio_binary_event_encode(struct buf *buf, struct str nsp, unsigned attachments, struct str name,
-                             struct str args)
-{
-    sio_packet_encode_head(buf, SIO_BINARY_EVENT, attachments, nsp, SIO_ACK_NONE);
-    add_named(buf, name, args);
+    buf_add_char(buf, ']');
 }
 
 void sio_ack_encode(struct buf *buf, struct str nsp, int64_t ack, struct str args)

@@ -74,7 +74,8 @@ void sio_packet_encode_head(struct buf *buf, enum sio_packet_type type, unsigned
 /* Append a whole event or ack. `args` is JSON text without the brackets, trusted to be valid. */
 void sio_event_encode(struct buf *buf, struct str nsp, int64_t ack, struct str name,
                       struct str args);
-/* An event with as many attachments as `args` has placeholders, numbered in order. */
-void sio_binary_event_encode(struct buf *buf, struct str nsp, unsigned attachments, struct str name,
-                             struct str args);
+/* An event without an ack id, but for its closing bracket. With `attachments` a binary one: `args`
+ * has as many placeholders, numbered in order. */
+void sio_event_encode_open(struct buf *buf, struct str nsp, unsigned attachments, struct str name,
+                           struct str args);
 void sio_ack_encode(struct buf *buf, struct str nsp, int64_t ack, struct str args);

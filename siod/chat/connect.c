@@ -129,10 +129,11 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     struct errmsg msg = { "" };
     struct agent *agent = NULL;
     struct desk_socket *self;
-    char room[BUSINESS_ROOM_SIZE];
     enum err err = check_token(desk, auth, &claims, &msg);
 
     if (err == OK) {
+        /* first: the socket that is taken over is one of the user's */
+        (void)sio_socket_claim(socket, (uint64_t)claims.business_id, (uint64_t)claims.user_id);
         agent = roster_find(desk, claims.business_id, claims.user_id);
         err = check_user(desk, &claims, agent, &msg);
     }
@@ -151,15 +152,27 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     self->agent.token_expires_s = claims.expires_s;
     self->token_tag = revocation_tag(str_of(claims.jti));
     self->agent.name = self->person->name;
-    sio_socket_accept(socket, (uint64_t)claims.business_id, self);
+    watch_expiry(self);
     sio_socket_set_owner(socket, (uint64_t)claims.user_id);
-    if (!sio_socket_join(socket, business_room(claims.business_id, room))) {
+    sio_socket_accept(socket, (uint64_t)claims.business_id, self);
+}
+
+static void on_joined(struct sio_socket *socket, bool recovered)
+{
+    struct desk_socket *self = sio_socket_user(socket);
+    char room[BUSINESS_ROOM_SIZE];
+
+    if (recovered && desk_token_revoked(self)) { /* while its log was read */
+        desk_socket_close(self, "token revoked");
+        return;
+    }
+    if (!recovered && !sio_socket_join(socket, business_room(self->agent.business_id, room))) {
         log_warn(LOG_CHAT, "business room not joined", "socket=%s limit=limits.rooms_per_socket",
                  sio_socket_id(socket));
     }
-    watch_expiry(self);
-    log_debug(LOG_CHAT, "agent connected", "socket=%s user=%lld business=%lld",
-              sio_socket_id(socket), (long long)claims.user_id, (long long)claims.business_id);
+    log_debug(LOG_CHAT, recovered ? "agent recovered" : "agent connected",
+              "socket=%s user=%lld business=%lld", sio_socket_id(socket),
+              (long long)self->agent.user_id, (long long)self->agent.business_id);
 }
 
 static void on_event(struct sio_socket *socket, const struct sio_event *event)
@@ -187,6 +200,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
 
 const struct sio_app desk_app = {
     .on_connect = on_connect,
+    .on_joined = on_joined,
     .on_event = on_event,
     .on_disconnect = on_disconnect,
 };

@@ -8,6 +8,7 @@
 #include "libshared/decimal.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/desk_state.h"
+#include "siod/chat/recovery.h"
 #include "siod/chat/roster.h"
 
 struct desk *desk_new(const struct desk_config *config)
@@ -16,6 +17,7 @@ struct desk *desk_new(const struct desk_config *config)
 
     desk->config = *config;
     desk->nsp = sio_namespace_add(config->sio, "/", &desk_app, desk);
+    sio_namespace_set_log(desk->nsp, &desk_log, desk);
     desk->assigner = assigner_new(desk, config->assign_policy);
     desk->tokens = desk_tokens_new(desk);
     return desk;

@@ -96,6 +96,8 @@ void typing_free_all(struct desk *desk);
 /* tokens.c */
 struct desk_tokens *desk_tokens_new(struct desk *desk);
 void desk_tokens_free(struct desk_tokens *tokens);
+/* Since the socket was let in? */
+bool desk_token_revoked(const struct desk_socket *self);
 
 /* emit.c */
 void tenant_drop_queue(struct tenant *tenant);

@@ -83,7 +83,9 @@ unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broa
 
 static void emit_row(struct tenant *tenant, const struct store_event *row)
 {
-    struct sio_broadcast broadcast = { .room = row->room, .event = row->event, .args = row->args };
+    struct sio_broadcast broadcast = {
+        .room = row->room, .event = row->event, .args = row->args, .position = row->position
+    };
     struct desk_emission emission = { .business_id = row->business_id,
                                       .position = row->position,
                                       .at_ms = row->at_ms };

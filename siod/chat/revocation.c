@@ -163,6 +163,24 @@ uint32_t revocation_tag(struct str jti)
     return jti.len > 0 ? MAX(map_hash(jti.data, jti.len), 1U) : 0;
 }
 
+bool revocations_cover(const struct revocations *revocations,
+                       const struct revocation_subject *subject)
+{
+    const struct revoked_user *user =
+        find_user(revocations, subject->business_id, subject->user_id);
+    const struct revoked_jti *jti;
+
+    if (user != NULL && (int64_t)subject->issued_s * MS_PER_S < user->issued_before_ms) {
+        return true;
+    }
+    for (jti = revocations->jtis; subject->tag != 0 && jti != NULL; jti = jti->hh.next) {
+        if (MAX(jti->hh.hashv, 1U) == subject->tag) { /* as revocation_tag() has it */
+            return true;
+        }
+    }
+    return false;
+}
+
 bool revocation_covers(const struct store_revocation *revocation,
                        const struct revocation_subject *subject)
 {

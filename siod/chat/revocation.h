@@ -45,6 +45,9 @@ struct revocation_subject {
     uint32_t issued_s; /* 0 = it does not say */
     uint32_t tag;
 };
-/* Does the one revocation cover this token? */
+/* Is there one that covers this token? */
+bool revocations_cover(const struct revocations *revocations,
+                       const struct revocation_subject *subject);
+/* Does the one revocation cover it? */
 bool revocation_covers(const struct store_revocation *revocation,
                        const struct revocation_subject *subject);

@@ -76,6 +76,23 @@ static enum err revoke_apply(struct store_job *job, struct store_tx *tx)
     return store_revocation_put(tx, &revoke->wanted, &revoke->now);
 }
 
+static struct revocation_subject subject_of(const struct desk_socket *self)
+{
+    return (struct revocation_subject) {
+        .business_id = self->agent.business_id,
+        .user_id = self->agent.user_id,
+        .issued_s = self->agent.token_issued_s,
+        .tag = self->token_tag,
+    };
+}
+
+bool desk_token_revoked(const struct desk_socket *self)
+{
+    const struct revocation_subject subject = subject_of(self);
+
+    return revocations_cover(self->desk->tokens->revoked, &subject);
+}
+
 static void close_if_covered(struct revoke_job *revoke, const struct sio_socket *socket)
 {
     struct desk_socket *self = sio_socket_user(socket);
@@ -84,12 +101,7 @@ static void close_if_covered(struct revoke_job *revoke, const struct sio_socket 
         return;
     }
 
-    const struct revocation_subject subject = {
-        .business_id = self->agent.business_id,
-        .user_id = self->agent.user_id,
-        .issued_s = self->agent.token_issued_s,
-        .tag = self->token_tag,
-    };
+    const struct revocation_subject subject = subject_of(self);
 
     if (revocation_covers(&revoke->now, &subject)) {
         revoke->closed++;

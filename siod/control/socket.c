@@ -110,6 +110,8 @@ static void render_socket(struct control_call *call, struct buf *out, struct sio
     json_add_cstr(out, eio_session_address(session));
     buf_add_cstr(out, ",\"connectedAt\":");
     time_render(out, loop_wall_ms(loop) - (int64_t)age_ms);
+    buf_add_cstr(out,
+                 sio_socket_recovered(socket) ? ",\"recovered\":true" : ",\"recovered\":false");
     buf_add_cstr(out, ",\"pendingBytes\":");
     buf_add_u64(out, eio_session_pending(session));
     buf_add_cstr(out, ",\"rooms\":[");

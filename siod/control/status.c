@@ -122,6 +122,27 @@ static void add_live(struct buf *out, const struct control_config *config)
     close_object(out);
 }
 
+static void add_recovery(struct buf *out, const struct control_config *config)
+{
+    struct sio_recovery_stats stats;
+
+    sio_recovery_stats(config->sio, &stats);
+    open_object(out, "recovery");
+    add_bool(out, "enabled", stats.enabled);
+    add_number(out, "sessions", stats.sessions);
+    add_number(out, "sessionBytes", stats.session_bytes);
+    add_number(out, "eventBytes", stats.event_bytes);
+    add_number(out, "restored", stats.restored);
+    add_number(out, "replayed", stats.replayed);
+    add_number(out, "forgotten", stats.forgotten);
+    open_object(out, "refused");
+    for (int i = 0; i < SIO_RECOVERY_REFUSED_COUNT; i++) {
+        add_number(out, sio_recovery_refused_label((enum sio_recovery_refused)i), stats.refused[i]);
+    }
+    close_object(out);
+    close_object(out);
+}
+
 static void add_counts(struct buf *out, const struct store_counts *counts)
 {
     add_number(out, "businesses", (uint64_t)counts->businesses);
@@ -221,6 +242,7 @@ static void status_done(struct store_query *query, enum err err)
     add_process(&text, call);
     add_listeners(&text, config);
     add_live(&text, config);
+    add_recovery(&text, config);
     add_webhooks(&text);
     add_store(&text, config->store, err == OK ? &status->counts : NULL);
     add_control(&text, call->control);

@@ -20,80 +20,95 @@ void sio_out_send(struct sio_server *server, struct eio_session *session)
     frame_unref(frame);
 }
 
+void sio_offset_add(struct buf *out, const char offset[SIO_OFFSET_LEN])
+{
+    buf_add(out, ",\"", 2);
+    buf_add(out, offset, SIO_OFFSET_LEN);
+    buf_add(out, "\"]", 2);
+}
+
 /* A packet as it goes out: its text, and its attachments right behind. Nothing can come in between,
  * because all of it is queued at once. */
 struct packet {
     struct frame *text;
+    struct frame *bare; /* the text without an offset; made when the first one needs it */
+    struct str open;    /* the text without its end, in server->out; empty when nothing was added */
     struct frame *attachments[SIO_ATTACHMENTS_MAX];
     unsigned count;
 };
 
-static void packet_init(struct packet *packet, const struct buf *text,
-                        struct sio_attachments attachments)
-{
-    packet->text = frame_text(buf_str(text));
-    packet->count = attachments.count;
-    for (unsigned i = 0; i < attachments.count; i++) {
-        packet->attachments[i] = frame_binary(attachments.data[i]);
-    }
-}
-
 static void packet_finish(struct packet *packet)
 {
     frame_unref(packet->text);
+    frame_unref(packet->bare);
     for (unsigned i = 0; i < packet->count; i++) {
         frame_unref(packet->attachments[i]);
     }
 }
 
-static inline void packet_send(const struct packet *packet, struct eio_session *session)
+/* Clients of Socket.IO 2 get no offset. */
+static struct frame *bare_text(struct packet *packet)
 {
-    eio_session_send(session, packet->text);
+    if (packet->open.len == 0) {
+        return packet->text;
+    }
+    if (packet->bare == NULL) {
+        packet->bare = frame_text2(packet->open, STR("]"));
+    }
+    return packet->bare;
+}
+
+static inline void packet_send(struct packet *packet, struct eio_session *session, bool is_v4)
+{
+    eio_session_send(session, UNLIKELY(is_v4) ? bare_text(packet) : packet->text);
     for (unsigned i = 0; i < packet->count; i++) {
         eio_session_send(session, packet->attachments[i]);
     }
 }
 
-static void encode_event(struct buf *out, struct str nsp, struct str name, struct str args,
-                         unsigned attachments)
-{
-    if (LIKELY(attachments == 0)) {
-        sio_event_encode(out, nsp, SIO_ACK_NONE, name, args);
-    } else {
-        sio_binary_event_encode(out, nsp, attachments, name, args);
-    }
-}
-
-static void broadcast_packet(struct sio_namespace *nsp, const struct sio_broadcast *broadcast,
-                             struct packet *ret)
+/* Renders the event once, and notes it for those who come back. `stream` is NULL when nobody can.
+ */
+static void packet_init(struct packet *packet, struct sio_namespace *nsp, struct sio_stream *stream,
+                        const struct sio_broadcast *broadcast)
 {
     struct buf *out = sio_out_begin(nsp->server);
 
-    encode_event(out, nsp->name, broadcast->event, broadcast->args, broadcast->attachments.count);
-    packet_init(ret, out, broadcast->attachments);
-}
+    sio_event_encode_open(out, nsp->name, broadcast->attachments.count, broadcast->event,
+                          broadcast->args);
+    packet->open = STR_NONE;
+    if (stream != NULL) {
+        size_t open_len = out->len;
 
-static void send_out(struct sio_server *server, struct eio_session *session,
-                     struct sio_attachments attachments)
-{
-    struct packet packet;
-
-    packet_init(&packet, &server->out, attachments);
-    server->stats.packets_out++;
-    packet_send(&packet, session);
-    packet_finish(&packet);
+        sio_stream_note(stream, broadcast, buf_str(out));
+        sio_offset_add(out, stream->offset);
+        packet->open = (struct str) { out->data, open_len };
+    } else {
+        buf_add_char(out, ']');
+    }
+    packet->text = frame_text(buf_str(out));
+    packet->bare = NULL;
+    packet->count = broadcast->attachments.count;
+    for (unsigned i = 0; i < packet->count; i++) {
+        packet->attachments[i] = frame_binary(broadcast->attachments.data[i]);
+    }
 }
 
 void sio_socket_emit_binary(struct sio_socket *socket, struct str event, struct str args,
                             struct sio_attachments attachments)
 {
-    struct sio_server *server = socket->nsp->server;
+    const struct sio_broadcast broadcast = {
+        .room = { socket->id, SID_LEN }, .event = event, .args = args, .attachments = attachments
+    };
+    bool is_v4 = socket->connection->is_v4;
+    struct packet packet;
 
     if (socket->state != SIO_STATE_JOINED) {
         return;
     }
-    encode_event(sio_out_begin(server), socket->nsp->name, event, args, attachments.count);
-    send_out(server, socket->connection->session, attachments);
+    packet_init(&packet, socket->nsp, is_v4 ? NULL : socket->stream, &broadcast);
+    socket->nsp->server->stats.packets_out++;
+    packet_send(&packet, socket->connection->session, is_v4);
+    packet_finish(&packet);
 }
 
 void sio_socket_emit(struct sio_socket *socket, struct str event, struct str args)
@@ -148,7 +163,13 @@ void sio_socket_ack_binary(struct sio_socket *socket, int64_t ack, struct str ar
     buf_add_char(out, '[');
     buf_add_str(out, args);
     buf_add_char(out, ']');
-    send_out(server, socket->connection->session, attachments);
+    sio_out_send(server, socket->connection->session);
+    for (unsigned i = 0; i < attachments.count; i++) {
+        struct frame *frame = frame_binary(attachments.data[i]);
+
+        eio_session_send(socket->connection->session, frame);
+        frame_unref(frame);
+    }
 }
 
 static bool is_left_out(const struct sio_socket *socket, const struct sio_broadcast *broadcast)
@@ -157,30 +178,28 @@ static bool is_left_out(const struct sio_socket *socket, const struct sio_broadc
            (broadcast->except_owner != 0 && socket->owner == broadcast->except_owner);
 }
 
-static unsigned send_to_room(const struct sio_room *room, const struct sio_broadcast *broadcast)
+static unsigned send_to_room(const struct sio_room *room, const struct sio_broadcast *broadcast,
+                             struct packet *packet)
 {
-    struct packet packet;
     const struct sio_member *end = room->members + room->count;
     uint32_t except_part = (uint32_t)broadcast->except_owner;
     unsigned sent = 0;
 
-    broadcast_packet(room->nsp, broadcast, &packet);
     for (const struct sio_member *member = room->members; member < end; member++) {
         bool suspect = member->socket == broadcast->except || member->owner_part == except_part;
 
         if (!(suspect && is_left_out(member->socket, broadcast)) &&
             (!broadcast->is_volatile || eio_session_writable(member->session))) {
-            packet_send(&packet, member->session);
+            packet_send(packet, member->session, member->is_v4);
             sent++;
         }
     }
-    packet_finish(&packet);
     return sent;
 }
 
 struct delivery {
     const struct sio_broadcast *broadcast;
-    struct packet packet;
+    struct packet *packet;
     unsigned sent;
 };
 
@@ -191,60 +210,76 @@ static void deliver(void *arg, struct sio_socket *socket)
 
     if (socket->state == SIO_STATE_JOINED && !is_left_out(socket, delivery->broadcast) &&
         (!delivery->broadcast->is_volatile || eio_session_writable(session))) {
-        packet_send(&delivery->packet, session);
+        packet_send(delivery->packet, session, socket->connection->is_v4);
         delivery->sent++;
     }
 }
 
 static unsigned send_to_all(struct sio_namespace *nsp, uint64_t scope,
-                            const struct sio_broadcast *broadcast)
+                            const struct sio_broadcast *broadcast, struct packet *packet)
 {
-    struct delivery delivery = { .broadcast = broadcast };
+    struct delivery delivery = { .broadcast = broadcast, .packet = packet };
 
-    broadcast_packet(nsp, broadcast, &delivery.packet);
     sio_reach_each(nsp, scope, broadcast, deliver, &delivery);
-    packet_finish(&delivery.packet);
     return delivery.sent;
 }
 
 /* The room that each socket has for itself costs nothing: it is looked up by the socket's id. */
-static unsigned send_to_one(struct sio_namespace *nsp, uint64_t scope,
-                            const struct sio_broadcast *broadcast)
+static unsigned send_to_one(struct sio_socket *socket, uint64_t scope,
+                            const struct sio_broadcast *broadcast, struct packet *packet)
 {
-    struct sio_socket *socket = sio_socket_find(nsp, broadcast->room);
-    struct eio_session *session;
-    struct packet packet;
+    struct delivery delivery = { .broadcast = broadcast, .packet = packet };
 
-    if (socket == NULL || socket->scope != scope || is_left_out(socket, broadcast) ||
-        socket->state != SIO_STATE_JOINED) {
-        return 0;
+    if (socket->scope == scope) {
+        deliver(&delivery, socket);
     }
-    session = socket->connection->session;
-    if (broadcast->is_volatile && !eio_session_writable(session)) {
-        return 0;
+    return delivery.sent;
+}
+
+/* Does it name one room and nobody who is left out by a room? */
+static bool is_plain(const struct sio_broadcast *broadcast)
+{
+    return broadcast->room.data != NULL && broadcast->more_rooms_count == 0 &&
+           broadcast->except_rooms_count == 0;
+}
+
+/* A plain one: `room` is NULL when nobody is in it. */
+static unsigned send_plain(struct sio_namespace *nsp, uint64_t scope, const struct sio_room *room,
+                           const struct sio_broadcast *broadcast)
+{
+    struct sio_socket *own = sio_socket_find(nsp, broadcast->room);
+    struct sio_stream *stream = room != NULL ? room->stream : sio_stream_find(nsp, scope);
+    struct packet packet;
+    unsigned sent;
+
+    if (room == NULL && own == NULL && stream == NULL) {
+        return 0; /* nobody hears it, now or later */
     }
-    broadcast_packet(nsp, broadcast, &packet);
-    packet_send(&packet, session);
+    packet_init(&packet, nsp, stream, broadcast);
+    if (room == NULL) {
+        sent = own != NULL ? send_to_one(own, scope, broadcast, &packet) : 0;
+    } else if (own != NULL) { /* others may have joined the room that a socket has for itself */
+        sent = send_to_all(nsp, scope, broadcast, &packet);
+    } else {
+        sent = send_to_room(room, broadcast, &packet);
+    }
     packet_finish(&packet);
-    return 1;
+    return sent;
 }
 
 static unsigned send_to(struct sio_namespace *nsp, uint64_t scope,
                         const struct sio_broadcast *broadcast)
 {
-    const struct sio_room *room;
+    struct packet packet;
+    unsigned sent;
 
-    if (broadcast->room.data == NULL || broadcast->more_rooms_count > 0 ||
-        broadcast->except_rooms_count > 0) {
-        return send_to_all(nsp, scope, broadcast);
+    if (is_plain(broadcast)) {
+        return send_plain(nsp, scope, sio_room_find(nsp, scope, broadcast->room), broadcast);
     }
-    room = sio_room_find(nsp, scope, broadcast->room);
-    if (room == NULL) {
-        return send_to_one(nsp, scope, broadcast);
-    }
-    /* others may have joined the room that a socket has for itself */
-    return sio_socket_find(nsp, broadcast->room) != NULL ? send_to_all(nsp, scope, broadcast)
-                                                         : send_to_room(room, broadcast);
+    packet_init(&packet, nsp, sio_stream_find(nsp, scope), broadcast);
+    sent = send_to_all(nsp, scope, broadcast, &packet);
+    packet_finish(&packet);
+    return sent;
 }
 
 unsigned sio_emit(struct sio_namespace *nsp, uint64_t scope, const struct sio_broadcast *broadcast)

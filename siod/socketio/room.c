@@ -9,7 +9,7 @@
 #include "libshared/log.h"
 #include "siod/socketio/server.h"
 
-enum { MEMBERS_FIRST = 4, ROOMS_FIRST = 1 };
+enum { MEMBERS_FIRST = 4, ROOMS_FIRST = 1, SLOT_MASK = 0x7fffffff };
 
 /* Laid out as scope and name are in struct sio_room. */
 struct room_key {
@@ -33,7 +33,7 @@ static unsigned make_key(struct room_key *key, uint64_t scope, struct str name)
     return (unsigned)(KEY_HEAD + name.len);
 }
 
-static struct str room_name(const struct sio_room *room)
+struct str sio_room_name(const struct sio_room *room)
 {
     return (struct str) { room->name, room->key_len - KEY_HEAD };
 }
@@ -55,12 +55,14 @@ struct sio_room *sio_room_find(struct sio_namespace *nsp, uint64_t scope, struct
     return key_len > 0 ? find(nsp, &key, key_len) : NULL;
 }
 
-static struct sio_room *room_new(struct sio_namespace *nsp, const struct room_key *key,
+static struct sio_room *room_new(const struct sio_socket *first, const struct room_key *key,
                                  unsigned key_len)
 {
+    struct sio_namespace *nsp = first->nsp;
     struct sio_room *room = xcalloc(1, sizeof *room + key_len - KEY_HEAD);
 
     room->nsp = nsp;
+    room->stream = first->stream;
     room->key_len = key_len;
     room->scope = key->scope;
     memcpy(room->name, key->name, key_len - KEY_HEAD);
@@ -102,7 +104,7 @@ bool sio_room_has(const struct sio_room *room, const struct sio_socket *socket)
     return find_slot(socket, room) >= 0;
 }
 
-static void add_member(struct sio_room *room, struct sio_socket *socket)
+static void add_member(struct sio_room *room, struct sio_socket *socket, int64_t joined)
 {
     if (room->count == room->cap) {
         room->cap = room->cap > 0 ? room->cap * 2 : MEMBERS_FIRST;
@@ -113,9 +115,10 @@ static void add_member(struct sio_room *room, struct sio_socket *socket)
         socket->rooms = xrealloc(socket->rooms, socket->room_cap * sizeof *socket->rooms);
     }
     room->members[room->count] =
-        (struct sio_member) { socket, socket->connection->session, socket->room_count,
-                              (uint32_t)socket->owner };
-    socket->rooms[socket->room_count] = (struct sio_membership) { room, room->count };
+        (struct sio_member) { socket, socket->connection->session, socket->room_count & SLOT_MASK,
+                              socket->connection->is_v4, (uint32_t)socket->owner };
+    socket->rooms[socket->room_count] =
+        (struct sio_membership) { room, room->count, (uint32_t)joined };
     room->count++;
     socket->room_count++;
 }
@@ -149,7 +152,7 @@ static void leave_slot(struct sio_socket *socket, unsigned slot)
 
     if (slot < socket->room_count) {
         socket->rooms[slot] = *last;
-        last->room->members[last->index].slot = slot;
+        last->room->members[last->index].slot = slot & SLOT_MASK;
     }
     remove_member(left.room, left.index);
 }
@@ -187,10 +190,33 @@ bool sio_socket_join(struct sio_socket *socket, struct str name)
         return false;
     }
     if (room == NULL) {
-        room = room_new(socket->nsp, &key, key_len);
+        room = room_new(socket, &key, key_len);
     }
-    add_member(room, socket);
+    add_member(room, socket, socket->stream != NULL ? socket->stream->now.position : 0);
     return true;
+}
+
+void sio_room_enter(struct sio_socket *socket, struct str name, int64_t joined)
+{
+    struct room_key key;
+    unsigned key_len = make_key(&key, socket->scope, name);
+    struct sio_room *room;
+
+    if (key_len == 0) {
+        return;
+    }
+    room = find(socket->nsp, &key, key_len);
+    if (room == NULL) {
+        room = room_new(socket, &key, key_len);
+    }
+    add_member(room, socket, joined);
+}
+
+int64_t sio_membership_joined(const struct sio_socket *socket, unsigned slot)
+{
+    int64_t now = socket->stream->now.position;
+
+    return now - (uint32_t)((uint32_t)now - socket->rooms[slot].joined);
 }
 
 void sio_socket_leave(struct sio_socket *socket, struct str name)
@@ -229,7 +255,7 @@ unsigned sio_room_size(struct sio_namespace *nsp, uint64_t scope, struct str nam
 
 void sio_room_describe(const struct sio_room *room, struct sio_room_info *ret_info)
 {
-    *ret_info = (struct sio_room_info) { room_name(room), room->scope, room->count };
+    *ret_info = (struct sio_room_info) { sio_room_name(room), room->scope, room->count };
 }
 
 /* From the end, so that the member that fn was given may leave. The room dies with its last
@@ -250,7 +276,7 @@ void sio_socket_rooms_each(const struct sio_socket *socket, bool (*fn)(void *arg
 {
     unsigned left = socket->room_count;
 
-    while (left > 0 && fn(arg, room_name(socket->rooms[left - 1].room))) {
+    while (left > 0 && fn(arg, sio_room_name(socket->rooms[left - 1].room))) {
         left--;
     }
 }

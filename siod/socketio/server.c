@@ -43,6 +43,7 @@ struct sio_server *sio_server_new(struct loop *loop, const struct sio_config *co
     server->hook = (struct loop_hook) { .fn = on_round_end, .arg = server };
     /* before the engine's: what leaving sockets make the application send goes out this round */
     loop_hook_add(loop, &server->hook);
+    sio_recovery_init(server);
     engine.ops = &ops;
     engine.arg = server;
     server->engine = eio_server_new(loop, &engine);
@@ -63,6 +64,7 @@ void sio_server_free(struct sio_server *server)
         return;
     }
     eio_server_free(server->engine);
+    sio_recovery_finish(server);
     loop_hook_remove(server->loop, &server->hook);
     HASH_ITER (hh, server->namespaces, nsp, next) {
         while (!LIST_EMPTY(&nsp->walks)) {
@@ -105,6 +107,12 @@ struct sio_namespace *sio_namespace_find(struct sio_server *server, struct str n
 
     HASH_FIND(hh, server->namespaces, name.data, (unsigned)name.len, nsp);
     return nsp;
+}
+
+void sio_namespace_set_log(struct sio_namespace *nsp, const struct sio_log *log, void *arg)
+{
+    nsp->log = log;
+    nsp->log_arg = arg;
 }
 
 const char *sio_namespace_name(const struct sio_namespace *nsp)

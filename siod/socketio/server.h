@@ -3,6 +3,9 @@
  *     server ─< namespace ─< room ─< member ┐
  *        └──< connection ─< socket ─────────┘
  *
+ * and beside them what clients that come back need: a stream for each scope, sessions that are kept
+ * (stream.h, kept.h).
+ *
  * A connection is what an Engine.IO session is to this layer; a socket is its presence in one
  * namespace. A socket that the server disconnects leaves at the end of the round, so that it stays
  * valid in the callback that did it. */
@@ -19,10 +22,13 @@
 #include "libshared/wire/socketio.h"
 #include "siod/net/budget.h"
 #include "siod/net/loop.h"
+#include "siod/socketio/kept.h"
+#include "siod/socketio/recovery.h"
 #include "siod/socketio/socketio.h"
+#include "siod/socketio/stream.h"
 
 enum sio_state {
-    SIO_STATE_CONNECTING, /* given to on_connect, not answered yet */
+    SIO_STATE_CONNECTING, /* given to on_connect, not answered yet, or to be restored */
     SIO_STATE_JOINED,
     SIO_STATE_LEAVING, /* `41` was sent, or on_disconnect is being told */
 };
@@ -33,17 +39,20 @@ enum sio_state {
 struct sio_member {
     struct sio_socket *socket;
     struct eio_session *session;
-    unsigned slot;       /* in socket->rooms */
+    unsigned slot : 31;  /* in socket->rooms */
+    unsigned is_v4 : 1;  /* wants no offset */
     uint32_t owner_part; /* the low half of socket->owner: tells most sockets apart from here */
 };
 
 struct sio_membership {
     struct sio_room *room;
-    unsigned index; /* in room->members */
+    unsigned index;  /* in room->members */
+    uint32_t joined; /* the stream's position then, its low half */
 };
 
 struct sio_room {
     struct sio_namespace *nsp;
+    struct sio_stream *stream;  /* its members hold it; NULL without recovery */
     struct sio_member *members; /* dense, in no order */
     unsigned count, cap;
     UT_hash_handle hh;
@@ -67,15 +76,21 @@ struct sio_socket {
     void *user;
     uint64_t scope;
     uint64_t owner;
+    struct sio_stream *stream;    /* once accepted; NULL without recovery */
+    struct sio_restore *restore;  /* before it has joined, if its client comes back */
+    struct sio_mark start;        /* where its session began */
+    uint64_t since_ms;            /* of one that was recovered: struct sio_kept */
     struct sio_membership *rooms; /* in no order */
     unsigned room_count, room_cap;
     LIST_HEAD(, sio_pending_ack) acks;
     STAILQ_ENTRY(sio_socket) sibling; /* of the same connection */
     TAILQ_ENTRY(sio_socket) leaving;  /* in server->leaving */
-    UT_hash_handle hh;                /* in nsp->sockets, once accepted */
+    UT_hash_handle hh;                /* in nsp->sockets, once it has joined */
     uint8_t state;                    /* enum sio_state */
-    bool accepted;
-    bool kicked; /* in server->leaving */
+    bool accepted;                    /* by the application */
+    bool joined;                      /* in nsp->sockets */
+    bool kicked;                      /* in server->leaving */
+    bool recovered;
     char id[SID_SIZE];
 };
 
@@ -109,8 +124,12 @@ struct sio_namespace {
     struct sio_server *server;
     const struct sio_app *app;
     void *arg;
-    struct sio_socket *sockets; /* the accepted ones, by id */
+    struct sio_socket *sockets; /* the joined ones, by id */
     struct sio_room *rooms;     /* by scope and name */
+    struct sio_stream *streams; /* by scope */
+    struct sio_kept *kept;      /* sessions, by id */
+    const struct sio_log *log;  /* NULL: no event is durable */
+    void *log_arg;
     LIST_HEAD(, sio_walk) walks;
     int64_t next_ack; /* one counter for all sockets, as in the reference */
     UT_hash_handle hh;
@@ -131,6 +150,7 @@ struct sio_server {
     struct buf ordered;         /* arguments whose placeholders were put in order */
     struct buf raw_ordered;     /* the same as they came, where those were normalised */
     struct sio_stats stats;
+    struct sio_recovery recovery;
 };
 
 /* walk.c: before a room, a socket goes; the namespace still has it. */
@@ -182,13 +202,21 @@ enum err sio_partial_bind(const struct sio_partial *partial, struct str args, st
 void sio_socket_open(struct sio_connection *connection, struct sio_namespace *nsp, struct str auth);
 /* Tells the application, leaves all rooms, frees. */
 void sio_socket_close(struct sio_socket *socket, struct sio_reason reason);
+/* An accepted socket is joined as a new session: sends the CONNECT, tells the application. */
+void sio_socket_joined(struct sio_socket *socket);
+/* It is joined as the session that was kept, without its rooms. */
+void sio_socket_become(struct sio_socket *socket, const struct sio_kept *kept);
+void sio_socket_send_connect(struct sio_socket *socket);
+void sio_socket_tell_joined(struct sio_socket *socket);
 /* CONNECT_ERROR for a namespace that may not exist. */
 void sio_connect_error(struct sio_connection *connection, struct str nsp, struct str message,
                        struct str data_json);
 /* The same for a namespace that does not exist: in one form for clients of all versions. */
 void sio_namespace_unknown(struct sio_connection *connection, struct str nsp);
 
-/* emit.c: empties server->out and starts it with Engine.IO's type byte; sends what is in it. */
+/* emit.c: ends an event that was begun with sio_event_encode_open() with its offset. */
+void sio_offset_add(struct buf *out, const char offset[SIO_OFFSET_LEN]);
+/* Empties server->out and starts it with Engine.IO's type byte; sends what is in it. */
 struct buf *sio_out_begin(struct sio_server *server);
 void sio_out_send(struct sio_server *server, struct eio_session *session);
 
@@ -209,6 +237,11 @@ bool sio_room_has(const struct sio_room *room, const struct sio_socket *socket);
 /* NULL when nobody is in it. */
 struct sio_room *sio_room_find(struct sio_namespace *nsp, uint64_t scope, struct str name);
 void sio_rooms_leave(struct sio_socket *socket);
+struct str sio_room_name(const struct sio_room *room);
+/* Position of the stream when the socket entered socket->rooms[slot]. */
+int64_t sio_membership_joined(const struct sio_socket *socket, unsigned slot);
+/* Again, as it was then, whatever the limits are now. */
+void sio_room_enter(struct sio_socket *socket, struct str name, int64_t joined);
 void sio_room_describe(const struct sio_room *room, struct sio_room_info *ret_info);
 /* To a place whose member is gone or has been moved. */
 void sio_member_move(struct sio_room *room, unsigned from, unsigned to);

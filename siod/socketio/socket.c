@@ -1,5 +1,6 @@
 /* The life of a socket: CONNECT, the application's answer, leaving. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "libshared/alloc.h"
 #include "libshared/json.h"
@@ -21,13 +22,20 @@ const char *sio_reason_text(struct sio_reason reason)
 void sio_socket_open(struct sio_connection *connection, struct sio_namespace *nsp, struct str auth)
 {
     struct sio_socket *socket = xnew(struct sio_socket);
+    struct sio_recovery *recovery = &nsp->server->recovery;
+    struct sio_claim claim;
 
     socket->nsp = nsp;
     socket->connection = connection;
     id_sid(socket->id);
     STAILQ_INSERT_TAIL(&connection->sockets, socket, sibling);
     connection->count++;
+    if (recovery->config.enabled && !connection->is_v4 && sio_claim_read(auth, &claim)) {
+        claim.socket = socket;
+        recovery->claim = &claim;
+    }
     nsp->app->on_connect(nsp->arg, socket, auth.len > 0 ? auth : STR("{}"));
+    recovery->claim = NULL;
 }
 
 /* The application has seen the last of it. */
@@ -35,9 +43,13 @@ static void socket_free(struct sio_socket *socket)
 {
     struct sio_server *server = socket->nsp->server;
 
+    if (socket->restore != NULL) {
+        sio_restore_abandon(socket->restore);
+    }
     sio_acks_drop(socket);
     sio_rooms_leave(socket);
-    if (socket->accepted) {
+    sio_stream_leave(socket->stream);
+    if (socket->joined) {
         sio_walks_lose_socket(socket->nsp, socket);
         HASH_DELETE(hh, socket->nsp->sockets, socket);
         server->stats.sockets--;
@@ -52,41 +64,96 @@ static void socket_free(struct sio_socket *socket)
 
 void sio_socket_close(struct sio_socket *socket, struct sio_reason reason)
 {
-    socket->state = SIO_STATE_LEAVING;
     if (socket->kicked) {
         reason.kind = SIO_LEFT_SERVER;
     }
+    sio_kept_add(socket, reason);
+    socket->state = SIO_STATE_LEAVING;
     socket->nsp->app->on_disconnect(socket, reason);
     socket_free(socket);
+}
+
+void sio_socket_send_connect(struct sio_socket *socket)
+{
+    struct sio_server *server = socket->nsp->server;
+    struct buf *out = sio_out_begin(server);
+    char pid[SIO_PID_LEN];
+
+    if (socket->connection->is_v4) {
+        sio_v4_add_accept(out, socket->nsp->name);
+    } else {
+        sio_packet_encode_head(out, SIO_CONNECT, 0, socket->nsp->name, SIO_ACK_NONE);
+        buf_add_cstr(out, "{\"sid\":\"");
+        buf_add(out, socket->id, SID_LEN);
+        if (socket->stream != NULL) {
+            sio_pid_write(&server->recovery, socket->id, pid);
+            buf_add_cstr(out, "\",\"pid\":\"");
+            buf_add(out, pid, sizeof pid);
+        }
+        buf_add_cstr(out, "\"}");
+    }
+    sio_out_send(server, socket->connection->session);
+}
+
+void sio_socket_tell_joined(struct sio_socket *socket)
+{
+    if (socket->nsp->app->on_joined != NULL) {
+        socket->nsp->app->on_joined(socket, socket->recovered);
+    }
+}
+
+static void enter_namespace(struct sio_socket *socket)
+{
+    struct sio_stats *stats = &socket->nsp->server->stats;
+
+    socket->state = SIO_STATE_JOINED;
+    socket->joined = true;
+    HASH_ADD(hh, socket->nsp->sockets, id, SID_LEN, socket);
+    stats->sockets++;
+    stats->connects++;
+}
+
+void sio_socket_joined(struct sio_socket *socket)
+{
+    enter_namespace(socket);
+    if (socket->stream != NULL) {
+        socket->start = socket->stream->now;
+    }
+    sio_socket_send_connect(socket);
+    sio_socket_tell_joined(socket);
+}
+
+void sio_socket_become(struct sio_socket *socket, const struct sio_kept *kept)
+{
+    memcpy(socket->id, kept->id, SID_SIZE);
+    socket->start = kept->start;
+    socket->since_ms = kept->since_ms;
+    socket->recovered = true;
+    enter_namespace(socket);
 }
 
 void sio_socket_accept(struct sio_socket *socket, uint64_t scope, void *user)
 {
     struct sio_namespace *nsp = socket->nsp;
-    struct sio_server *server = nsp->server;
-    struct buf *out;
 
-    if (socket->state != SIO_STATE_CONNECTING) {
+    if (socket->state != SIO_STATE_CONNECTING || socket->accepted) {
         return;
     }
-    socket->state = SIO_STATE_JOINED;
     socket->accepted = true;
     socket->scope = scope;
     socket->user = user;
-    HASH_ADD(hh, nsp->sockets, id, SID_LEN, socket);
-    server->stats.sockets++;
-    server->stats.connects++;
+    socket->stream = sio_stream_enter(nsp, scope);
     sio_connection_joined(socket->connection);
-    out = sio_out_begin(server);
-    if (socket->connection->is_v4) {
-        sio_v4_add_accept(out, nsp->name);
+    if (socket->restore != NULL) {
+        sio_restore_begin(socket->restore);
     } else {
-        sio_packet_encode_head(out, SIO_CONNECT, 0, nsp->name, SIO_ACK_NONE);
-        buf_add_cstr(out, "{\"sid\":\"");
-        buf_add(out, socket->id, SID_LEN);
-        buf_add_cstr(out, "\"}");
+        sio_socket_joined(socket);
     }
-    sio_out_send(server, socket->connection->session);
+}
+
+bool sio_socket_recovered(const struct sio_socket *socket)
+{
+    return socket->recovered;
 }
 
 static void add_refuse(struct buf *out, struct str nsp, struct str message, struct str data_json)
@@ -122,7 +189,7 @@ void sio_namespace_unknown(struct sio_connection *connection, struct str nsp)
 
 void sio_socket_refuse(struct sio_socket *socket, struct str message, struct str data_json)
 {
-    if (socket->state != SIO_STATE_CONNECTING) {
+    if (socket->state != SIO_STATE_CONNECTING || socket->accepted) {
         return;
     }
     sio_connect_error(socket->connection, socket->nsp->name, message, data_json);

@@ -18,6 +18,7 @@
 #include "libshared/wire/attachment.h"
 #include "siod/engineio/engineio.h"
 #include "siod/net/frame.h"
+#include "siod/socketio/recovery.h"
 
 struct buf;
 struct loop;
@@ -57,6 +58,9 @@ struct sio_app {
      * socket that was given to on_connect and not refused, accepted or not; afterwards the pointer
      * is dead. */
     void (*on_disconnect)(struct sio_socket *socket, struct sio_reason reason);
+    /* Optional. An accepted socket has joined the namespace: as a new one, from inside
+     * sio_socket_accept(), or then or later as one whose session was recovered, with its rooms. */
+    void (*on_joined)(struct sio_socket *socket, bool recovered);
 };
 
 struct sio_config {
@@ -65,6 +69,7 @@ struct sio_config {
     unsigned sockets_per_connection; /* namespaces at once on one connection; 0 = no limit */
     unsigned rooms_per_socket;       /* 0 = no limit */
     unsigned json_depth;             /* 0 = 512 */
+    struct sio_recovery_config recovery;
 };
 
 /* Returns owned. */
@@ -80,14 +85,15 @@ struct sio_namespace *sio_namespace_add(struct sio_server *server, const char *n
 struct sio_namespace *sio_namespace_find(struct sio_server *server, struct str name);
 const char *sio_namespace_name(const struct sio_namespace *nsp);
 
-/* Answer a CONNECT. The CONNECT packet goes out before anything that is emitted afterwards. */
+/* Answer a CONNECT. The CONNECT packet goes out before anything that is emitted afterwards. A
+ * socket that was claimed (recovery.h) may join later: until then nothing reaches it. */
 void sio_socket_accept(struct sio_socket *socket, uint64_t scope, void *user);
 /* CONNECT_ERROR {"message":…[,"data":…]}; data_json is JSON text or empty. The client may try
  * again. The pointer is dead. */
 void sio_socket_refuse(struct sio_socket *socket, struct str message, struct str data_json);
 
 /* Who the socket belongs to, opaque: lets a broadcast leave out all sockets of one person. 0 at
- * first; set it before the socket enters a room. */
+ * first; set it before the socket is accepted, or enters a room. */
 void sio_socket_set_owner(struct sio_socket *socket, uint64_t owner);
 
 /* Public id, 20 characters, new for each CONNECT; not the Engine.IO sid. */
@@ -147,6 +153,7 @@ struct sio_broadcast {
     uint64_t except_owner;           /* leave out all sockets of this owner; 0 = nobody */
     unsigned more_rooms_count, except_rooms_count;
     bool is_volatile; /* drop for those whose transport cannot take it now */
+    int64_t position; /* in the namespace's log (recovery.h); 0: it is in none */
     struct str event;
     struct str args;                    /* as in sio_socket_emit() */
     struct sio_attachments attachments; /* as in sio_socket_emit_binary() */

@@ -2,7 +2,7 @@
  * /engine.io/ and a small Socket.IO application on /socket.io/, on one HTTP server.
  *
  *     conformance_server --listen 127.0.0.1:3000 [--eio3] [--ping-interval MS] [--ping-timeout MS]
- *                        [--max-payload BYTES] [--cors-origin ORIGIN]
+ *                        [--max-payload BYTES] [--cors-origin ORIGIN] [--recovery]
  *
  * Says "ready on ADDRESS:PORT" on stderr; ends on SIGTERM or SIGINT. */
 #include <getopt.h>
@@ -26,6 +26,7 @@ enum {
     CONNECTIONS = 20000,
     QUEUE_BYTES = 4 << 20,
     PARTIAL_BYTES = 64 << 20,
+    RECOVERY_BYTES = 4 << 20,
     HEADER_BYTES = 16384,
     HEADER_COUNT = 100,
     REQUEST_MS = 30000,
@@ -36,6 +37,7 @@ struct options {
     const char *listen;
     const char *cors_origins[2]; /* one, then NULL */
     struct eio_config engine;
+    struct sio_recovery_config recovery;
     uint64_t connect_timeout_ms;
 };
 
@@ -81,6 +83,7 @@ static const struct eio_ops echo = { echo_open, echo_message, echo_close };
 static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
 {
     (void)arg;
+    (void)sio_socket_claim(socket, 0, 0);
     sio_socket_accept(socket, 0, NULL);
     sio_socket_emit(socket, STR("auth"), auth);
 }
@@ -100,7 +103,11 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     (void)reason;
 }
 
-static const struct sio_app application = { on_connect, on_event, on_disconnect };
+static const struct sio_app application = {
+    .on_connect = on_connect,
+    .on_event = on_event,
+    .on_disconnect = on_disconnect,
+};
 
 static unsigned long parse_number(const char *text)
 {
@@ -124,6 +131,8 @@ static void parse_options(int argc, char **argv, struct options *ret)
         { "max-payload", required_argument, NULL, 'm' },
         { "cors-origin", required_argument, NULL, 'o' },
         { "connect-timeout", required_argument, NULL, 'c' },
+        { "recovery", no_argument, NULL, 'r' },
+        { "recovery-window", required_argument, NULL, 'w' },
         { NULL, 0, NULL, 0 },
     };
     int option;
@@ -152,6 +161,13 @@ static void parse_options(int argc, char **argv, struct options *ret)
         case 'c':
             ret->connect_timeout_ms = parse_number(optarg);
             break;
+        case 'r':
+            ret->recovery.enabled = true;
+            break;
+        case 'w':
+            ret->recovery.enabled = true;
+            ret->recovery.window_ms = parse_number(optarg);
+            break;
         default:
             exit(EXIT_USAGE);
         }
@@ -159,7 +175,8 @@ static void parse_options(int argc, char **argv, struct options *ret)
     if (optind < argc || ret->listen == NULL) {
         fprintf(stderr, "usage: conformance_server --listen ADDRESS:PORT [--eio3]"
                         " [--ping-interval MS] [--ping-timeout MS] [--max-payload BYTES]"
-                        " [--cors-origin ORIGIN] [--connect-timeout MS]\n");
+                        " [--cors-origin ORIGIN] [--connect-timeout MS] [--recovery]"
+                        " [--recovery-window MS]\n");
         exit(EXIT_USAGE);
     }
 }
@@ -205,7 +222,8 @@ static void serve(const struct options *options)
                                                       .idle_ms = IDLE_MS });
     struct eio_config echo_config = options->engine;
     struct sio_config config = { .engine = options->engine,
-                                 .connect_timeout_ms = options->connect_timeout_ms };
+                                 .connect_timeout_ms = options->connect_timeout_ms,
+                                 .recovery = options->recovery };
     struct loop_hook hook = { .fn = stop_when_told, .arg = loop };
     struct http_route routes[4];
     struct eio_server *echo_server;
@@ -242,6 +260,7 @@ int main(int argc, char **argv)
     struct options options = {
         .engine = { .ping_interval_ms = 300, .ping_timeout_ms = 200, .max_payload = 1000000 },
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
+        .recovery = { .max_bytes = RECOVERY_BYTES },
     };
 
     parse_options(argc, argv, &options);

@@ -254,7 +254,11 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     }
 }
 
-static const struct sio_app sio_app = { on_connect, on_event, on_disconnect };
+static const struct sio_app sio_app = {
+    .on_connect = on_connect,
+    .on_event = on_event,
+    .on_disconnect = on_disconnect,
+};
 
 /* ---- as a whole */
 

@@ -28,15 +28,14 @@ function textWebhook(phoneNumberId, from, wamid, text) {
 }
 
 // A function that has the customer write a text; it returns when siod has it on disk. The customer is a new one for
-// each process, and no text of its is ever sent twice.
-export function newCustomer(url, secretFile, phoneNumberId) {
+// each process, unless `from` says whose number it has; the same text is the same message. `url` may be a function.
+export function newCustomer(url, secretFile, phoneNumberId, from = `49151${process.pid}`) {
     const secret = readFileSync(secretFile, "utf8").trimEnd();
-    const from = `49151${process.pid}`;
 
     return async (text) => {
         const body = textWebhook(phoneNumberId, from, `wamid.${process.pid}.${text}`, text);
         const signature = "sha256=" + createHmac("sha256", secret).update(body).digest("hex");
-        const answer = await fetch(url + "/webhook", {
+        const answer = await fetch((typeof url === "function" ? url() : url) + "/webhook", {
             method: "POST",
             headers: { "x-hub-signature-256": signature, "content-type": "application/json" },
             body,

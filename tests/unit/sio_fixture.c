@@ -24,9 +24,18 @@ static struct str unquote(struct str text)
     return text.len >= 2 ? (struct str) { text.data + 1, text.len - 2 } : STR("");
 }
 
+/* {"owner":7}, the last member */
+static uint64_t owner_of(struct str auth)
+{
+    const char *at = memmem(auth.data, auth.len, "\"owner\":", 8);
+
+    return at != NULL ? strtoull(at + 8, NULL, 10) : 0;
+}
+
 static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
 {
     struct sio_fixture *f = arg;
+    uint64_t scope;
 
     buf_printf(&f->journal, "[connect %s %.*s]", sio_namespace_name(sio_socket_namespace(socket)),
                STR_ARG(auth));
@@ -39,7 +48,10 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
         f->waiting = socket;
         return;
     }
-    sio_socket_accept(socket, str_eq(auth, STR("{\"scope\":2}")) ? 2 : 1, f);
+    scope = str_eq(auth, STR("{\"scope\":2}")) ? 2 : 1;
+    (void)sio_socket_claim(socket, scope, owner_of(auth));
+    sio_socket_set_owner(socket, owner_of(auth));
+    sio_socket_accept(socket, scope, f);
 }
 
 static void on_answer(struct sio_socket *socket, void *arg, const struct sio_answer *answer)
@@ -108,6 +120,22 @@ static void spread(struct sio_socket *socket, const struct sio_event *event)
     sio_socket_ack(socket, event->ack, str_of(count));
 }
 
+/* "room",number: to all but this owner's. */
+static void tell_others(struct sio_socket *socket, const struct sio_event *event)
+{
+    struct str args = event->args;
+    size_t comma = (size_t)((const char *)memchr(args.data, ',', args.len) - args.data);
+    const struct sio_broadcast broadcast = {
+        .room = unquote((struct str) { args.data, comma }),
+        .except_owner = strtoull(args.data + comma + 1, NULL, 10),
+        .event = STR("others"),
+        .args = str_skip(args, comma + 1),
+    };
+
+    sio_emit(sio_socket_namespace(socket), sio_socket_scope(socket), &broadcast);
+    sio_socket_ack(socket, event->ack, STR("true"));
+}
+
 static void on_event(struct sio_socket *socket, const struct sio_event *event)
 {
     struct sio_fixture *f = fixture_of(socket);
@@ -130,6 +158,8 @@ static void on_event(struct sio_socket *socket, const struct sio_event *event)
         say(socket, event, true);
     } else if (str_eq(event->name, STR("spread"))) {
         spread(socket, event);
+    } else if (str_eq(event->name, STR("tell others"))) {
+        tell_others(socket, event);
     } else if (str_eq(event->name, STR("kick me"))) {
         sio_socket_disconnect(socket, false);
         sio_socket_emit(socket, STR("never"), STR(""));
@@ -165,7 +195,11 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     sio_socket_disconnect(socket, false);
 }
 
-static const struct sio_app app = { on_connect, on_event, on_disconnect };
+static const struct sio_app app = {
+    .on_connect = on_connect,
+    .on_event = on_event,
+    .on_disconnect = on_disconnect,
+};
 
 static struct eio_server *start(struct rig *rig, void *arg)
 {
@@ -173,6 +207,9 @@ static struct eio_server *start(struct rig *rig, void *arg)
 
     f->server = sio_server_new(rig_loop(rig), &f->config);
     f->main = sio_namespace_add(f->server, "/", &app, f);
+    if (f->log != NULL) {
+        sio_namespace_set_log(f->main, f->log, f->log_arg);
+    }
     sio_namespace_add(f->server, "/custom", &app, f);
     return sio_engine(f->server);
 }

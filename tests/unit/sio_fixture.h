@@ -14,6 +14,8 @@ enum { OP_TEXT = 1, OP_BINARY = 2 };
 struct sio_fixture {
     struct rig *rig;
     struct sio_config config;
+    const struct sio_log *log; /* of the main namespace; may be NULL */
+    void *log_arg;
     struct sio_server *server;
     struct sio_namespace *main;
     struct buf journal;

@@ -119,6 +119,27 @@ static void what_is_removed_holds_no_longer_and_the_rest_does(void **state)
     revocations_free(revoked);
 }
 
+static void a_socket_is_looked_up_among_all(void **state)
+{
+    struct revocations *revoked = revocations_new();
+    struct revocation_subject subject = { .business_id = 1, .user_id = 7, .issued_s = 5 };
+
+    (void)state;
+    add(revoked, of_user(1, 7, 5000));
+    add(revoked, of_user(2, 7, 9000));
+    add(revoked, of_jti("a"));
+    add(revoked, of_jti("b"));
+    assert_false(revocations_cover(revoked, &subject));
+    subject.issued_s = 4;
+    assert_true(revocations_cover(revoked, &subject));
+    subject.issued_s = 5;
+    subject.tag = revocation_tag(STR("b"));
+    assert_true(revocations_cover(revoked, &subject));
+    subject.tag = revocation_tag(STR("c"));
+    assert_false(revocations_cover(revoked, &subject));
+    revocations_free(revoked);
+}
+
 static void a_socket_is_covered_by_what_it_remembers(void **state)
 {
     const struct store_revocation user = of_user(1, 7, 5301), jti = of_jti("a");
@@ -149,6 +170,7 @@ int main(void)
         cmocka_unit_test(a_jti_covers_its_token_in_every_business_and_nothing_else),
         cmocka_unit_test(what_is_removed_holds_no_longer_and_the_rest_does),
         cmocka_unit_test(a_socket_is_covered_by_what_it_remembers),
+        cmocka_unit_test(a_socket_is_looked_up_among_all),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,11 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     (void)reason;
 }
 
-static const struct sio_app app = { on_connect, on_event, on_disconnect };
+static const struct sio_app app = {
+    .on_connect = on_connect,
+    .on_event = on_event,
+    .on_disconnect = on_disconnect,
+};
 
 static struct eio_server *start(struct rig *rig, void *arg)
 {
