@@ -23,6 +23,7 @@ enum { JSON_DEPTH_MAX = 2047 };
 struct json_limits {
     unsigned depth; /* arrays and objects inside one another; at most JSON_DEPTH_MAX */
     size_t keys;    /* object keys in the whole document */
+    bool mend_utf8; /* bytes that are no UTF-8 become U+FFFD, each; otherwise they are an error */
 };
 
 /* Check one JSON value (RFC 8259) and write a form of it that every reader takes: one pass, no
@@ -31,7 +32,7 @@ struct json_limits {
  *   - an integer outside int64, and a number that is no finite double, becomes a string with its
  * digits;
  *   - \u0000 in a key is written as the six characters \\u0000;
- *   - invalid UTF-8 is ERR_SYNTAX.
+ *   - invalid UTF-8 is ERR_SYNTAX, or is mended where the limits say so.
  * White space around the value is dropped. Everything else stays as it is: white space inside, so
  * that it alone never forces a copy, and duplicate keys, of which the last one wins in jansson.
  * ERR_SYNTAX with the byte offset in msg; ERR_TOO_LARGE when a limit is passed. `scratch` is

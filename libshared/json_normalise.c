@@ -151,13 +151,27 @@ static enum err scan_escape(struct normaliser *n, bool is_key)
     }
 }
 
+static enum err scan_multi(struct normaliser *n)
+{
+    size_t len = utf8_sequence((struct str) { n->at, (size_t)(n->end - n->at) });
+
+    if (len == 0 && !n->limits->mend_utf8) {
+        return syntax(n, "invalid UTF-8");
+    }
+    if (len == 0) {
+        replace(n, n->at, 1, STR("\xef\xbf\xbd"));
+        len = 1;
+    }
+    n->at += len;
+    return OK;
+}
+
 /* From the opening quote to behind the closing one. */
 static enum err scan_string(struct normaliser *n, bool is_key)
 {
     n->at++;
     for (;;) {
         enum err err;
-        size_t len;
 
         n->at = skip_plain(n->at, n->end);
         if (n->at == n->end) {
@@ -178,11 +192,10 @@ static enum err scan_string(struct normaliser *n, bool is_key)
         case CONTROL:
             return syntax(n, "control character in a string");
         case MULTI:
-            len = utf8_sequence((struct str) { n->at, (size_t)(n->end - n->at) });
-            if (len == 0) {
-                return syntax(n, "invalid UTF-8");
+            err = scan_multi(n);
+            if (err != OK) {
+                return err;
             }
-            n->at += len;
             break;
         }
     }

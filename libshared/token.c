@@ -400,7 +400,7 @@ static enum err sign(const struct token_key *key, enum token_algorithm algorithm
 enum err token_mint(const struct token_config *config, struct str claims_json, char **ret_token,
                     struct errmsg *msg)
 {
-    static const struct json_limits limits = { 16, 256 };
+    static const struct json_limits limits = { .depth = 16, .keys = 256 };
     autobuf struct buf text = BUF_INIT;
     autojson json_t *claims = json_read(claims_json, &limits, msg);
     struct token_key key;

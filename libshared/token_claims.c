@@ -10,7 +10,7 @@
 #include "libshared/token_part.h"
 #include "libshared/utf8.h"
 
-static const struct json_limits json_limits = { 16, 256 };
+static const struct json_limits json_limits = { .depth = 16, .keys = 256 };
 
 enum { MS_PER_S = 1000 };
 

@@ -3,7 +3,7 @@
 #include "libshared/json.h"
 #include "libshared/token_part.h"
 
-static const struct json_limits json_limits = { 16, 256 };
+static const struct json_limits json_limits = { .depth = 16, .keys = 256 };
 
 enum err token_split(struct str token, struct token_parts *ret_parts, struct errmsg *msg)
 {

@@ -15,7 +15,7 @@
 #include "siod/webhook/receiver.h"
 
 enum {
-    PARSE_INLINE_MAX = 64 * 1024,
+    PARSE_INLINE_MAX = 16 * 1024,
     GARBAGE_KEPT = 64 * 1024, /* of a body that is no JSON */
 };
 
@@ -385,7 +385,8 @@ static void applied(struct store_job *job, enum err err)
 
 static void parse(struct delivery *delivery)
 {
-    const struct json_limits limits = { .depth = delivery->json_depth };
+    /* A broken character is not worth the other messages of a batch. */
+    const struct json_limits limits = { .depth = delivery->json_depth, .mend_utf8 = true };
 
     delivery->root = json_read(buf_str(&delivery->body), &limits, &delivery->syntax);
     if (delivery->root != NULL) {

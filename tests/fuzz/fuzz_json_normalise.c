@@ -1,6 +1,6 @@
 /* fuzz: links shared */
-/* What json_normalise accepts, jansson must accept too and read as we do, and normalising it again
- * must change nothing. */
+/* What json_normalise accepts, with and without mending, jansson must accept too and read as we do,
+ * and normalising it again must change nothing. */
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -11,16 +11,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void check(struct str text, const struct json_limits *limits)
 {
-    static const struct json_limits limits = { 100, 1000 };
     autobuf struct buf first = BUF_INIT;
     autobuf struct buf second = BUF_INIT;
-    struct str text = { (const char *)data, size }, normal, again;
+    struct str normal, again;
     json_t *root, *ours;
 
-    if (json_normalise(text, &limits, &first, &normal, NULL) != OK) {
-        return 0;
+    if (json_normalise(text, limits, &first, &normal, NULL) != OK) {
+        return;
     }
     root = json_loadb(normal.data, normal.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     if (root == NULL || !utf8_valid(normal)) {
@@ -32,9 +31,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     json_decref(root);
     json_decref(ours);
-    if (json_normalise(normal, &limits, &second, &again, NULL) != OK || !str_eq(normal, again) ||
+    if (json_normalise(normal, limits, &second, &again, NULL) != OK || !str_eq(normal, again) ||
         second.len != 0) {
         abort();
     }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct json_limits strict = { 100, 1000, false }, mending = { 100, 1000, true };
+    struct str text = { (const char *)data, size };
+
+    check(text, &strict);
+    check(text, &mending);
     return 0;
 }

@@ -144,7 +144,7 @@ static void check_compact(struct str value, const json_t *tree)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct json_limits limits = { 100, 1000 };
+    static const struct json_limits limits = { .depth = 100, .keys = 1000 };
     autobuf struct buf scratch = BUF_INIT;
     autojson json_t *tree = NULL;
     struct str text = { (const char *)data, size }, normal;

@@ -73,7 +73,7 @@ static void check_edits(const struct wa_delivery *delivery)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct json_limits limits = { 512, 0 };
+    static const struct json_limits limits = { .depth = 512, .mend_utf8 = true };
     autojson json_t *root = json_read((struct str) { (const char *)data, size }, &limits, NULL);
     struct wa_delivery delivery;
 

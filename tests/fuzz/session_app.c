@@ -366,7 +366,7 @@ static void check_count(struct session_peer *peer, unsigned nsp, struct str text
 
 static void hear_socketio(struct session_peer *peer, struct str text)
 {
-    static const struct json_limits limits = { 100, 0 };
+    static const struct json_limits limits = { .depth = 100 };
     struct sio_scratch scratch = { 0 };
     struct sio_packet packet;
     unsigned nsp;

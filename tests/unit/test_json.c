@@ -9,7 +9,7 @@
 
 #include "libshared/json.h"
 
-static const struct json_limits no_limits = { 0, 0 };
+static const struct json_limits no_limits = { .depth = 0, .keys = 0 };
 
 static json_t *parse(const char *text)
 {

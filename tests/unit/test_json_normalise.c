@@ -15,7 +15,7 @@
 #include "libshared/json.h"
 #include "libshared/utf8.h"
 
-static const struct json_limits no_limits = { 0, 0 };
+static const struct json_limits no_limits = { .depth = 0, .keys = 0 };
 
 static void assert_jansson_takes(struct str text)
 {
@@ -253,6 +253,34 @@ static void malformed_texts_are_refused(void **state)
     assert_refused(STR("1\0"), ERR_SYNTAX, &no_limits);
 }
 
+static void broken_characters_are_mended_where_that_is_wanted(void **state)
+{
+    static const struct json_limits mending = { .mend_utf8 = true };
+    static const struct {
+        const char *text, *normal;
+    } cases[] = {
+        { "\"\xff\"", "\"\xef\xbf\xbd\"" },
+        { "\"a\xc3(\xe2\x82z\"", "\"a\xef\xbf\xbd(\xef\xbf\xbd\xef\xbf\xbdz\"" },
+        { "{\"\x80k\":\"\xed\xa0\x80\\ud800\"}",
+          "{\"\xef\xbf\xbdk\":\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\ufffd\"}" },
+        { "[\"\xf0\x9f\x98\x80\",\"\xf0\x9f\x98\"]",
+          "[\"\xf0\x9f\x98\x80\",\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"]" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autobuf struct buf scratch = BUF_INIT;
+        struct str normal;
+
+        assert_int_equal(json_normalise(str_of(cases[i].text), &mending, &scratch, &normal, NULL),
+                         OK);
+        assert_true(str_eq(normal, str_of(cases[i].normal)));
+    }
+    assert_refused(STR("\"a\nb\""), ERR_SYNTAX, &mending);
+    assert_refused(STR("\xff"), ERR_SYNTAX, &mending);
+    assert_refused(STR("\"\xff"), ERR_SYNTAX, &mending);
+}
+
 static void every_cut_of_a_document_is_refused(void **state)
 {
     struct str whole = STR("{\"k\\u0000\":[1.5e3,\"\\ud83d\\ude00\xf0\x9f\x98\x80\",true,null,-0],"
@@ -312,7 +340,7 @@ static char *nested(unsigned depth, const char *open, const char *inner, const c
 
 static void depth_is_limited(void **state)
 {
-    const struct json_limits five = { 5, 0 };
+    const struct json_limits five = { .depth = 5, .keys = 0 };
     autofree char *at_limit = nested(5, "[", "1", "]");
     autofree char *above = nested(6, "{\"a\":", "1", "}");
     autobuf struct buf scratch = BUF_INIT;
@@ -364,7 +392,7 @@ static void kinds_of_containers_are_told_apart_at_every_depth(void **state)
 
 static void keys_are_counted_over_the_whole_document(void **state)
 {
-    const struct json_limits three = { 0, 3 };
+    const struct json_limits three = { .depth = 0, .keys = 3 };
     autobuf struct buf scratch = BUF_INIT;
     struct str out;
 
@@ -414,6 +442,7 @@ int main(void)
         cmocka_unit_test(the_edge_of_a_double_is_decided_by_its_digits),
         cmocka_unit_test(white_space_around_the_value_is_dropped),
         cmocka_unit_test(malformed_texts_are_refused),
+        cmocka_unit_test(broken_characters_are_mended_where_that_is_wanted),
         cmocka_unit_test(every_cut_of_a_document_is_refused),
         cmocka_unit_test(an_error_names_the_byte),
         cmocka_unit_test(special_bytes_are_found_at_every_offset),

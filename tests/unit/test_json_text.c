@@ -25,7 +25,7 @@ static void text_finish(struct text *text)
 
 static struct text normal(const char *json)
 {
-    const struct json_limits limits = { 0, 0 };
+    const struct json_limits limits = { .depth = 0, .keys = 0 };
     autobuf struct buf scratch = BUF_INIT;
     struct errmsg msg = { "" };
     struct text text;

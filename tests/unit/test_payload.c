@@ -22,7 +22,7 @@ struct decoded {
 
 static void decode_text(struct decoded *decoded, struct str text)
 {
-    static const struct json_limits limits = { 1024, 0 };
+    static const struct json_limits limits = { .depth = 1024, .keys = 0 };
     struct errmsg msg;
 
     decoded->root = json_read(text, &limits, &msg);

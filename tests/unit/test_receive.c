@@ -511,7 +511,7 @@ static void the_signature_is_over_the_bytes_and_not_their_meaning(void **state)
 {
     struct rig *rig = *state;
     autobuf struct buf body = BUF_INIT, again = BUF_INIT, request = BUF_INIT;
-    const struct json_limits limits = { 512, 0 };
+    const struct json_limits limits = { .depth = 512, .keys = 0 };
     autojson json_t *root = NULL;
 
     vector_read("webhooks/text_unicode_wire.json", &body);
