@@ -12,6 +12,11 @@ enum { SLICE_BYTES = 16 << 20 };
     "(SELECT group_concat(name, ' ') FROM (SELECT kind || ':' || hex(value) AS name"               \
     " FROM contact_alias WHERE contact_id = " table ".contact_id ORDER BY kind, value))"
 
+/* Those that stand, by their own ids: who reacted is in them. */
+#define REACTIONS                                                                                  \
+    "(SELECT group_concat(name, ' ') FROM (SELECT hex(wamid) AS name FROM reaction"                \
+    " WHERE message_id = message.id AND shown IS NOT NULL ORDER BY wamid))"
+
 static const struct pass {
     enum sqlite_statement id;
     int key; /* columns that say where the next slice begins */
@@ -24,7 +29,8 @@ static const struct pass {
                                          " FROM chat WHERE id > ?1 ORDER BY id LIMIT ?2" },
     [STORE_DIGEST_MESSAGES] = { ST_DIGEST_MESSAGES, 1,
                                 "SELECT id, business_id, phone_number_id, wamid, direction, type,"
-                                " status, context_wamid, text, raw, " CONTACT_NAMES(
+                                " status, context_wamid, text, raw, annexes & 4, revoked_at_s <> 0,"
+                                " iif(annexes = 0, NULL, " REACTIONS "), " CONTACT_NAMES(
                                     "message") " FROM message WHERE id > ?1 ORDER BY id LIMIT ?2" },
     [STORE_DIGEST_STATUSES] = { ST_DIGEST_STATUSES, 4,
                                 "SELECT phone_number_id, wamid, status, participant,"
