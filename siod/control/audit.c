@@ -14,6 +14,7 @@
 
 struct audit_job {
     struct store_job job;
+    struct control_call *call; /* held */
     char *who, *cmd, *args;
 };
 
@@ -40,6 +41,7 @@ static void audit_done(struct store_job *job, enum err err)
         log_warn(LOG_CONTROL, "audit row not written", "who=\"%s\" cmd=\"%s\" error=%s", audit->who,
                  audit->cmd, err_code(err));
     }
+    control_audited(audit->call);
     audit_free(audit);
 }
 
@@ -61,21 +63,22 @@ static char *args_text(const json_t *args)
     return buf_take(&text);
 }
 
-void control_audit(struct control *control, uid_t uid, pid_t pid, const char *cmd,
-                   const json_t *args)
+void control_audit(struct control_call *call, const char *cmd)
 {
+    const struct control_peer *peer = call->peer;
     struct audit_job *audit = xnew(struct audit_job);
 
     audit->job.apply = audit_apply;
     audit->job.done = audit_done;
-    audit->who = xasprintf("uid %u pid %d", (unsigned)uid, (int)pid);
+    audit->call = call;
+    audit->who = xasprintf("uid %u pid %d", (unsigned)peer->uid, (int)peer->pid);
     audit->cmd = xstrdup(cmd);
-    audit->args = args_text(args);
+    audit->args = args_text(call->args);
     log_info(LOG_CONTROL, "command", "cmd=\"%s\" who=\"%s\"", cmd, audit->who);
-    if (!store_submit(control->config.store, &audit->job)) {
-        log_warn(LOG_CONTROL, "audit row not written", "who=\"%s\" cmd=\"%s\" error=busy",
-                 audit->who, cmd);
-        audit_free(audit);
+    control_hold(call);
+    call->audits++;
+    if (!store_submit(control_config(call)->store, &audit->job)) {
+        audit_done(&audit->job, ERR_BUSY);
     }
 }
 

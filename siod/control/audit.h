@@ -2,12 +2,8 @@
  * than reading. */
 #pragma once
 
-#include <sys/types.h>
+struct control_call;
 
-#include <jansson.h>
-
-struct control;
-
-/* Written ahead of what the command itself writes. Bodies are recorded by their length. */
-void control_audit(struct control *control, uid_t uid, pid_t pid, const char *cmd,
-                   const json_t *args);
+/* Written ahead of what the command itself writes; the last answer waits for it, so that who has
+ * the answer finds the row. Bodies are recorded by their length. */
+void control_audit(struct control_call *call, const char *cmd);

@@ -58,6 +58,7 @@ static void call_free(struct control_call *call)
         call->release(call->state);
     }
     json_decref(call->args);
+    buf_finish(&call->answer);
     free(call->id);
     free(call);
 }
@@ -104,28 +105,40 @@ bool control_unhold(struct control_call *call)
     return call->peer != NULL;
 }
 
-static void send_result(struct control_call *call, bool more, struct str result)
+void control_piece(struct control_call *call, struct str result)
 {
     autobuf struct buf line = BUF_INIT;
 
-    ctl_reply_encode(&line, str_of(call->id), more, result);
+    ctl_reply_encode(&line, str_of(call->id), true, result);
     control_peer_send(call->peer, buf_str(&line));
 }
 
-void control_piece(struct control_call *call, struct str result)
+static void answer(struct control_call *call)
 {
-    send_result(call, true, result);
+    if (call->audits > 0) {
+        control_produce_stop(call);
+        return;
+    }
+    control_peer_send(call->peer, buf_str(&call->answer));
+    call_end(call);
+}
+
+void control_audited(struct control_call *call)
+{
+    call->audits--;
+    if (control_unhold(call) && call->answer.len > 0) {
+        answer(call);
+    }
 }
 
 void control_reply(struct control_call *call, struct str result)
 {
-    send_result(call, false, result);
-    call_end(call);
+    ctl_reply_encode(&call->answer, str_of(call->id), false, result);
+    answer(call);
 }
 
 void control_fail(struct control_call *call, enum err err, const char *format, ...)
 {
-    autobuf struct buf line = BUF_INIT;
     autobuf struct buf message = BUF_INIT;
     va_list args;
 
@@ -136,9 +149,8 @@ void control_fail(struct control_call *call, enum err err, const char *format, .
     } else {
         buf_add_cstr(&message, err_text(err));
     }
-    ctl_error_encode(&line, str_of(call->id), str_of(err_code(err)), buf_str(&message));
-    control_peer_send(call->peer, buf_str(&line));
-    call_end(call);
+    ctl_error_encode(&call->answer, str_of(call->id), str_of(err_code(err)), buf_str(&message));
+    answer(call);
 }
 
 void control_produce(struct control_call *call, bool (*slice)(struct control_call *call))
@@ -238,7 +250,7 @@ bool control_require(struct control_call *call, enum ctl_access access)
         control_fail(call, ERR_FORBIDDEN, "%s", msg.text);
         return false;
     }
-    control_audit(call->control, peer->uid, peer->pid, name, call->args);
+    control_audit(call, name);
     return true;
 }
 
@@ -294,7 +306,7 @@ void control_call_start(struct control_peer *peer, struct ctl_request *request)
         return;
     }
     if (command->access > CTL_READ && is_audited(peer, command)) {
-        control_audit(peer->control, peer->uid, peer->pid, request->cmd, call->args);
+        control_audit(call, request->cmd);
     }
     handlers[command->id](call);
 }

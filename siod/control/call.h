@@ -30,6 +30,8 @@ struct control_call {
 
     char *id; /* JSON text */
     unsigned holds;
+    unsigned audits;   /* rows under way: `answer` waits for them */
+    struct buf answer; /* its line */
     bool (*slice)(struct control_call *call);
     struct control_call *slice_next, *slice_prev;
     void (*on_drain)(struct control_call *call);
@@ -58,6 +60,9 @@ void control_piece(struct control_call *call, struct str result);
 /* NULL format: the error's own sentence. */
 PRINTF(3, 4)
 void control_fail(struct control_call *call, enum err err, const char *format, ...);
+
+/* A row of the audit that the call was held for is written, or will not be. */
+void control_audited(struct control_call *call);
 
 /* Around a job that is given away: hold before, unhold when it comes back. False: nobody waits any
  * more; the call and its state are gone. */
