@@ -62,7 +62,7 @@ ends_filled() {
         ends 2 "$command -o yaml"
         ends 2 "$command one two three four five --"
         [[ ! -s $BATS_TEST_TMPDIR/out ]]
-    done < <(examples | grep -v -e '^help|' -e '^webhook replay|')
+    done < <(examples | grep -v -e '^help|' -e '^webhook replay|' -e '^webhook scan|')
 }
 
 @test "3: without a daemon, but for what needs none" {

@@ -41,6 +41,8 @@ webhook show      | object | 3 | 1 | 999
 webhook replay    | stream | 3 | @BODY@ @BODY@ | /nonexistent
 webhook sign      | value  | 0 | @BODY@ --secret-file @SECRET@ | /nonexistent --secret-file @SECRET@
 webhook verify    | object | 0 | @BODY@ --secret-file @SECRET@ --signature @SIGNATURE@ | @BODY@ --secret-file @SECRET@ --signature sha256=00
+webhook export    | stream | 3 | --limit 2 | --id 999
+webhook scan      | list   | 0 | @CLEAN@ | @BODY@
 webhook quarantine list   | list   | 3 | --reason JSON
 webhook quarantine show   | object | 3 | 2 | 999
 webhook quarantine replay | list   | 3 | --reason nothing | 2
@@ -82,6 +84,8 @@ with_a_full_desk() {
     local i name=$'Tab\there\nand \e[31mthere \\ \xe6\x97\xa5\xe6\x9c\xac a name as long as only customers have'
     start_siod -o assign.policy=manual
     BODY=$BATS_TEST_TMPDIR/body.json SECRET=$SIOD_DIR/app.secret CONFIG=$BATS_TEST_TMPDIR/siod.conf
+    CLEAN=$BATS_TEST_TMPDIR/clean.json
+    echo '{}' >"$CLEAN"
     TOKEN=$(token 7 1)
     printf 'store { url = "sqlite:%s/other.db" }\n' "$BATS_TEST_TMPDIR" >"$CONFIG"
     text_webhook wamid.0 1555 x | jq -c --arg name "$name" '.entry[0].changes[0].value |=
@@ -120,7 +124,7 @@ fill() {
     NUMBER=$((NUMBER + 1))
     [[ $1 != *@CHAT@* ]] || CHAT=$((CHAT + 1))
     filled=${1//@N@/$NUMBER}
-    for key in SOCKET CHAT BODY SECRET SIGNATURE TOKEN CONFIG; do
+    for key in SOCKET CHAT BODY SECRET SIGNATURE CLEAN TOKEN CONFIG; do
         filled=${filled//@$key@/${!key}}
     done
 }

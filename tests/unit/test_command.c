@@ -377,7 +377,7 @@ static void candidates_leave_plumbing_out(void **state)
                                    "webhook store token config log audit shell help ");
     buf_clear(&list);
     ctl_command_candidates(words, 1, "", collect, &list);
-    assert_string_equal(list.data, "list show replay sign verify quarantine ");
+    assert_string_equal(list.data, "list show replay sign verify export scan quarantine ");
     buf_clear(&list);
     ctl_command_candidates(three, 2, "", collect, &list);
     assert_string_equal(list.data, "list show replay drop ");
