@@ -183,6 +183,14 @@ void eio_polling_answer(struct eio_polling *polling, struct frame *frame)
     }
 }
 
+void eio_polling_refuse_get(struct eio_polling *polling)
+{
+    if (polling->get != NULL) {
+        unmark(polling);
+        eio_reply_error(polling->session->server, release(&polling->get), EIO_ERROR_BAD_REQUEST);
+    }
+}
+
 void eio_polling_flush(struct eio_polling *polling)
 {
     struct frame *frames[EIO_PAYLOAD_PACKETS_MAX];

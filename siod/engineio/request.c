@@ -96,6 +96,9 @@ static void open_websocket(struct eio_server *server, struct http_request *reque
     if (session == NULL) {
         return;
     }
+    if (is_v3) {
+        eio_websocket_open_later(session);
+    }
     eio_session_handshake(session, &packet);
     frame = frame_text(buf_str(&packet));
     eio_session_send(session, frame);

@@ -178,6 +178,7 @@ void eio_session_finish(struct eio_session *session)
 
     count_transport(session, -1);
     server->stats.closed[session->reason]++;
+    eio_websocket_open_now(session);
     if (session->ws != NULL) {
         eio_websocket_close(session->ws);
     }

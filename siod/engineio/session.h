@@ -171,6 +171,8 @@ void eio_polling_flush(struct eio_polling *polling);
 void eio_polling_mark(struct eio_polling *polling);
 /* Answer the parked GET with this packet alone, if there is one parked. */
 void eio_polling_answer(struct eio_polling *polling, struct frame *frame);
+/* Answer it that the session does not poll any more. */
+void eio_polling_refuse_get(struct eio_polling *polling);
 /* False when the client has still to come and fetch it. */
 bool eio_polling_farewell(struct eio_polling *polling, enum eio_farewell farewell);
 /* `b` and base64 of a binary frame. Returns owned. */
@@ -183,6 +185,10 @@ NODISCARD
 struct ws *eio_websocket_accept(struct eio_server *server, struct http_request *request,
                                 struct eio_session *session);
 void eio_websocket_send(struct eio_session *session, struct frame *frame);
+/* Keep what a new session of protocol 3 is sent for a moment, or until its client speaks: many of
+ * these clients listen only once they have seen the 101, and miss what comes in its segment. */
+void eio_websocket_open_later(struct eio_session *session);
+void eio_websocket_open_now(struct eio_session *session);
 /* Begin an upgrade of a polling session, or turn the newcomer away. */
 void eio_websocket_probe(struct eio_session *session, struct http_request *request);
 /* Let go of it: what it still says is not heard. */

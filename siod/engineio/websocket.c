@@ -9,7 +9,7 @@
 #include "libshared/log.h"
 #include "siod/engineio/session.h"
 
-enum { UPGRADE_TIMEOUT_MS = 10000 };
+enum { UPGRADE_TIMEOUT_MS = 10000, V3_OPEN_MS = 5 };
 
 void eio_websocket_close(struct ws *ws)
 {
@@ -34,12 +34,10 @@ static void on_upgrade_timeout(struct timer *timer)
     close_probe(CONTAINER_OF(timer, struct eio_polling, upgrade_timer));
 }
 
-/* Everything that is still unsent goes out over the WebSocket, in order. A GET that is still
- * parked gets a noop: `1`, as the reference has it, makes some clients give up the session. */
-static void complete_upgrade(struct eio_session *session)
+/* Everything that is still unsent goes out over the WebSocket, in order. */
+static void move_to_websocket(struct eio_session *session)
 {
     struct eio_polling *polling = session->polling;
-    struct eio_server *server = session->server;
     struct frame *frame;
 
     timer_clear(&polling->upgrade_timer);
@@ -47,10 +45,6 @@ static void complete_upgrade(struct eio_session *session)
     session->transport = EIO_TRANSPORT_WEBSOCKET;
     polling->probe = NULL;
     polling->probed = false;
-    server->stats.polling--;
-    server->stats.websocket++;
-    server->stats.upgrades++;
-    eio_polling_answer(polling, server->noop);
     while ((frame = eio_polling_dequeue(polling)) != NULL) {
         eio_websocket_send(session, frame);
         frame_unref(frame);
@@ -59,7 +53,55 @@ static void complete_upgrade(struct eio_session *session)
         session->polling = NULL;
         eio_polling_free(polling);
     }
+}
+
+/* A GET that is still parked gets a noop: `1`, as the reference has it, makes some clients give up
+ * the session. Behind a probe none stays parked, so it came in this very round, where libev handles
+ * first what came last: it came behind the `5`, and is told so. */
+static void complete_upgrade(struct eio_session *session)
+{
+    struct eio_server *server = session->server;
+
+    server->stats.polling--;
+    server->stats.websocket++;
+    server->stats.upgrades++;
+    if (session->polling->probed) {
+        eio_polling_refuse_get(session->polling);
+    } else {
+        eio_polling_answer(session->polling, server->noop);
+    }
+    move_to_websocket(session);
     log_debug(LOG_ENGINEIO, "session upgraded", "from=%s", session->from->text);
+}
+
+/* ---- the open packet of protocol 3 */
+
+static void on_v3_open(struct timer *timer)
+{
+    move_to_websocket(CONTAINER_OF(timer, struct eio_polling, upgrade_timer)->session);
+}
+
+void eio_websocket_open_later(struct eio_session *session)
+{
+    struct eio_polling *polling = eio_polling_new(session);
+
+    session->polling = polling;
+    polling->probe = session->ws;
+    session->ws = NULL;
+    timer_set(session->server->loop, &polling->upgrade_timer, V3_OPEN_MS, on_v3_open);
+}
+
+static bool opens_later(const struct eio_session *session)
+{
+    return session->transport == EIO_TRANSPORT_WEBSOCKET && session->ws == NULL &&
+           session->polling != NULL && session->polling->probe != NULL;
+}
+
+void eio_websocket_open_now(struct eio_session *session)
+{
+    if (opens_later(session)) {
+        move_to_websocket(session);
+    }
 }
 
 static void on_probe_message(struct eio_session *session, bool binary, struct str payload)
@@ -86,6 +128,9 @@ static void on_message(struct ws *ws, bool binary, struct str payload)
 
     if (session == NULL || session->state != EIO_STATE_OPEN) {
         return;
+    }
+    if (UNLIKELY(opens_later(session))) {
+        move_to_websocket(session); /* who speaks is there to listen */
     }
     if (session->ws != ws) {
         on_probe_message(session, binary, payload);
@@ -119,9 +164,13 @@ static void on_close(struct ws *ws, enum ws_end end)
         return;
     }
     if (session->ws != ws) {
+        bool is_first = opens_later(session);
+
         session->polling->probe = NULL;
         close_probe(session->polling);
-        return;
+        if (!is_first) {
+            return;
+        }
     }
     if (end == WS_END_TOO_BIG) {
         log_oversize(session, ws);

@@ -78,6 +78,47 @@ static void a_get_that_is_parked_at_the_upgrade_gets_a_noop(void **state)
     ws_client_expect(&ws, "4hello");
 }
 
+struct both {
+    struct client *ws, *get;
+    const char *request;
+};
+
+static void say_five_then_poll(void *arg)
+{
+    struct both *both = arg;
+
+    ws_client_text(both->ws, "5");
+    client_send(both->get, str_of(both->request));
+}
+
+static void a_get_behind_the_upgrade_is_refused_even_in_the_same_round(void **state)
+{
+    autoeio struct eio_fixture f = { 0 };
+    autoclient struct client ws = { 0 }, get = { 0 };
+    autofree char *request = NULL;
+    autoreply struct reply reply = { 0 };
+    struct both both = { &ws, &get, NULL };
+    char sid[21];
+
+    (void)state;
+    eio_fixture_run(&f);
+    poll_open(f.rig, sid);
+    eio_fixture_probe(&ws, &f, sid);
+    request = xasprintf("GET /socket.io/?EIO=4&transport=polling&sid=%s HTTP/1.1\r\n"
+                        "Host: a\r\n\r\n",
+                        sid);
+    both.request = request;
+    client_open(&get, f.rig);
+    client_send(&get, str_of(request));
+    expect_parked_reply(&get, "6");
+    rig_call(f.rig, say_five_then_poll, &both); /* the loop finds both */
+    assert_true(client_receive_reply(&get, &reply));
+    assert_int_equal(reply.status, 400);
+    expect_body(&reply, "{\"code\":3,\"message\":\"Bad request\"}");
+    ws_client_text(&ws, "4hello");
+    ws_client_expect(&ws, "4hello");
+}
+
 static void what_stands_behind_the_five_does_not_matter(void **state)
 {
     autoeio struct eio_fixture f = { 0 };
@@ -258,6 +299,7 @@ int main(void)
         cmocka_unit_test(every_get_during_a_probe_is_answered_at_once),
         cmocka_unit_test(what_is_unsent_at_the_upgrade_goes_over_the_websocket_in_order),
         cmocka_unit_test(a_get_that_is_parked_at_the_upgrade_gets_a_noop),
+        cmocka_unit_test(a_get_behind_the_upgrade_is_refused_even_in_the_same_round),
         cmocka_unit_test(what_stands_behind_the_five_does_not_matter),
         cmocka_unit_test(after_the_upgrade_polling_is_refused_and_the_session_lives),
         cmocka_unit_test(a_second_probe_is_turned_away_while_the_first_goes_on),

@@ -243,6 +243,40 @@ static void binary_over_websocket_has_a_type_byte(void **state)
     expect_closed(&f, EIO_REASON_TRANSPORT_CLOSE);
 }
 
+/* The open packet waits for a moment, but for nobody who speaks, or leaves. */
+static void the_open_packet_comes_before_everything_else(void **state)
+{
+    autoeio struct eio_fixture f = { 0 };
+    autoclient struct client ws = { 0 };
+    autobuf struct buf open = BUF_INIT;
+    unsigned opcode;
+
+    (void)state;
+    run(&f);
+    client_open(&ws, f.rig);
+    client_send(&ws, STR("GET /socket.io/?EIO=3&transport=websocket HTTP/1.1\r\nHost: a\r\n" UPGRADE
+                         "\r\n\x81\x82\0\0\0\0"
+                         "4a"));
+    client_expect_bytes(&ws, "\r\n\r\n");
+    assert_true(ws_client_receive(&ws, &opcode, &open));
+    assert_int_equal(open.data[0], '0');
+    ws_client_expect(&ws, "4a");
+}
+
+static void who_leaves_before_the_open_packet_is_gone(void **state)
+{
+    autoeio struct eio_fixture f = { 0 };
+    autoclient struct client ws = { 0 };
+
+    (void)state;
+    run(&f);
+    client_open(&ws, f.rig);
+    client_send(&ws, STR("GET /socket.io/?EIO=3&transport=websocket HTTP/1.1\r\nHost: a\r\n" UPGRADE
+                         "\r\n\x88\x80\0\0\0\0"));
+    client_expect_end(&ws);
+    expect_closed(&f, EIO_REASON_TRANSPORT_CLOSE);
+}
+
 static void a_session_keeps_its_protocol(void **state)
 {
     autoeio struct eio_fixture f = { 0 };
@@ -312,6 +346,8 @@ int main(void)
         cmocka_unit_test(what_came_before_a_bad_packet_is_heard),
         cmocka_unit_test(the_client_pings_and_silence_ends_the_session),
         cmocka_unit_test(binary_over_websocket_has_a_type_byte),
+        cmocka_unit_test(the_open_packet_comes_before_everything_else),
+        cmocka_unit_test(who_leaves_before_the_open_packet_is_gone),
         cmocka_unit_test(a_session_keeps_its_protocol),
         cmocka_unit_test(an_upgrade_answers_polls_in_the_form_of_v3),
         cmocka_unit_test(closing_is_told_in_the_form_of_v3),
