@@ -70,6 +70,7 @@ struct sio_config siod_sio_settings(struct siod *siod)
             .ping_timeout_ms = config->engineio.ping_timeout_ms,
             .max_payload = config->engineio.max_payload,
             .allow_v3 = config->engineio.allow_eio3,
+            .compress = config->engineio.http_compression,
             .queue_bytes = config->limits.queue_bytes,
             .max_sessions = config->limits.connections,
             .sessions_per_address = config->limits.connections_per_address,

@@ -62,6 +62,7 @@ struct eio_config {
     /* Optional admission: false refuses the handshake with 503 and Retry-After (limits). */
     bool (*admit)(void *arg, const char *address);
     void *admit_arg;
+    bool compress; /* long answers to polls, for clients that accept it */
     bool allow_v3; /* serve clients of protocol 3 (Socket.IO 2) too; without JSONP */
     const struct eio_ops *ops;
     void *arg;

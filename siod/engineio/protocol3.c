@@ -35,9 +35,9 @@ void eio_v3_reply_packets(struct eio_session *session, struct http_request *requ
     for (size_t i = 0; i < count; i++) {
         add_packet(&payload, frames[i], as_bytes);
     }
-    eio_reply(session->server, request, 200,
-              as_bytes ? "application/octet-stream" : "text/plain; charset=UTF-8",
-              buf_str(&payload));
+    eio_reply_payload(session, request,
+                      as_bytes ? "application/octet-stream" : "text/plain; charset=UTF-8",
+                      buf_str(&payload));
 }
 
 bool eio_v3_receive_payload(struct eio_session *session, struct str body, bool is_bytes)

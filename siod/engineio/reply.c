@@ -1,9 +1,14 @@
 /* What all answers of the Engine.IO path have in common: no caching, no buffering by proxies, CORS
  * (protocol.md 1.4, 1.10). */
 #include "siod/engineio/session.h"
+#include "siod/net/coding.h"
 #include "siod/net/cors.h"
 
 #define RETRY_AFTER_S "5"
+#define TEXT_TYPE     "text/plain; charset=UTF-8"
+
+/* Shorter ones are not worth it; longer ones would hold up the loop for more than 3 ms. */
+enum { COMPRESS_MIN = 1024, COMPRESS_MAX = 262144 };
 
 static const struct {
     unsigned code, status;
@@ -50,17 +55,78 @@ static void add_common(struct buf *headers, const struct eio_server *server,
     cors_add(headers, server->config.cors_origins, request);
 }
 
+static enum coding coding_for(const struct eio_server *server, const struct http_request *request,
+                              size_t len)
+{
+    if (LIKELY(len < COMPRESS_MIN) || len > COMPRESS_MAX || !server->config.compress) {
+        return CODING_NONE;
+    }
+    return coding_choose(http_header(request, STR("Accept-Encoding")));
+}
+
+static void reply_coded(struct eio_server *server, struct http_request *request,
+                        const char *content_type, enum coding coding, struct str payload)
+{
+    autobuf struct buf headers = BUF_INIT, body = BUF_INIT;
+
+    if (server->coder == NULL) {
+        server->coder = coder_new();
+    }
+    coder_run(server->coder, coding, payload, &body);
+    add_common(&headers, server, request, content_type);
+    add_header(&headers, "Content-Encoding", coding_name(coding));
+    http_respond(request, 200, buf_str(&headers), buf_str(&body));
+}
+
+void eio_reply_payload(struct eio_session *session, struct http_request *request,
+                       const char *content_type, struct str payload)
+{
+    struct eio_server *server = session->server;
+    enum coding coding = coding_for(server, request, payload.len);
+
+    if (coding != CODING_NONE) {
+        reply_coded(server, request, content_type, coding, payload);
+    } else {
+        eio_reply(server, request, 200, content_type, payload);
+    }
+}
+
+static void join(struct frame *const *frames, size_t count, struct buf *out)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0) {
+            buf_add_char(out, EIO_SEPARATOR);
+        }
+        buf_add_str(out, frame_payload(frames[i]));
+    }
+}
+
+static size_t joined_len(struct frame *const *frames, size_t count)
+{
+    size_t len = count - 1;
+
+    for (size_t i = 0; i < count; i++) {
+        len += frame_payload(frames[i]).len;
+    }
+    return len;
+}
+
 void eio_reply_packets(struct eio_session *session, struct http_request *request,
                        struct frame *const *frames, size_t count)
 {
     struct eio_server *server = session->server;
-    autobuf struct buf headers = BUF_INIT;
+    autobuf struct buf headers = BUF_INIT, payload = BUF_INIT;
 
     if (session->is_v3) {
         eio_v3_reply_packets(session, request, frames, count);
         return;
     }
-    add_common(&headers, server, request, "text/plain; charset=UTF-8");
+    if (coding_for(server, request, joined_len(frames, count)) != CODING_NONE) {
+        join(frames, count, &payload);
+        eio_reply_payload(session, request, TEXT_TYPE, buf_str(&payload));
+        return;
+    }
+    add_common(&headers, server, request, TEXT_TYPE);
     http_respond_frames(request, 200, buf_str(&headers), frames, count, EIO_SEPARATOR);
 }
 

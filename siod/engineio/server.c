@@ -4,6 +4,7 @@
 
 #include "libshared/alloc.h"
 #include "siod/engineio/session.h"
+#include "siod/net/coding.h"
 
 enum { DRAIN_PAUSE_MS = 20, DRAIN_SLICE_MIN = 50 };
 
@@ -125,6 +126,7 @@ void eio_server_free(struct eio_server *server)
     frame_unref(server->close);
     frame_unref(server->probe_answer);
     buf_finish(&server->scratch);
+    coder_free(server->coder);
     free(server);
 }
 

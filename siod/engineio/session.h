@@ -110,6 +110,7 @@ struct eio_server {
     struct loop_hook hook;
     struct frame *ping, *pong, *noop, *close, *probe_answer;
     struct buf scratch;       /* a decoded base64 packet */
+    struct coder *coder;      /* NULL until an answer is compressed */
     struct timer drain_timer; /* the next slice */
     unsigned drain_slice;     /* sessions in one, 0 = not draining */
     bool freeing;
@@ -206,7 +207,9 @@ struct frame *eio_v3_binary_frame(const struct eio_session *session, const struc
 /* reply.c */
 /* Is this handshake's Origin welcome? */
 bool eio_origin_allowed(const struct eio_server *server, const struct http_request *request);
-/* 200 with a payload of these frames. */
+/* 200 with a payload: as it is, or of these frames. */
+void eio_reply_payload(struct eio_session *session, struct http_request *request,
+                       const char *content_type, struct str payload);
 void eio_reply_packets(struct eio_session *session, struct http_request *request,
                        struct frame *const *frames, size_t count);
 /* Status and body with the headers that every answer has. content_type may be NULL. */

@@ -258,7 +258,10 @@ static void serve(const struct options *options)
 int main(int argc, char **argv)
 {
     struct options options = {
-        .engine = { .ping_interval_ms = 300, .ping_timeout_ms = 200, .max_payload = 1000000 },
+        .engine = { .ping_interval_ms = 300,
+                    .ping_timeout_ms = 200,
+                    .max_payload = 1000000,
+                    .compress = true },
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
         .recovery = { .max_bytes = RECOVERY_BYTES },
     };

@@ -49,6 +49,50 @@ static void a_post_is_answered_ok(void **state)
     assert_string_equal(reply_header(&reply, "Cache-Control"), "no-store");
 }
 
+static void long_answers_are_compressed_for_those_who_accept_it(void **state)
+{
+    static const struct {
+        size_t len;
+        const char *accept, *coding;
+    } cases[] = {
+        { 1023, "Accept-Encoding: gzip\r\n", NULL },
+        { 1024, "Accept-Encoding: gzip\r\n", "gzip" },
+        { 200000, "Accept-Encoding: deflate;q=0.5\r\n", "deflate" },
+        { 1024, "Accept-Encoding: gzip;q=0\r\n", NULL },
+        { 1024, "", NULL },
+        { 300000, "Accept-Encoding: gzip\r\n", NULL },
+    };
+    autoeio struct eio_fixture f = { .config.compress = true };
+    autofree char *target = NULL;
+    char sid[21];
+
+    (void)state;
+    eio_fixture_run(&f);
+    poll_open(f.rig, sid);
+    target = xasprintf("/socket.io/?EIO=4&transport=polling&sid=%s", sid);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autobuf struct buf packet = BUF_INIT;
+        autoreply struct reply reply = { 0 };
+        const char *coding;
+
+        print_message("%zu\n", i);
+        buf_add_char(&packet, '4');
+        memset(buf_reserve(&packet, cases[i].len), 'x', cases[i].len);
+        packet.len = cases[i].len;
+        assert_int_equal(poll_post_status(f.rig, sid, buf_str(&packet)), 200);
+        http_exchange(f.rig, "GET", target, cases[i].accept, STR(""), &reply);
+        assert_int_equal(reply.status, 200);
+        coding = reply_header(&reply, "Content-Encoding");
+        if (cases[i].coding != NULL) {
+            assert_string_equal(coding, cases[i].coding);
+            assert_true(reply.body.len < cases[i].len / 10);
+        } else {
+            assert_null(coding);
+            assert_int_equal(reply.body.len, cases[i].len);
+        }
+    }
+}
+
 static void a_parked_get_is_answered_by_what_comes_next(void **state)
 {
     autoeio struct eio_fixture f = { 0 };
@@ -483,6 +527,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(packets_of_a_payload_come_in_order),
         cmocka_unit_test(a_post_is_answered_ok),
+        cmocka_unit_test(long_answers_are_compressed_for_those_who_accept_it),
         cmocka_unit_test(a_parked_get_is_answered_by_what_comes_next),
         cmocka_unit_test(an_answer_holds_at_most_sixteen_packets),
         cmocka_unit_test(an_answer_is_no_larger_than_the_client_was_told),
