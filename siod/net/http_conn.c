@@ -185,16 +185,12 @@ static bool read_head(struct http_conn *hc)
         return false;
     }
     len = hc->in.data[0] == '\r' && hc->in.len == 1 ? 0 : http_scan(&hc->scan, hc->in);
-    if (len < 0) {
-        refuse_head(hc, 400);
+    if (len < 0 || (hc->in.data[0] != '\r' && (hc->in.data[0] < 'A' || hc->in.data[0] > 'Z'))) {
+        refuse_head(hc, 400); /* no method: TLS, for instance, whose end would never come */
         return false;
     }
     if (limit > 0 && (len > 0 ? (size_t)len : hc->in.len) > limit) {
         refuse_long_head(hc);
-        return false;
-    }
-    if (len == 0 && hc->in.data[0] != '\r' && (hc->in.data[0] < 'A' || hc->in.data[0] > 'Z')) {
-        refuse_head(hc, 400); /* no method: TLS, for instance, whose end would never come */
         return false;
     }
     if (len == 0) {

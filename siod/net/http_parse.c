@@ -199,9 +199,6 @@ static unsigned run_parser(struct parse *parse, struct str text)
     if (parse->too_many) {
         return 431;
     }
-    if (error == HPE_INVALID_METHOD || error == HPE_UNKNOWN) {
-        return 501;
-    }
     return error == HPE_PAUSED ? 0 : 400;
 }
 

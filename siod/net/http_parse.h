@@ -42,7 +42,8 @@ struct http_head {
     struct http_field fields[HTTP_FIELDS_MAX];
 };
 
-/* Returns 0, or the status to refuse with: 400, 417, 431 (more than max_fields), 501, 505. All
+/* Returns 0, or the status to refuse with: 400, 417, 431 (more than max_fields), 505. A method
+ * that there is not is 400, as broken ones are: what is no request at all looks like that. All
  * strings borrow from `head`. */
 NODISCARD
 unsigned http_head_parse(struct str head, unsigned max_fields, struct http_head *ret_head);

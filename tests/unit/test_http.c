@@ -391,7 +391,7 @@ static void malformed_requests_are_refused(void **state)
         { "escaped NUL", "GET /show%00 HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
         { "HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505" },
         { "HTTP/0.9 look-alike", "GET /show HTTP/0.9\r\n\r\n", "505" },
-        { "unknown method", "BREW /show HTTP/1.1\r\nHost: a\r\n\r\n", "501" },
+        { "unknown method", "BREW /show HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
         { "other expectation", "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", "417" },
         { "TLS hello", "\x16\x03\x01\x02\x01\n\n", "400" },
     };
