@@ -21,8 +21,9 @@ enum { JSON_DEPTH_MAX = 2047 };
 
 /* 0 switches a limit off. */
 struct json_limits {
-    unsigned depth; /* arrays and objects inside one another; at most JSON_DEPTH_MAX */
-    size_t keys;    /* object keys in the whole document */
+    unsigned depth;    /* arrays and objects inside one another; at most JSON_DEPTH_MAX */
+    size_t keys;       /* object keys in the whole document */
+    size_t containers; /* arrays and objects in it: an empty one is two bytes, and 300 in a tree */
     bool mend_utf8; /* bytes that are no UTF-8 become U+FFFD, each; otherwise they are an error */
 };
 

@@ -34,7 +34,7 @@ struct normaliser {
     struct buf *scratch;
     const struct json_limits *limits;
     struct errmsg *msg;
-    size_t keys;
+    size_t keys, containers;
     unsigned depth, max_depth;
     uint64_t objects[JSON_DEPTH_MAX / 64 + 1]; /* bit d: the container at depth d is an object */
 };
@@ -295,6 +295,11 @@ static enum err open_container(struct normaliser *n, bool is_object)
         return err_set(n->msg, ERR_TOO_LARGE, "more than %u levels at byte %zu", n->max_depth,
                        (size_t)(n->at - n->start));
     }
+    if (n->limits->containers > 0 && n->containers == n->limits->containers) {
+        return err_set(n->msg, ERR_TOO_LARGE, "more than %zu arrays and objects at byte %zu",
+                       n->limits->containers, (size_t)(n->at - n->start));
+    }
+    n->containers++;
     *word = (bit == 1 ? 0 : *word & (bit - 1)) | (is_object ? bit : 0);
     n->depth++;
     n->at++;
@@ -413,7 +418,7 @@ static void start(struct normaliser *n, struct str text, const struct json_limit
     n->start = n->at = text.data;
     n->end = text.data + text.len;
     n->limits = limits;
-    n->keys = 0;
+    n->keys = n->containers = 0;
     n->depth = 0;
     n->max_depth = limited ? limits->depth : JSON_DEPTH_MAX;
 }

@@ -17,6 +17,10 @@
 enum {
     PARSE_INLINE_MAX = 16 * 1024,
     GARBAGE_KEPT = 64 * 1024, /* of a body that is no JSON */
+    /* What the platform sends has an array or object in 30 to 100 bytes; 4 MiB of nothing else
+     * would become a tree of 400 MB. */
+    CONTAINERS_MIN = 10000,
+    CONTAINER_BYTES = 8,
 };
 
 struct delivery {
@@ -386,7 +390,11 @@ static void applied(struct store_job *job, enum err err)
 static void parse(struct delivery *delivery)
 {
     /* A broken character is not worth the other messages of a batch. */
-    const struct json_limits limits = { .depth = delivery->json_depth, .mend_utf8 = true };
+    const struct json_limits limits = {
+        .depth = delivery->json_depth,
+        .containers = CONTAINERS_MIN + delivery->body.len / CONTAINER_BYTES,
+        .mend_utf8 = true,
+    };
 
     delivery->root = json_read(buf_str(&delivery->body), &limits, &delivery->syntax);
     if (delivery->root != NULL) {

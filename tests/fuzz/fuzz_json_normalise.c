@@ -39,7 +39,9 @@ static void check(struct str text, const struct json_limits *limits)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct json_limits strict = { 100, 1000, false }, mending = { 100, 1000, true };
+    static const struct json_limits strict = { .depth = 100, .keys = 1000 }, mending = {
+        .depth = 100, .containers = 1000, .mend_utf8 = true
+    };
     struct str text = { (const char *)data, size };
 
     check(text, &strict);

@@ -253,6 +253,22 @@ static void malformed_texts_are_refused(void **state)
     assert_refused(STR("1\0"), ERR_SYNTAX, &no_limits);
 }
 
+static void arrays_and_objects_may_be_counted(void **state)
+{
+    static const struct json_limits three = { .containers = 3 };
+    static const char *const within[] = { "[[],{},1,2,3,\"[]\"]", "{\"a\":[],\"b\":{}}", "[[[]]]" };
+
+    (void)state;
+    assert_refused(STR("[[],{},[]]"), ERR_TOO_LARGE, &three);
+    assert_refused(STR("[[[[]]]]"), ERR_TOO_LARGE, &three);
+    for (size_t i = 0; i < ARRAY_SIZE(within); i++) {
+        autobuf struct buf scratch = BUF_INIT;
+        struct str out;
+
+        assert_int_equal(json_normalise(str_of(within[i]), &three, &scratch, &out, NULL), OK);
+    }
+}
+
 static void broken_characters_are_mended_where_that_is_wanted(void **state)
 {
     static const struct json_limits mending = { .mend_utf8 = true };
@@ -442,6 +458,7 @@ int main(void)
         cmocka_unit_test(the_edge_of_a_double_is_decided_by_its_digits),
         cmocka_unit_test(white_space_around_the_value_is_dropped),
         cmocka_unit_test(malformed_texts_are_refused),
+        cmocka_unit_test(arrays_and_objects_may_be_counted),
         cmocka_unit_test(broken_characters_are_mended_where_that_is_wanted),
         cmocka_unit_test(every_cut_of_a_document_is_refused),
         cmocka_unit_test(an_error_names_the_byte),
