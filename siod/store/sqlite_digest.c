@@ -8,14 +8,22 @@
 enum { SLICE_BYTES = 16 << 20 };
 
 /* A contact is known by its names, whatever order they became known in. */
-#define CONTACT_NAMES(table)                                                                       \
+#define NAMES_OF(contact_id)                                                                       \
     "(SELECT group_concat(name, ' ') FROM (SELECT kind || ':' || hex(value) AS name"               \
-    " FROM contact_alias WHERE contact_id = " table ".contact_id ORDER BY kind, value))"
+    " FROM contact_alias WHERE contact_id = " contact_id " ORDER BY kind, value))"
 
-/* Those that stand, by their own ids: who reacted is in them. */
+#define CHAT_NAMES    NAMES_OF("chat.contact_id")
+#define MESSAGE_NAMES NAMES_OF("message.contact_id")
+#define REACTOR_NAMES NAMES_OF("reaction.contact_id")
+
+/* What stands after all reactions: that one was removed counts as one that never was. */
 #define REACTIONS                                                                                  \
-    "(SELECT group_concat(name, ' ') FROM (SELECT hex(wamid) AS name FROM reaction"                \
-    " WHERE message_id = message.id AND shown IS NOT NULL ORDER BY wamid))"
+    "(SELECT group_concat(one, ' ') FROM"                                                          \
+    " (SELECT hex(wamid) || '/' || coalesce(" REACTOR_NAMES ", '') AS one FROM reaction"           \
+    " WHERE message_id = message.id AND shown IS NOT NULL ORDER BY one))"
+#define PARTICIPANTS                                                                               \
+    "(SELECT group_concat(one, ' ') FROM (SELECT hex(name) || '/' || status AS one"                \
+    " FROM participant WHERE message_id = message.id ORDER BY one))"
 
 static const struct pass {
     enum sqlite_statement id;
@@ -24,14 +32,15 @@ static const struct pass {
 } passes[] = {
     [STORE_DIGEST_CHATS] = { ST_DIGEST_CHATS, 1,
                              "SELECT id, business_id, phone_number_id, group_id,"
-                             " iif(group_id IS NULL, " CONTACT_NAMES(
-                                 "chat") ", NULL)"
-                                         " FROM chat WHERE id > ?1 ORDER BY id LIMIT ?2" },
+                             " iif(group_id IS NULL, " CHAT_NAMES ", NULL)"
+                             " FROM chat WHERE id > ?1 ORDER BY id LIMIT ?2" },
     [STORE_DIGEST_MESSAGES] = { ST_DIGEST_MESSAGES, 1,
                                 "SELECT id, business_id, phone_number_id, wamid, direction, type,"
-                                " status, context_wamid, text, raw, annexes & 4, revoked_at_s <> 0,"
-                                " iif(annexes = 0, NULL, " REACTIONS "), " CONTACT_NAMES(
-                                    "message") " FROM message WHERE id > ?1 ORDER BY id LIMIT ?2" },
+                                " status, context_wamid, text, content, raw, mark IS NOT NULL,"
+                                " revoked_at_s <> 0, " MESSAGE_NAMES ","
+                                " iif(annexes & 1, " REACTIONS ", NULL),"
+                                " iif(annexes & 2, " PARTICIPANTS ", NULL)"
+                                " FROM message WHERE id > ?1 ORDER BY id LIMIT ?2" },
     [STORE_DIGEST_STATUSES] = { ST_DIGEST_STATUSES, 4,
                                 "SELECT phone_number_id, wamid, status, participant,"
                                 " phone_number_id, wamid, status, participant FROM status"

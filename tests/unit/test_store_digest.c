@@ -71,11 +71,10 @@ static bool matters(struct fixture *f, const char *sql)
 {
     char before[STORE_DIGEST_LEN + 1], after[STORE_DIGEST_LEN + 1];
 
-    sql_exec(
-        f,
-        "PRAGMA foreign_keys = OFF; DELETE FROM reaction; DELETE FROM message; DELETE FROM status;"
-        " DELETE FROM chat; DELETE FROM contact_alias; DELETE FROM contact;"
-        " DELETE FROM business");
+    sql_exec(f, "PRAGMA foreign_keys = OFF; DELETE FROM reaction; DELETE FROM participant;"
+                " DELETE FROM message; DELETE FROM status;"
+                " DELETE FROM chat; DELETE FROM contact_alias; DELETE FROM contact;"
+                " DELETE FROM business");
     blob_exec(f, rows);
     take_digest(f, 1000, before);
     blob_exec(f, sql);
@@ -96,9 +95,13 @@ static void what_counts_changes_it(void **state)
         "UPDATE message SET context_wamid = 'wamid.A' WHERE id = 3",
         "UPDATE message SET phone_number_id = 'Q' WHERE id = 1",
         "UPDATE message SET contact_id = 1 WHERE id = 2",
-        "UPDATE message SET annexes = 4 WHERE id = 1",
-        "UPDATE message SET annexes = 1 WHERE id = 1; INSERT INTO reaction (message_id,"
-        " contact_id, wa_timestamp_s, wamid, shown) VALUES (1, 0, 5, 'r', '{}')",
+        "UPDATE message SET content = '\"media\":1' WHERE id = 2",
+        "UPDATE message SET revoked_at_s = 5 WHERE id = 2",
+        "UPDATE message SET mark = '1' WHERE id = 2",
+        "UPDATE message SET annexes = 1 WHERE id = 2;"
+        " INSERT INTO reaction VALUES (2, 1, 100, 'wamid.R', '{}')",
+        "UPDATE message SET annexes = 2 WHERE id = 3;"
+        " INSERT INTO participant VALUES (3, '4911', 4, '{}')",
         "DELETE FROM message WHERE id = 1",
         "DELETE FROM chat WHERE id = 3",
         "UPDATE chat SET group_id = 'H' WHERE id = 3",
@@ -130,9 +133,9 @@ static void ids_times_names_assignments_and_order_do_not(void **state)
         "UPDATE contact SET id = id + 50; UPDATE contact_alias SET contact_id = contact_id + 50;"
         " UPDATE chat SET contact_id = contact_id + 50;"
         " UPDATE message SET contact_id = contact_id + 50",
-        "UPDATE message SET annexes = 1 WHERE id = 1; INSERT INTO reaction (message_id,"
-        " contact_id, wa_timestamp_s, wamid, shown) VALUES (1, 0, 5, 'r', NULL)",
         "UPDATE contact SET name = 'somebody'",
+        "UPDATE message SET annexes = 1 WHERE id = 2;"
+        " INSERT INTO reaction VALUES (2, 1, 100, 'wamid.R', NULL)", /* and taken back */
         "UPDATE chat SET contact_id = 1 WHERE id = 3", /* who wrote first in a group */
         "UPDATE business SET name = 'Other', position = 100",
         "UPDATE status SET seen_at_us = 100 - seen_at_us, wa_timestamp_s = 1",
