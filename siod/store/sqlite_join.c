@@ -378,6 +378,12 @@ static enum err join_all_chats(struct store_tx *tx, int64_t contact_id, int64_t 
     return err;
 }
 
+/* The messages that a contact has reacted to; in a group that may be all that it did there. */
+#define REACTED_TO                                                                                 \
+    "SELECT message.id FROM message_change AS change JOIN message"                                 \
+    " ON message.phone_number_id = change.phone_number_id AND message.wamid = change.target"       \
+    " WHERE change.contact_id = ?1 AND change.contact_id <> 0"
+
 /* Chats that only one of them has, groups, and names. The messages are found by their chats. */
 static enum err rename_owner(struct store_tx *tx, int64_t contact_id, int64_t into_id)
 {
@@ -392,11 +398,14 @@ static enum err rename_owner(struct store_tx *tx, int64_t contact_id, int64_t in
         { ST_JOIN_AUTHOR, "UPDATE message SET contact_id = ?2 WHERE contact_id = ?1 AND chat_id IN"
                           " (SELECT id FROM chat WHERE contact_id = ?2 AND group_id IS NULL"
                           "  UNION SELECT chat_id FROM chat_participant WHERE contact_id = ?1)" },
-        { ST_JOIN_REACTIONS,
-          "UPDATE OR REPLACE reaction SET contact_id = ?2 WHERE contact_id = ?1 AND message_id IN"
-          " (SELECT message.id FROM message WHERE annexes & 1 AND chat_id IN"
-          "  (SELECT id FROM chat WHERE contact_id = ?2 AND group_id IS NULL"
-          "   UNION SELECT chat_id FROM chat_participant WHERE contact_id = ?1))" },
+        { ST_JOIN_REACTIONS_OLDER,
+          "DELETE FROM reaction WHERE contact_id IN (?1, ?2) AND message_id IN (" REACTED_TO ")"
+          " AND EXISTS (SELECT 1 FROM reaction AS later WHERE later.message_id ="
+          " reaction.message_id AND later.contact_id IN (?1, ?2)"
+          " AND (later.wa_timestamp_s, later.wamid) >"
+          " (reaction.wa_timestamp_s, reaction.wamid))" },
+        { ST_JOIN_REACTIONS, "UPDATE reaction SET contact_id = ?2 WHERE contact_id = ?1"
+                             " AND message_id IN (" REACTED_TO ")" },
         { ST_JOIN_CHANGES,
           "UPDATE message_change SET contact_id = ?2 WHERE contact_id = ?1 AND contact_id <> 0" },
         { ST_JOIN_PARTICIPANTS,
