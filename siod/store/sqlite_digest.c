@@ -21,8 +21,20 @@ enum { SLICE_BYTES = 16 << 20 };
     "(SELECT group_concat(one, ' ') FROM"                                                          \
     " (SELECT hex(wamid) || '/' || coalesce(" REACTOR_NAMES ", '') AS one FROM reaction"           \
     " WHERE message_id = message.id AND shown IS NOT NULL ORDER BY one))"
+
+/* Who is told both that a message failed and that it was delivered believes what came first: that
+ * is the one thing that order decides, so it counts as a state of its own. */
+#define UNLESS_BOTH(status, participant)                                                           \
+    "iif((SELECT count(DISTINCT told.status = CAST('failed' AS BLOB)) FROM status AS told"         \
+    " WHERE told.phone_number_id = message.phone_number_id AND told.wamid = message.wamid"         \
+    " AND told.participant = " participant " AND told.status IN (CAST('failed' AS BLOB),"          \
+    " CAST('delivered' AS BLOB), CAST('read' AS BLOB), CAST('played' AS BLOB))) = 2,"              \
+    " 'both', " status ")"
+#define MESSAGE_STATUS     UNLESS_BOTH("message.status", "x''")
+#define PARTICIPANT_STATUS UNLESS_BOTH("participant.status", "participant.name")
 #define PARTICIPANTS                                                                               \
-    "(SELECT group_concat(one, ' ') FROM (SELECT hex(name) || '/' || status AS one"                \
+    "(SELECT group_concat(one, ' ') FROM"                                                          \
+    " (SELECT hex(name) || '/' || " PARTICIPANT_STATUS " AS one"                                   \
     " FROM participant WHERE message_id = message.id ORDER BY one))"
 
 static const struct pass {
@@ -36,7 +48,8 @@ static const struct pass {
                              " FROM chat WHERE id > ?1 ORDER BY id LIMIT ?2" },
     [STORE_DIGEST_MESSAGES] = { ST_DIGEST_MESSAGES, 1,
                                 "SELECT id, business_id, phone_number_id, wamid, direction, type,"
-                                " status, context_wamid, text, content, raw, mark IS NOT NULL,"
+                                " iif(direction = 1, " MESSAGE_STATUS
+                                ", status), context_wamid, text, content, raw, mark IS NOT NULL,"
                                 " revoked_at_s <> 0, " MESSAGE_NAMES ","
                                 " iif(annexes & 1, " REACTIONS ", NULL),"
                                 " iif(annexes & 2, " PARTICIPANTS ", NULL)"

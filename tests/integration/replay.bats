@@ -9,6 +9,8 @@ setup() {
     setup_siod
     GOLDEN=$BATS_TEST_TMPDIR/expected.ndjson
     WORDS=$BATS_TEST_TMPDIR/words
+    # Edits, revokes, reactions, two names of one customer, echoes and statuses, each message about some other.
+    RECORDINGS=$ROOT/tests/vectors/recordings
 }
 
 teardown() {
@@ -224,15 +226,24 @@ texts() {
     local seed digest want seeds=6
     [[ -z ${SIOD_TEST_ALL:-} ]] || seeds=1000
     fresh_siod
-    replays "$VECTORS"
+    replays "$VECTORS" "$RECORDINGS"
     want=$(sioctl store digest)
     assert_equal ${#want} 64
     for ((seed = 1; seed <= seeds; seed++)); do
         fresh_siod
-        replays "$VECTORS" --order shuffle --dup 0.3 --concurrency 8 --seed $seed
+        replays "$VECTORS" "$RECORDINGS" --order shuffle --dup 0.3 --concurrency 8 --seed $seed
         digest=$(sioctl store digest)
         [[ $digest == "$want" ]] || fail "seed $seed ends in $digest, not in $want"
     done
+}
+
+@test "a reaction in a group stays its customer's when two turn out to be one" {
+    local wamid
+    start_siod
+    for wamid in G0 GY B0 B2; do
+        replays - < <(sed -n 1p "$RECORDINGS/mixed.siorec" && grep -F "\"id\\\":\\\"wamid.$wamid\\\"" "$RECORDINGS/mixed.siorec")
+    done
+    assert_equal "$(sql 'SELECT count(*), count(contact.id) FROM reaction LEFT JOIN contact ON contact.id = contact_id')" '1|1'
 }
 
 @test "the digest is that of the rows, also after a restart" {

@@ -15,8 +15,10 @@ static const char rows[] =
     " wa_timestamp_s, created_at_ms, phone_number_id, wamid, type, text, raw) VALUES"
     " (1, 1, 1, 1, 0, 0, 0, 100, 9, 'P', 'wamid.A', 'text', 'hello', '{}'),"
     " (2, 2, 1, 2, 0, 0, 0, 100, 9, 'P', 'wamid.B', 'image', NULL, '{\"image\":{}}'),"
-    " (3, 1, 1, 1, 1, 3, 0, 100, 9, 'P', 'wamid.C', 'text', '', '{}');"
+    " (3, 1, 1, 1, 1, 3, 0, 100, 9, 'P', 'wamid.C', 'text', '', '{}'),"
+    " (4, 1, 1, 1, 1, 5, 0, 100, 9, 'P', 'wamid.E', 'text', '', '{}');"
     "INSERT INTO status VALUES ('P', 'wamid.C', 'sent', '', 101, 1, NULL),"
+    " ('P', 'wamid.E', 'failed', '', 104, 4, NULL), ('P', 'wamid.E', 'read', '', 105, 5, NULL),"
     " ('P', 'wamid.C', 'read', '', 102, 2, NULL), ('P', 'wamid.D', 'sent', '4911', 103, 3, NULL);";
 
 /* Runs it with each 'text' as a BLOB, which is what the columns are. */
@@ -136,6 +138,7 @@ static void ids_times_names_assignments_and_order_do_not(void **state)
         "UPDATE contact SET name = 'somebody'",
         "UPDATE message SET annexes = 1 WHERE id = 2;"
         " INSERT INTO reaction VALUES (2, 1, 100, 'wamid.R', NULL)", /* and taken back */
+        "UPDATE message SET status = 7 WHERE id = 4",  /* it was told to be read, too */
         "UPDATE chat SET contact_id = 1 WHERE id = 3", /* who wrote first in a group */
         "UPDATE business SET name = 'Other', position = 100",
         "UPDATE status SET seen_at_us = 100 - seen_at_us, wa_timestamp_s = 1",
