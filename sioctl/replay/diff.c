@@ -41,7 +41,7 @@ static bool search(struct diff *diff)
 {
     for (int d = 0; d <= CHANGES_MAX; d++) {
         const int *before = d > 0 ? diff->reach[d - 1] : NULL;
-        int *now = xcalloc((size_t)(2 * d + 1), sizeof *now);
+        int *now = xcalloc(2 * (size_t)d + 1, sizeof *now);
 
         diff->reach[d] = now;
         diff->changes = d;
