@@ -119,6 +119,7 @@ static json_t *fetch_args(const struct session *session)
 {
     json_t *args = json_copy(session->line->args);
 
+    json_object_del(args, "redact");
     json_object_del(args, "noRedact");
     return args;
 }
@@ -142,7 +143,7 @@ static enum exit_code finish(struct export *export, enum exit_code code, const j
 enum exit_code run_webhook_export(struct session *session)
 {
     bool plain = json_is_true(session_arg(session, "noRedact"));
-    struct export export = { .session = session, .pseudonyms = plain ? NULL : fresh_pseudonyms() };
+    struct export export = { .session = session };
     autojson json_t *args = fetch_args(session);
     const struct ctl_call call = {
         .cmd = "webhook fetch", .args = args, .on_piece = take_part, .arg = &export
@@ -150,9 +151,14 @@ enum exit_code run_webhook_export(struct session *session)
     autojson json_t *result = NULL;
     enum exit_code code;
 
+    if (plain && session_arg(session, "redact") != NULL) {
+        say("--redact or --no-redact: not both");
+        return EXIT_USAGE;
+    }
     if (session->out.format == OUTPUT_TEXT) {
         session->out.format = OUTPUT_NDJSON;
     }
+    export.pseudonyms = plain ? NULL : fresh_pseudonyms();
     code = session_call(session, &call, &result);
     code = finish(&export, code, result);
     pseudonyms_free(export.pseudonyms);

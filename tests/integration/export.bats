@@ -78,10 +78,8 @@ change() {
     stop_siod
     mv "$SIOD_DIR/siod.db" "$BATS_TEST_TMPDIR/before.db"
     rm -f "$SIOD_DIR"/siod.db*
-    mkdir "$BATS_TEST_TMPDIR/bodies"
-    deliveries .body | jq -r . | split -l 1 -a 4 --additional-suffix=.json - "$BATS_TEST_TMPDIR/bodies/"
     start_siod
-    deliver "$BATS_TEST_TMPDIR/bodies"
+    deliver "$REC"
     after=$(sioctl webhook list --limit 1000 -o json | jq -c 'reverse | map([.state, .counts])')
     assert_equal "$after" "$before"
     for word in contact chat message status; do
@@ -125,6 +123,8 @@ change() {
     assert_contains "$said" 'webhook 77 is not there'
     exits 1 webhook export --id 4
     exits 2 webhook export --since soon
+    exits 0 webhook export --redact
+    exits 2 webhook export --redact --no-redact
     assert_equal "$(sioctl webhook export --since 2100-01-01T00:00:00Z 2>/dev/null | jq -c '[.siorec, .redacted]')" '[1,true]'
     assert_equal "$(sioctl webhook export -o json 2>/dev/null | jq -c 'map(.siorec // .webhook_id)')" '[1,1,2,3,5]'
 }
