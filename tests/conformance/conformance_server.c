@@ -261,6 +261,7 @@ int main(int argc, char **argv)
         .engine = { .ping_interval_ms = 300,
                     .ping_timeout_ms = 200,
                     .max_payload = 1000000,
+                    .queue_bytes = QUEUE_BYTES,
                     .compress = true },
         .connect_timeout_ms = CONNECT_TIMEOUT_MS,
         .recovery = { .max_bytes = RECOVERY_BYTES },

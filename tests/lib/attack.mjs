@@ -2,7 +2,7 @@
 // echoes (conformance_server). For each attack: the answer that was decided, the next client is served as ever, and at
 // the end no descriptor is left open and memory is within its bound.
 //
-//   node attack.mjs --port PORT --pid PID [--rss-kib N] [--only TEXT]
+//   node attack.mjs --port PORT --pid PID [--rss-kib N] [--only TEXT] [--deadline-s N]
 //
 // Prints a line for each attack; the exit status is 1 if one was answered otherwise.
 import { readFileSync, readdirSync } from "node:fs";
@@ -15,9 +15,10 @@ const { values: options } = parseArgs({
         pid: { type: "string" },
         "rss-kib": { type: "string", default: "0" },
         only: { type: "string", default: "" },
+        "deadline-s": { type: "string", default: "60" },
     },
 });
-const DEADLINE_MS = 60000;
+const DEADLINE_MS = 1000 * Number(options["deadline-s"]);
 const MIB = 1 << 20;
 const V4 = "/socket.io/?EIO=4&transport=polling";
 const KEY = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
@@ -463,6 +464,122 @@ attack("ten thousand namespaces are refused, each for itself", '44/n9999,{"messa
         }
     }
     return last;
+});
+
+// ---- what breaks other servers in practice
+
+attack("without CORS a foreign origin is served and not named", "200 false", async () => {
+    const { status, head } = await get(V4, "Origin: https://evil.example\r\n");
+    return `${status} ${/access-control/i.test(head)}`;
+});
+attack("an upgrade with another protocol than the session's is refused", "400 400", async () => {
+    const sid = (await open()).split("sid=")[1];
+    const other = await exchange(upgrade("", `EIO=3&transport=websocket&sid=${sid}`));
+    const v3 = (await open("/socket.io/?EIO=3&transport=polling")).split("sid=")[1];
+    return `${other.status} ${(await exchange(upgrade("", `EIO=4&transport=websocket&sid=${v3}`))).status}`;
+});
+attack("an upgrade whose Upgrade header a proxy dropped is no poll", '400 {"code":3,"message":"Bad request"} 200', async () => {
+    const target = await open();
+    const { status, body } = await get(target.replace("polling", "websocket"));
+    return `${status} ${body} ${(await post(target, "40")).status}`;
+});
+attack("a probe that is never finished leaves polling as it was", "6 ok true", async () => {
+    const target = await open();
+    const peer = connect();
+    await peer.send(Buffer.concat([Buffer.from(upgrade("", `EIO=4&transport=websocket&sid=${target.split("sid=")[1]}`)), frame(0x81, "2probe")]));
+    await peer.answer();
+    await peer.text();
+    const noop = (await get(target)).body;
+    const posted = (await post(target, "40")).body;
+    return `${noop} ${posted} ${(await get(target)).body.startsWith("40{")}`;
+});
+attack("a poll brings sixteen packets and no more", "16 4", async () => {
+    const target = await open("/engine.io/?EIO=4&transport=polling");
+    await post(target, Array(20).fill("4x").join("\x1e"));
+    const counts = [];
+    for (let i = 0; i < 2; i++) {
+        counts.push((await get(target)).body.split("\x1e").length);
+    }
+    return counts.join(" ");
+});
+attack("ack ids from 0 to 2^53-1 come back as they are", "430[] 439007199254740991[]", async () => {
+    const peer = await joined();
+    await peer.send(frame(0x81, '420["message-with-ack"]'));
+    await peer.send(frame(0x81, '429007199254740991["message-with-ack"]'));
+    return `${await peer.text()} ${await peer.text()}`;
+});
+attack("a client that posts and never polls is cut", true, async () => {
+    const target = await open("/engine.io/?EIO=4&transport=polling");
+    const body = `4${"x".repeat(900000)}`;
+    for (let i = 0; i < 20; i++) {
+        if ((await post(target, body)).status !== 200) {
+            return i > 2;
+        }
+    }
+    return false;
+});
+attack("a client that asks and never reads is not read either", 200, async () => {
+    const peer = await websocket();
+    const message = frame(0x82, Buffer.alloc(900000));
+    peer.socket.pause();
+    peer.socket.write(frame(0x81, "40"));
+    for (let i = 0; i < 60; i++) {
+        peer.socket.write(frame(0x81, '451-["message",{"_placeholder":true,"num":0}]'));
+        peer.socket.write(message);
+    }
+    for (let i = 0; i < 20; i++) {
+        await get(V4);
+    }
+    return (await get(V4)).status;
+});
+attack("Accept-Encoding of 8 KB of commas is read to its end", 200, async () => {
+    const target = await open("/engine.io/?EIO=4&transport=polling");
+    await post(target, `4${"x".repeat(5000)}`);
+    return (await get(target, `Accept-Encoding: ${",;q=,*".repeat(1300)}\r\n`)).status;
+});
+attack("a second POST that meets half of the first, while there is no room for more, harms nobody", 200, async () => {
+    const half = (target) => `POST ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n${"4".repeat(900000)}`;
+    const targets = await Promise.all(Array.from({ length: 100 }, () => open()));
+    await Promise.all(targets.map((target) => connect().send(half(target))));
+    targets.forEach((target) => connect().socket.write(request("POST", target, "", "4x")));
+    (await Promise.all(Array.from({ length: 30 }, () => open()))).forEach((target) => connect().socket.write(half(target)));
+    return (await get(V4)).status;
+});
+attack("connections that are reset in the middle of whatever harm nobody", 200, async () => {
+    const target = await open();
+    const starts = [upgrade().slice(0, 50), upgrade(), Buffer.concat([Buffer.from(upgrade()), frame(0x81, "40")]),
+        Buffer.concat([Buffer.from(upgrade()), frame(0x02, Buffer.alloc(70000))]), request("GET", target),
+        `POST ${target} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n4`, Buffer.concat([Buffer.from(upgrade()), frame(0x88)])];
+    for (let i = 0; i < 300; i++) {
+        const peer = connect();
+        await peer.send(starts[i % starts.length]);
+        peer.socket.resetAndDestroy();
+    }
+    return (await get(V4)).status;
+});
+attack("heads that drip in hold up nobody", 200, async () => {
+    const text = request("GET", V4);
+    const slow = Array.from({ length: 300 }, () => connect());
+    for (let i = 0; i < 20; i++) {
+        slow.forEach((peer) => peer.socket.write(text[i]));
+        if ((await get(V4)).status !== 200) {
+            return i;
+        }
+    }
+    slow.forEach((peer) => peer.socket.write(text.slice(20)));
+    return (await slow[299].answer()).status;
+});
+attack("five thousand sessions that nobody uses are served, and cost little", true, async () => {
+    const peer = connect();
+    for (let i = 0; i < 5000; i += 100) {
+        await peer.send(request("GET", V4).repeat(100));
+        for (let n = 0; n < 100; n++) {
+            if ((await peer.answer()).status !== 200) {
+                return false;
+            }
+        }
+    }
+    return true;
 });
 
 // ---- memory: what many pin together
