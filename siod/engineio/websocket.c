@@ -8,6 +8,7 @@
 
 #include "libshared/log.h"
 #include "siod/engineio/session.h"
+#include "siod/net/cors.h"
 
 enum { UPGRADE_TIMEOUT_MS = 10000, V3_OPEN_MS = 5 };
 
@@ -188,7 +189,10 @@ static const struct ws_ops ops = { .on_message = on_message, .on_close = on_clos
 struct ws *eio_websocket_accept(struct eio_server *server, struct http_request *request,
                                 struct eio_session *session)
 {
-    return ws_accept(request, server->config.max_payload, &ops, session);
+    autobuf struct buf headers = BUF_INIT;
+
+    cors_add(&headers, server->config.cors_origins, request);
+    return ws_accept(request, buf_str(&headers), server->config.max_payload, &ops, session);
 }
 
 void eio_websocket_send(struct eio_session *session, struct frame *frame)

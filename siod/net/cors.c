@@ -38,13 +38,12 @@ static void add_header(struct buf *headers, const char *name, struct str value)
     buf_add_cstr(headers, "\r\n");
 }
 
-void cors_add(struct buf *headers, const char *const *origins, const struct http_request *request)
+/* CORS is on. */
+static void add_origin(struct buf *headers, const char *const *origins,
+                       const struct http_request *request)
 {
     struct str origin = http_header(request, STR("Origin"));
 
-    if (!is_on(origins)) {
-        return;
-    }
     if (takes_any(origins)) {
         add_header(headers, "Access-Control-Allow-Origin", STR("*"));
         return;
@@ -52,8 +51,18 @@ void cors_add(struct buf *headers, const char *const *origins, const struct http
     if (origin.data != NULL && is_listed(origins, origin)) {
         add_header(headers, "Access-Control-Allow-Origin", origin);
     }
-    add_header(headers, "Vary", STR("Origin"));
     add_header(headers, "Access-Control-Allow-Credentials", STR("true"));
+}
+
+void cors_add(struct buf *headers, const char *const *origins, const struct http_request *request)
+{
+    if (!is_on(origins)) {
+        return;
+    }
+    add_origin(headers, origins, request);
+    if (!takes_any(origins)) {
+        add_header(headers, "Vary", STR("Origin"));
+    }
 }
 
 bool cors_preflight(const char *const *origins, struct http_request *request)
@@ -64,9 +73,11 @@ bool cors_preflight(const char *const *origins, struct http_request *request)
     if (!is_on(origins)) {
         return false;
     }
-    cors_add(&headers, origins, request);
+    add_origin(&headers, origins, request);
     add_header(&headers, "Access-Control-Allow-Methods", STR("GET,HEAD,PUT,PATCH,POST,DELETE"));
-    add_header(&headers, "Vary", STR("Access-Control-Request-Headers"));
+    add_header(&headers, "Vary",
+               takes_any(origins) ? STR("Access-Control-Request-Headers")
+                                  : STR("Origin, Access-Control-Request-Headers"));
     if (wanted.data != NULL) {
         add_header(&headers, "Access-Control-Allow-Headers", wanted);
     }

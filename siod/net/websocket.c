@@ -384,7 +384,7 @@ static bool first_protocol(const struct http_request *request, struct str *ret_p
     return true;
 }
 
-static void render_switch(struct buf *to, struct str key, struct str protocol)
+static void render_switch(struct buf *to, struct str key, struct str protocol, struct str headers)
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455, 1.3 */
     char joined[KEY_LEN + sizeof guid];
@@ -405,7 +405,9 @@ static void render_switch(struct buf *to, struct str key, struct str protocol)
         buf_add_cstr(to, "\r\nSec-WebSocket-Protocol: ");
         buf_add_str(to, protocol);
     }
-    buf_add_cstr(to, "\r\n\r\n");
+    buf_add_cstr(to, "\r\n");
+    buf_add_str(to, headers);
+    buf_add_cstr(to, "\r\n");
 }
 
 /* 8 is a draft of the RFC with the same frames. */
@@ -457,8 +459,8 @@ static void keep_early(struct ws *ws, struct str rest)
     loop_post(conn_loop(ws->conn), &early->call);
 }
 
-struct ws *ws_accept(struct http_request *request, size_t max_message, const struct ws_ops *ops,
-                     void *user)
+struct ws *ws_accept(struct http_request *request, struct str headers, size_t max_message,
+                     const struct ws_ops *ops, void *user)
 {
     autobuf struct buf answer = BUF_INIT;
     struct str protocol, rest;
@@ -469,7 +471,7 @@ struct ws *ws_accept(struct http_request *request, size_t max_message, const str
         refuse(request, why);
         return NULL;
     }
-    render_switch(&answer, http_header(request, STR("Sec-WebSocket-Key")), protocol);
+    render_switch(&answer, http_header(request, STR("Sec-WebSocket-Key")), protocol, headers);
     ws = xnew(struct ws);
     ws->ops = ops;
     ws->user = user;

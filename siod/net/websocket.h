@@ -36,12 +36,12 @@ struct ws_ops {
 };
 
 /* Answers the upgrade request with 101 and takes its connection over; bytes that came behind the
- * request are handled before this returns only through the loop (never re-entrantly). NULL when the
- * request is no valid upgrade: it was answered 400 then (426 for a version other than 13). The
- * first offered Sec-WebSocket-Protocol is echoed. */
+ * request are handled before this returns only through the loop (never re-entrantly). `headers` are
+ * further "Name: value\r\n" lines of the 101, or empty. NULL when the request is no valid upgrade:
+ * it was answered 400 then. The first offered Sec-WebSocket-Protocol is echoed. */
 NODISCARD
-struct ws *ws_accept(struct http_request *request, size_t max_message, const struct ws_ops *ops,
-                     void *user);
+struct ws *ws_accept(struct http_request *request, struct str headers, size_t max_message,
+                     const struct ws_ops *ops, void *user);
 void *ws_user(const struct ws *ws);
 void ws_set_user(struct ws *ws, void *user);
 

@@ -174,7 +174,7 @@ static void upgrade(void *arg, struct http_request *request)
 
     (void)arg;
     seen->answered = true;
-    running->sockets += ws_accept(request, BODY_MAX, &ws_ops, running) != NULL;
+    running->sockets += ws_accept(request, STR(""), BODY_MAX, &ws_ops, running) != NULL;
 }
 
 static void answer_at_once(void *arg, struct http_request *request)

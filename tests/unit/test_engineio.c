@@ -295,6 +295,19 @@ static void a_listed_origin_is_named_with_credentials(void **state)
     }
 }
 
+static void a_listed_origin_is_named_in_the_101_too(void **state)
+{
+    autoeio struct eio_fixture f = { .config.cors_origins = desk_origins };
+    autoreply struct reply reply = { 0 };
+
+    (void)state;
+    eio_fixture_run(&f);
+    http_exchange(f.rig, "GET", "/socket.io/?EIO=4&transport=websocket",
+                  UPGRADE "Origin: https://b.example\r\n", STR_NONE, &reply);
+    assert_int_equal(reply.status, 101);
+    assert_string_equal(reply_header(&reply, "Access-Control-Allow-Origin"), "https://b.example");
+}
+
 static void an_unlisted_origin_is_refused_on_both_transports(void **state)
 {
     autoeio struct eio_fixture f = { .config.cors_origins = desk_origins };
@@ -346,6 +359,7 @@ static void a_preflight_is_answered(void **state)
     assert_string_equal(reply_header(&reply, "Access-Control-Allow-Methods"),
                         "GET,HEAD,PUT,PATCH,POST,DELETE");
     assert_string_equal(reply_header(&reply, "Access-Control-Allow-Headers"), "x-token");
+    assert_string_equal(reply_header(&reply, "Vary"), "Origin, Access-Control-Request-Headers");
 }
 
 static void a_cache_is_told_what_a_preflight_depends_on(void **state)
@@ -513,6 +527,7 @@ int main(void)
         cmocka_unit_test(a_session_answers_only_what_fits_it),
         cmocka_unit_test(without_cors_no_origin_is_refused_and_none_is_allowed),
         cmocka_unit_test(a_listed_origin_is_named_with_credentials),
+        cmocka_unit_test(a_listed_origin_is_named_in_the_101_too),
         cmocka_unit_test(an_unlisted_origin_is_refused_on_both_transports),
         cmocka_unit_test(any_origin_is_allowed_without_credentials),
         cmocka_unit_test(a_preflight_is_answered),

@@ -47,7 +47,7 @@ static void on_head(void *arg, struct http_request *request)
 {
     (void)arg;
     assert_true(opened < CONNECTIONS);
-    sockets[opened] = ws_accept(request, 1000000, &ops, NULL);
+    sockets[opened] = ws_accept(request, STR(""), 1000000, &ops, NULL);
     assert_non_null(sockets[opened]);
     opened++;
 }

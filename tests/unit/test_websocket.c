@@ -52,7 +52,7 @@ static void on_head(void *arg, struct http_request *request)
 {
     struct fixture *f = arg;
 
-    f->ws = ws_accept(request, MAX_MESSAGE, &ops, f);
+    f->ws = ws_accept(request, STR("X-More: 1\r\n"), MAX_MESSAGE, &ops, f);
     f->accepted += f->ws != NULL;
 }
 
@@ -164,7 +164,7 @@ static void the_upgrade_is_answered_as_the_rfc_computes_it(void **state)
     client_send_text(f->loop, &c, UPGRADE "Sec-WebSocket-Protocol: chat, superchat\r\n\r\n");
     WAIT_FOR(f->loop, &c, client_has(&c, "\r\n\r\n"));
     assert_true(client_has(&c, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
-    assert_true(client_has(&c, "Sec-WebSocket-Protocol: chat\r\n"));
+    assert_true(client_has(&c, "Sec-WebSocket-Protocol: chat\r\nX-More: 1\r\n\r\n"));
     assert_false(client_has(&c, "superchat"));
     client_finish(&c);
     stop(f);
