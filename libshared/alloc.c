@@ -1,5 +1,6 @@
 #include "libshared/alloc.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +9,13 @@ static NORETURN void out_of_memory(size_t size)
 {
     fprintf(stderr, "out of memory (%zu bytes)\n", size);
     abort();
+}
+
+enum { GIVE_BACK_BYTES = 65536 };
+
+void alloc_give_back(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, GIVE_BACK_BYTES);
 }
 
 void *xmalloc(size_t size)

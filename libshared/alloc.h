@@ -22,6 +22,11 @@ void *xmemdup(const void *data, size_t size);
 NODISCARD
 PRINTF(1, 2) char *xasprintf(const char *format, ...);
 
+/* At the start of a program: blocks of 64 KB and more go back to the system as soon as they are
+ * freed. Left alone, malloc raises that mark to the largest block that was ever freed, and what a
+ * crowd of half messages took stays with the process for good. */
+void alloc_give_back(void);
+
 #define xnew(type) ((type *)xcalloc(1, sizeof(type)))
 
 static inline void autofree_cleanup(void *ptr)

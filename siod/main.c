@@ -160,6 +160,7 @@ int main(int argc, char **argv)
     struct errmsg msg = { "" };
     int status;
 
+    alloc_give_back();
     parse_options(argc, argv, &options);
     if (options.dev && dev_prepare(options.dev_dir, &dev, &msg) != OK) {
         return fail(&msg);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "libshared/alloc.h"
 #include "libshared/buf.h"
 #include "libshared/error.h"
 #include "siod/engineio/engineio.h"
@@ -267,6 +268,7 @@ int main(int argc, char **argv)
         .recovery = { .max_bytes = RECOVERY_BYTES },
     };
 
+    alloc_give_back();
     parse_options(argc, argv, &options);
     serve(&options);
     return EXIT_SUCCESS;

@@ -54,15 +54,15 @@ answers_healthz() {
 }
 
 @test "whatever hostile clients send, the answer is as decided, memory is bounded and nothing is left open" {
-    local log=$BATS_TEST_TMPDIR/conformance.log bound=200000
-    [[ -z ${SIOD_SANITIZE:-} ]] || bound=500000
+    local log=$BATS_TEST_TMPDIR/conformance.log bound=200000 left=30000
+    [[ -z ${SIOD_SANITIZE:-} ]] || bound=500000 left=0
     ASAN_OPTIONS=quarantine_size_mb=8:thread_local_quarantine_size_kb=64:${ASAN_OPTIONS:-} \
         in_background "$SIOD_TESTS/conformance_server" --listen 127.0.0.1:0 --eio3 --ping-interval 25000 \
         --ping-timeout 20000 --connect-timeout 45000 2>"$log"
     SERVER=$!
     wait_until grep -q 'ready on ' "$log"
     node "$ROOT/tests/lib/attack.mjs" --port "$(sed -n 's/^ready on .*://p' "$log")" --pid "$SERVER" \
-        --rss-kib "$bound"
+        --rss-kib "$bound" --left-kib "$left"
     kill "$SERVER"
     wait "$SERVER"
     SERVER=

@@ -2,7 +2,7 @@
 // echoes (conformance_server). For each attack: the answer that was decided, the next client is served as ever, and at
 // the end no descriptor is left open and memory is within its bound.
 //
-//   node attack.mjs --port PORT --pid PID [--rss-kib N] [--only TEXT] [--deadline-s N]
+//   node attack.mjs --port PORT --pid PID [--rss-kib N] [--left-kib N] [--only TEXT] [--deadline-s N]
 //
 // Prints a line for each attack; the exit status is 1 if one was answered otherwise.
 import { readFileSync, readdirSync } from "node:fs";
@@ -14,6 +14,7 @@ const { values: options } = parseArgs({
         port: { type: "string" },
         pid: { type: "string" },
         "rss-kib": { type: "string", default: "0" },
+        "left-kib": { type: "string", default: "0" },
         only: { type: "string", default: "" },
         "deadline-s": { type: "string", default: "60" },
     },
@@ -607,7 +608,7 @@ attack("2,000 half heads of 60 KB pin no more than the budget", 200, () =>
     crowd(2000, () => `GET / HTTP/1.1\r\nHost: x\r\nX: ${"x".repeat(60000)}`));
 
 const descriptors = () => readdirSync(`/proc/${options.pid}/fd`).length;
-const peak = () => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${options.pid}/status`, "latin1"))[1]);
+const memory = (what) => Number(new RegExp(`${what}:\\s+(\\d+)`).exec(readFileSync(`/proc/${options.pid}/status`, "latin1"))[1]);
 
 async function settles(before) {
     for (const end = Date.now() + DEADLINE_MS; Date.now() < end; ) {
@@ -637,8 +638,11 @@ for (const { name, expected, run } of attacks.filter((one) => one.name.includes(
     peers.splice(0).forEach((peer) => peer.close());
 }
 report("no descriptor is left open", await settles(before), [true]);
-console.log(`# peak resident ${peak()} KiB, descriptors ${descriptors()}`);
+console.log(`# resident ${memory("VmRSS")} KiB, at most ${memory("VmHWM")} KiB, descriptors ${descriptors()}`);
 if (Number(options["rss-kib"]) > 0) {
-    report("memory stayed within its bound", peak() <= Number(options["rss-kib"]), [true]);
+    report("memory stayed within its bound", memory("VmHWM") <= Number(options["rss-kib"]), [true]);
+}
+if (Number(options["left-kib"]) > 0) {
+    report("memory was given back", memory("VmRSS") <= Number(options["left-kib"]), [true]);
 }
 process.exit(failures > 0 ? 1 : 0);
