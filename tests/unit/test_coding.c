@@ -76,8 +76,13 @@ static void what_was_compressed_can_be_read_again(void **state)
 
     (void)state;
     for (int i = 0; i < 300000; i++) {
+        char c = (char)('a' + i % 7);
+
         random = random * 1664525 + 1013904223;
-        buf_add_char(&body, i < 100000 ? (char)(random >> 24) : (char)('a' + i % 7));
+        if (i < 100000) {
+            c = (char)(random >> 24);
+        }
+        buf_add_char(&body, c);
     }
     for (size_t len = 0; len <= body.len; len = len * 3 + 1) {
         for (int round = 0; round < 2; round++) {
