@@ -92,17 +92,19 @@ void eio_websocket_open_later(struct eio_session *session)
     timer_set(session->server->loop, &polling->upgrade_timer, V3_OPEN_MS, on_v3_open);
 }
 
-static bool opens_later(const struct eio_session *session)
-{
-    return session->transport == EIO_TRANSPORT_WEBSOCKET && session->ws == NULL &&
-           session->polling != NULL && session->polling->probe != NULL;
-}
-
 void eio_websocket_open_now(struct eio_session *session)
 {
-    if (opens_later(session)) {
+    if (session->transport == EIO_TRANSPORT_WEBSOCKET && session->ws == NULL &&
+        session->polling != NULL && session->polling->probe != NULL) {
         move_to_websocket(session);
     }
+}
+
+/* A WebSocket that is not the live transport probes, or is the one of a session that opens later.
+ */
+static bool probes(const struct eio_session *session)
+{
+    return session->transport == EIO_TRANSPORT_POLLING;
 }
 
 static void on_probe_message(struct eio_session *session, bool binary, struct str payload)
@@ -130,12 +132,14 @@ static void on_message(struct ws *ws, bool binary, struct str payload)
     if (session == NULL || session->state != EIO_STATE_OPEN) {
         return;
     }
-    if (UNLIKELY(opens_later(session))) {
+    if (session->ws != ws && probes(session)) {
+        on_probe_message(session, binary, payload);
+        return;
+    }
+    if (UNLIKELY(session->ws != ws)) {
         move_to_websocket(session); /* who speaks is there to listen */
     }
-    if (session->ws != ws) {
-        on_probe_message(session, binary, payload);
-    } else if (binary) {
+    if (binary) {
         (void)eio_session_receive_binary(session, payload);
     } else {
         (void)eio_session_receive(session, payload);
@@ -165,11 +169,9 @@ static void on_close(struct ws *ws, enum ws_end end)
         return;
     }
     if (session->ws != ws) {
-        bool is_first = opens_later(session);
-
         session->polling->probe = NULL;
         close_probe(session->polling);
-        if (!is_first) {
+        if (probes(session)) {
             return;
         }
     }
