@@ -352,11 +352,11 @@ start_away() {
     answer=$(call "$SERVICE" POST /api/emit '{"event":"invoice_paid","room":"chat_1","payload":{"amount":12.5,"n":[1]}}')
     assert_equal "$(jq -c '[.status, .body]' <<<"$answer")" \
         '[200,{"event":"invoice_paid","room":"chat_1","businessId":1,"receivers":1}]'
-    wait_until agent_saw a7_1 '.event == "invoice_paid" and .args == [{"amount":12.5,"n":[1]}]'
+    wait_until agent_saw a7_1 '.event == "invoice_paid" and .args[:-1] == [{"amount":12.5,"n":[1]}]'
     call "$SERVICE" POST /api/emit $'{"event":"sp\\u0061ced","room":"chat_1",\n"payload" : {"a" :\n[ 1,\t"b c" ]} }'
-    wait_until agent_saw a7_1 '.event == "spaced" and .args == [{"a":[1,"b c"]}]'
+    wait_until agent_saw a7_1 '.event == "spaced" and .args[:-1] == [{"a":[1,"b c"]}]'
     assert_equal "$(call "$SERVICE" POST /api/emit '{"event":"bare","room":"business_1"}' | jq .body.receivers)" 1
-    wait_until agent_saw a7_1 '.event == "bare" and .args == []'
+    wait_until agent_saw a7_1 '.event == "bare" and .args[:-1] == []'
 }
 
 @test "emit is refused to agents, for foreign rooms and for names that are taken" {

@@ -31,7 +31,7 @@ offers() {
     assert_equal "$(offers chat list --state '')" 'waiting assigned closed'
     assert_equal "$(offers --output tsv chat list --st)" '--state'
     assert_equal "$(offers token mint --role s)" 'supervisor service'
-    assert_equal "$(offers wait '')" 'ready agent/ chat/'
+    assert_equal "$(offers wait '')" 'ready settled agent/ chat/'
     assert_equal "$(offers wait agent/7=a)" 'agent/7=available agent/7=away'
     assert_equal "$(offers wait chat/1)" 'chat/1=waiting chat/1=assigned chat/1=closed'
     assert_equal "$(offers webhook replay '')" ':files'

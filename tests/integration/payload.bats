@@ -80,7 +80,7 @@ react() { # react ID TARGET SECOND EMOJI
     react wamid.r1 wamid.1 1749416391 👍
     wait_until agent_saw a '.event == "message_updated" and .args[0].kind == "reaction"'
     assert_equal "$(said wamid.1 | jq -c '[.text, .edited, .reactions[0].emoji, .reactions[0].name]')" \
-        '["dos",true,"👍","Amara 491"]'
+        '["dos",true,"👍","Customer 491"]'
     revoke wamid.v1 wamid.1
     edit wamid.e2 wamid.1 1749416399 tres
     post_webhook "$(text_webhook wamid.2 491 end)"
