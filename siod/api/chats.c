@@ -3,8 +3,7 @@
 
 #include "libshared/alloc.h"
 #include "siod/api/call.h"
-#include "siod/chat/access.h"
-#include "siod/chat/message.h"
+#include "siod/chat/show.h"
 #include "siod/store/store.h"
 
 /* ---- the list, by ascending id */
@@ -14,6 +13,8 @@ struct chat_list {
     struct store_chat_filter filter;
     enum store_chat_state state;
     struct buf items;
+    struct store_reader *reader; /* while it reads */
+    enum err err;
 };
 
 static void list_free(void *state)
@@ -34,15 +35,18 @@ static bool add_chat(void *arg, const struct store_chat *chat)
     if (list->page.rows > 1) {
         buf_add_char(&list->items, ',');
     }
-    chat_render(&list->items, chat);
-    return true;
+    list->err = chat_show(list->reader, chat, list->page.call->claims.user_id, &list->items);
+    return list->err == OK;
 }
 
 static enum err list_read(struct api_page *page, struct store_reader *reader)
 {
     struct chat_list *list = CONTAINER_OF(page, struct chat_list, page);
+    enum err err;
 
-    return store_chats(reader, &list->filter, add_chat, list);
+    list->reader = reader;
+    err = store_chats(reader, &list->filter, add_chat, list);
+    return list->err != OK ? list->err : err;
 }
 
 static void list_done(struct api_page *page, enum err err)
@@ -112,17 +116,10 @@ static void show_free(void *state)
 static enum err show_fetch(struct store_query *query, struct store_reader *reader)
 {
     struct chat_show *show = CONTAINER_OF(query, struct chat_show, query);
-    struct store_chat chat;
-    enum err err = store_chat_get(reader, show->call->id, &chat);
+    const struct token_claims *who = &show->call->claims;
 
-    if (err == OK && !access_allows(show->call->claims.business_id, chat.business_id)) {
-        err = ERR_NOT_FOUND;
-    }
     buf_clear(&show->text);
-    if (err == OK) {
-        chat_render(&show->text, &chat);
-    }
-    return err;
+    return chat_show_id(reader, show->call->id, who->business_id, who->user_id, &show->text);
 }
 
 static void show_done(struct store_query *query, enum err err)

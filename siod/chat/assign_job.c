@@ -4,6 +4,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
+#include "libshared/json.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/message.h"
 
@@ -19,8 +20,16 @@ static enum err render_customer(struct store_tx *tx, struct buf *out, int64_t ch
     if (err != OK) {
         return err;
     }
-    contact_render(out, &chat.contact);
-    out->len--; /* reopens the object */
+    if (chat.contact.id != 0) {
+        contact_render(out, &chat.contact);
+        out->len--; /* reopens the object */
+    } else {
+        buf_add_cstr(out, "{\"id\":null");
+    }
+    if (chat.group_id.len > 0) {
+        buf_add_cstr(out, ",\"groupId\":");
+        json_add_string(out, chat.group_id);
+    }
     buf_add_cstr(out, ",\"lastMessage\":");
     if (last.id != 0) {
         message_render(out, &last, &chat.contact);

@@ -258,7 +258,7 @@ static enum err row_of(struct inbound_work *work, const struct inbound_change *i
 
 /* A number that moved from one business to another does not bring the messages of the old one. */
 static enum err apply_to_message(struct inbound_work *work, int64_t business_id,
-                                 const struct store_change *change)
+                                 const struct store_change *change, bool quietly)
 {
     struct store_message_state target;
     bool changed = false;
@@ -271,7 +271,7 @@ static enum err apply_to_message(struct inbound_work *work, int64_t business_id,
     if (err == OK) {
         err = apply(work, &target, change, &changed);
     }
-    return err != OK || !changed ? err : tell(work, &target, change);
+    return err != OK || !changed || quietly ? err : tell(work, &target, change);
 }
 
 enum err change_store(struct inbound_work *work, const struct inbound_change *in, bool *ret_stored)
@@ -291,7 +291,7 @@ enum err change_store(struct inbound_work *work, const struct inbound_change *in
         err = store_change_record(work->tx, &row);
     }
     if (err == OK && !known) {
-        err = apply_to_message(work, business_id, &row);
+        err = apply_to_message(work, business_id, &row, in->historic);
     }
     if (err == OK) {
         *ret_stored = !known;

@@ -24,7 +24,8 @@
 /* One change; everything is borrowed. */
 struct inbound_change {
     enum store_change_kind kind;
-    bool own; /* the business's, on its phone */
+    bool own;      /* the business's, on its phone */
+    bool historic; /* nobody is told */
     struct str phone_number_id;
     struct inbound_party party; /* who did it; not looked at when it is the business's own */
     struct str wamid, target;

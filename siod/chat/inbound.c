@@ -107,7 +107,7 @@ static enum err log_message(struct inbound_work *work, const struct store_messag
     struct store_message now;
     enum err err = as_it_became(work, row, &now);
 
-    if (err != OK) {
+    if (err != OK || row->kind == STORE_MESSAGE_HISTORIC) {
         return err;
     }
     buf_clear(&work->message);
@@ -119,6 +119,20 @@ static enum err log_message(struct inbound_work *work, const struct store_messag
 }
 
 /* ---- the message */
+
+static enum store_message_kind kind_of(const struct inbound_message *in)
+{
+    return in->historic                                          ? STORE_MESSAGE_HISTORIC
+           : in->opens_window || in->direction == STORE_OUTBOUND ? STORE_MESSAGE_LIVE
+                                                                 : STORE_MESSAGE_NOTE;
+}
+
+static enum store_status first_status(const struct inbound_message *in)
+{
+    return in->direction == STORE_INBOUND ? STORE_STATUS_RECEIVED
+           : in->historic                 ? in->past_status
+                                          : STORE_STATUS_SENT;
+}
 
 static struct store_message row_of(struct inbound_work *work, const struct inbound_message *in,
                                    int64_t business_id)
@@ -132,13 +146,12 @@ static struct store_message row_of(struct inbound_work *work, const struct inbou
         .phone_number_id = in->phone_number_id,
         .wamid = in->wamid,
         .direction = in->direction,
-        .kind = in->opens_window || in->direction == STORE_OUTBOUND ? STORE_MESSAGE_LIVE
-                                                                    : STORE_MESSAGE_NOTE,
+        .kind = kind_of(in),
         .type = in->type,
         .text = in->text,
         .raw = buf_str(&work->raw),
         .context_wamid = in->context_wamid,
-        .status = in->direction == STORE_INBOUND ? STORE_STATUS_RECEIVED : STORE_STATUS_SENT,
+        .status = first_status(in),
         .wa_timestamp_s = in->wa_timestamp_s,
         .created_at_ms = work->now_ms,
         .content = work->content.len > 0 ? buf_str(&work->content) : STR_NONE,
@@ -189,6 +202,15 @@ static enum err record_reopening(struct inbound_work *work, const struct store_w
     return store_decision_append(work->tx, &decision);
 }
 
+/* Whoever answers has read what is there: for no agent it is unread any more. */
+static enum err answered_on_phone(struct inbound_work *work, const struct store_message *row)
+{
+    bool moved;
+
+    return store_read_cursor_set(work->tx, row->business_id, STORE_READER_PHONE, row->chat_id,
+                                 row->id, &moved);
+}
+
 /* What only a message that was not known before may change. */
 static enum err follow_up(struct inbound_work *work, const struct inbound_message *in,
                           const struct store_message *row, struct store_contact *contact)
@@ -201,13 +223,30 @@ static enum err follow_up(struct inbound_work *work, const struct inbound_messag
         work->waiting = reopened;
         err = record_reopening(work, &reopened);
     }
+    if (err == OK && in->direction == STORE_OUTBOUND && !in->historic) {
+        err = answered_on_phone(work, row);
+    }
     if (err == OK && in->group_id.data != NULL && in->direction == STORE_INBOUND) {
         err = store_group_speaker(work->tx, row->chat_id, contact->id);
     }
-    if (err == OK) {
+    if (err == OK && contact->id != 0) {
         err = customer_learn(work, in, row, contact);
     }
     return err != OK ? err : log_message(work, row, contact);
+}
+
+/* A message that is known changes nothing, but that a medium takes the place of its placeholder. */
+static enum err known_already(struct inbound_work *work, const struct store_message *row,
+                              bool *ret_filled)
+{
+    return str_eq(row->type, STR("media_placeholder"))
+               ? OK
+               : store_message_fill(work->tx, row, ret_filled);
+}
+
+static bool has_name(const struct inbound_party *party)
+{
+    return party->phone.len + party->wa_id.len + party->user_id.len > 0;
 }
 
 enum err inbound_message_store(struct inbound_work *work, const struct inbound_message *in,
@@ -215,11 +254,11 @@ enum err inbound_message_store(struct inbound_work *work, const struct inbound_m
 {
     struct store_contact contact = { .id = 0 };
     struct store_message row;
-    bool duplicate, inserted = false;
+    bool duplicate = false, inserted = false, filled = false;
     enum err err = inbound_business(work, in->phone_number_id, &contact.business_id);
 
     work->waiting.chat_id = 0;
-    if (err == OK) {
+    if (err == OK && has_name(&in->party)) {
         err = customer_of(work, in, &contact, &duplicate);
     }
     if (err != OK) {
@@ -228,12 +267,13 @@ enum err inbound_message_store(struct inbound_work *work, const struct inbound_m
     if (!duplicate) {
         row = row_of(work, in, contact.business_id);
         err = append(work, in, &contact, &row, &inserted);
-        if (err == OK && inserted) {
-            err = follow_up(work, in, &row, &contact);
+        if (err == OK) {
+            err =
+                inserted ? follow_up(work, in, &row, &contact) : known_already(work, &row, &filled);
         }
     }
     if (err == OK) {
-        *ret_stored = inserted;
+        *ret_stored = inserted || filled;
     }
     return err;
 }

@@ -41,6 +41,8 @@ struct inbound_message {
     struct str new_wa_id;     /* system messages: the customer's new number, .data NULL if none */
     struct str new_user_id;   /* likewise the new BSUID, */
     struct str new_parent_user_id; /* and its parent */
+    bool historic;                 /* from before the number came: nobody is told */
+    enum store_status past_status; /* of a historic one that is outbound */
     bool opens_window;             /* the customer wrote: restarts the 24 h window */
     int64_t wa_timestamp_s;
     const json_t *element; /* kept as JSON text in the row */

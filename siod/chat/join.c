@@ -15,13 +15,14 @@
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 #include "siod/chat/message.h"
+#include "siod/chat/show.h"
 
 /* A question to the store on behalf of a join; the socket is found again by its id. */
 struct join_query {
     struct store_query query;
     struct event_later later;
     struct chat_join wanted;
-    int64_t asking_business_id;
+    int64_t asking_business_id, asking_user_id;
     bool was_member;           /* before this join */
     int64_t position;          /* answers */
     struct buf messages, chat; /* JSON */
@@ -35,6 +36,7 @@ static struct join_query *join_query_new(const struct event_ctx *ctx,
     event_suspend(ctx, &join->later);
     join->wanted = *wanted;
     join->asking_business_id = ctx->from->agent.business_id;
+    join->asking_user_id = ctx->from->agent.user_id;
     return join;
 }
 
@@ -85,18 +87,14 @@ static bool add_message(void *arg, const struct store_message *message,
 static enum err history_fetch(struct store_query *query, struct store_reader *reader)
 {
     struct join_query *join = CONTAINER_OF(query, struct join_query, query);
-    struct store_chat chat;
     enum err err = store_snapshot(reader, join->asking_business_id, &join->position);
 
     if (err == OK) {
-        err = store_chat_get(reader, join->wanted.chat_id, &chat);
+        err = chat_show_id(reader, join->wanted.chat_id, 0, join->asking_user_id, &join->chat);
     }
-    if (err != OK) {
-        return err;
-    }
-    chat_render(&join->chat, &chat);
-    return store_chat_messages(reader, join->wanted.chat_id, (unsigned)join->wanted.history,
-                               add_message, join);
+    return err != OK ? err
+                     : store_chat_messages(reader, join->wanted.chat_id,
+                                           (unsigned)join->wanted.history, add_message, join);
 }
 
 static void history_failed(const struct join_query *join, const struct event_ctx *ctx, enum err err)

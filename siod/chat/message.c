@@ -3,6 +3,7 @@
 #include "libshared/clock.h"
 #include "libshared/json.h"
 #include "libshared/json_text.h"
+#include "libshared/utf8.h"
 
 /* `key` with its punctuation: add_int(out, ",\"id\":", 7). */
 static void add_int(struct buf *out, const char *key, int64_t value)
@@ -98,6 +99,10 @@ void contact_render(struct buf *out, const struct store_contact *contact)
     struct str first = first_word(name);
     struct str last = name.len > 0 ? trim(str_skip(name, first.len)) : STR("");
 
+    if (contact->id == 0) {
+        buf_add_cstr(out, "null");
+        return;
+    }
     add_int(out, "{\"id\":", contact->id);
     buf_add_cstr(out, ",\"first_name\":");
     json_add_string(out, name.len > 0 ? first : nameless(contact));
@@ -192,6 +197,9 @@ void message_render(struct buf *out, const struct store_message *message,
     add_sender(out, message->sender_user_id);
     add_time(out, ",\"whatsappTimestamp\":", message->wa_timestamp_s * 1000);
     add_time(out, ",\"createdAt\":", message->created_at_ms);
+    if (message->kind == STORE_MESSAGE_HISTORIC) {
+        buf_add_cstr(out, ",\"historic\":true");
+    }
     if (shows_raw(message)) {
         add_json(out, ",\"raw\":", message->raw);
     }
@@ -199,6 +207,42 @@ void message_render(struct buf *out, const struct store_message *message,
 }
 
 /* ---- chat */
+/* Half a character at the end of a text that was cut is left out. */
+static struct str whole_characters(struct str text)
+{
+    size_t at = 0, len;
+
+    while (at < text.len && (len = utf8_sequence(str_skip(text, at))) > 0) {
+        at += len;
+    }
+    return (struct str) { text.data, at };
+}
+
+static void add_last_message(struct buf *out, const struct store_glance *glance)
+{
+    const struct store_message *last = &glance->last;
+
+    buf_add_cstr(out, ",\"lastMessage\":");
+    if (last->id == 0) {
+        buf_add_cstr(out, "null");
+        return;
+    }
+    add_int(out, "{\"id\":", last->id);
+    add_str(out, ",\"wamid\":", last->wamid);
+    add_name(out, ",\"direction\":", store_direction_name(last->direction));
+    add_str(out, ",\"type\":", last->type);
+    add_str(out, ",\"text\":", glance->cut ? whole_characters(last->text) : last->text);
+    add_name(out, ",\"status\":", store_status_name(last->status));
+    add_sender(out, last->sender_user_id);
+    add_time(out, ",\"whatsappTimestamp\":", last->wa_timestamp_s * 1000);
+    buf_add_char(out, '}');
+}
+
+void glance_render(struct buf *out, const struct store_glance *glance)
+{
+    add_int(out, ",\"unread\":", glance->unread);
+    add_last_message(out, glance);
+}
 
 void chat_render(struct buf *out, const struct store_chat *chat)
 {

@@ -12,7 +12,8 @@
 #include "libshared/str.h"
 #include "siod/store/store.h"
 
-/* {id, first_name, last_name, name, phone, waId, userId}. first_name is the first word of the
+/* {id, first_name, last_name, name, phone, waId, userId}, and username if there is one; null
+ * for no contact (id 0). first_name is the first word of the
  * profile name, or without a name the number, or without a number the user id; last_name is what
  * follows it, maybe empty. */
 void contact_render(struct buf *out, const struct store_contact *contact);
@@ -32,6 +33,8 @@ void mark_render(struct buf *out, bool revoked, int64_t at_ms);
 /* {chatId, businessId, phoneNumberId, groupId, state, agentId, waitingSince, contact,
  * lastMessageId, lastMessageAt, windowExpiresAt, createdAt} */
 void chat_render(struct buf *out, const struct store_chat *chat);
+/* Its further members: `,"unread":…,"lastMessage":…`. */
+void glance_render(struct buf *out, const struct store_glance *glance);
 
 /* A time in milliseconds since 1970 as a quoted ISO 8601 string; 0 is null. */
 void time_render(struct buf *out, int64_t at_ms);

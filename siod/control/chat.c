@@ -1,6 +1,7 @@
 /* `chat list` and `chat show`: read from the store, a page at a time. */
 #include "libshared/alloc.h"
 #include "siod/chat/message.h"
+#include "siod/chat/show.h"
 #include "siod/control/call.h"
 #include "siod/store/store.h"
 
@@ -13,6 +14,8 @@ struct chat_list {
     enum store_chat_state state;
     struct buf page;
     unsigned rows;
+    struct store_reader *reader; /* while it reads */
+    enum err err;
 };
 
 static void chat_list_free(void *state)
@@ -30,9 +33,9 @@ static bool add_chat(void *arg, const struct store_chat *chat)
     if (list->rows++ > 0) {
         buf_add_char(&list->page, ',');
     }
-    chat_render(&list->page, chat);
     list->filter.after_id = chat->id;
-    return true;
+    list->err = chat_show(list->reader, chat, chat->agent_id, &list->page);
+    return list->err == OK;
 }
 
 static enum err fetch_page(struct store_query *query, struct store_reader *reader)
@@ -43,9 +46,11 @@ static enum err fetch_page(struct store_query *query, struct store_reader *reade
     list->rows = 0;
     buf_clear(&list->page);
     buf_add_char(&list->page, '[');
+    list->reader = reader;
+    list->err = OK;
     err = store_chats(reader, &list->filter, add_chat, list);
     buf_add_char(&list->page, ']');
-    return err;
+    return list->err != OK ? list->err : err;
 }
 
 static bool next_page(struct control_call *call)
@@ -108,17 +113,56 @@ static void chat_show_free(void *state)
     free(show);
 }
 
+struct readings {
+    struct buf *text;
+    struct store_reader *reader;
+    const struct store_chat *chat;
+    unsigned count;
+    enum err err;
+};
+
+static bool add_reading(void *arg, const struct store_reading *reading)
+{
+    struct readings *readings = arg;
+    struct buf *text = readings->text;
+    struct store_glance glance;
+
+    readings->err = store_chat_glance(readings->reader, readings->chat, reading->user_id, &glance);
+    if (readings->err != OK) {
+        return false;
+    }
+    buf_add_cstr(text, readings->count++ == 0 ? "{\"agentId\":" : ",{\"agentId\":");
+    buf_add_i64(text, reading->user_id);
+    buf_add_cstr(text, ",\"unread\":");
+    buf_add_i64(text, glance.unread);
+    buf_add_cstr(text, ",\"messageId\":");
+    buf_add_i64(text, reading->message_id);
+    buf_add_cstr(text, ",\"readAt\":");
+    time_render(text, reading->at_ms);
+    buf_add_char(text, '}');
+    return true;
+}
+
+/* The chat as its agent sees it, and how far each agent has read. */
 static enum err fetch_chat(struct store_query *query, struct store_reader *reader)
 {
     struct chat_show *show = CONTAINER_OF(query, struct chat_show, query);
     struct store_chat chat;
+    struct readings readings = { .text = &show->text, .reader = reader, .chat = &chat };
     enum err err = store_chat_get(reader, show->chat_id, &chat);
 
     buf_clear(&show->text);
     if (err == OK) {
-        chat_render(&show->text, &chat);
+        err = chat_show(reader, &chat, chat.agent_id, &show->text);
     }
-    return err;
+    if (err != OK) {
+        return err;
+    }
+    show->text.len--; /* reopens the object */
+    buf_add_cstr(&show->text, ",\"readers\":[");
+    err = store_readings(reader, show->chat_id, add_reading, &readings);
+    buf_add_cstr(&show->text, "]}");
+    return readings.err != OK ? readings.err : err;
 }
 
 static void chat_done(struct store_query *query, enum err err)

@@ -120,6 +120,8 @@ struct store_backend {
     enum err (*decision_append)(struct store_tx *tx, const struct store_decision *decision);
     enum err (*message_append)(struct store_tx *tx, const struct store_message *message,
                                int64_t *ret_message_id, bool *ret_inserted);
+    enum err (*message_fill)(struct store_tx *tx, const struct store_message *message,
+                             bool *ret_filled);
     enum err (*message_by_wamid)(struct store_tx *tx, struct str phone_number_id, struct str wamid,
                                  struct store_message *ret_message);
     enum err (*message_state_by_wamid)(struct store_tx *tx, struct str phone_number_id,
@@ -179,6 +181,10 @@ struct store_backend {
                            bool (*fn)(void *arg, const struct store_business *business), void *arg);
     enum err (*chats)(struct store_reader *reader, const struct store_chat_filter *filter,
                       bool (*fn)(void *arg, const struct store_chat *chat), void *arg);
+    enum err (*chat_glance)(struct store_reader *reader, const struct store_chat *chat,
+                            int64_t agent_id, struct store_glance *ret_glance);
+    enum err (*readings)(struct store_reader *reader, int64_t chat_id,
+                         bool (*fn)(void *arg, const struct store_reading *reading), void *arg);
     enum err (*chat_get)(struct store_reader *reader, int64_t chat_id, struct store_chat *ret_chat);
     enum err (*chat_messages)(struct store_reader *reader, int64_t chat_id, unsigned limit,
                               bool (*fn)(void *arg, const struct store_message *message,

@@ -51,6 +51,7 @@ const struct store_backend sqlite_backend = {
     .agent_unanswered = sqlite_agent_unanswered,
     .decision_append = sqlite_decision_append,
     .message_append = sqlite_message_append,
+    .message_fill = sqlite_message_fill,
     .message_by_wamid = sqlite_message_by_wamid,
     .message_state_by_wamid = sqlite_message_state_by_wamid,
     .message_status_set = sqlite_message_status_set,
@@ -84,6 +85,8 @@ const struct store_backend sqlite_backend = {
 
     .businesses = sqlite_businesses,
     .chats = sqlite_chats,
+    .chat_glance = sqlite_chat_glance,
+    .readings = sqlite_readings,
     .chat_get = sqlite_chat_get,
     .chat_messages = sqlite_chat_messages,
     .chat_messages_page = sqlite_chat_messages_page,

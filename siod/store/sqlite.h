@@ -112,6 +112,7 @@ enum sqlite_statement {
     ST_JOIN_CONTACT_DROP,
     ST_DECISION_APPEND,
     ST_MESSAGE_APPEND,
+    ST_MESSAGE_FILL,
     ST_MESSAGE_BY_WAMID,
     ST_MESSAGE_STATE_BY_WAMID,
     ST_MESSAGE_STATUS_SET,
@@ -166,6 +167,10 @@ enum sqlite_statement {
     ST_CHATS_ASSIGNED,
     ST_CHATS_OF_BUSINESS,
     ST_CHATS_OF_AGENT,
+    ST_GLANCE_CURSOR,
+    ST_GLANCE_UNREAD,
+    ST_GLANCE_LAST,
+    ST_READINGS,
     ST_CHAT_GET,
     ST_CHAT_MESSAGES,
     ST_MESSAGE_SECOND,
@@ -475,6 +480,8 @@ enum err sqlite_decisions(struct store_reader *reader, int64_t chat_id, unsigned
 enum err sqlite_log_insert(struct store_tx *tx, const struct store_event *event);
 enum err sqlite_message_append(struct store_tx *tx, const struct store_message *message,
                                int64_t *ret_message_id, bool *ret_inserted);
+enum err sqlite_message_fill(struct store_tx *tx, const struct store_message *message,
+                             bool *ret_filled);
 enum err sqlite_message_by_wamid(struct store_tx *tx, struct str phone_number_id, struct str wamid,
                                  struct store_message *ret_message);
 enum err sqlite_message_state_by_wamid(struct store_tx *tx, struct str phone_number_id,
@@ -536,6 +543,12 @@ enum err sqlite_revocations(struct store_reader *reader,
                             void *arg);
 
 /* ------------------------------------------------------------------ readers */
+
+/* sqlite_glance.c */
+enum err sqlite_chat_glance(struct store_reader *reader, const struct store_chat *chat,
+                            int64_t agent_id, struct store_glance *ret_glance);
+enum err sqlite_readings(struct store_reader *reader, int64_t chat_id,
+                         bool (*fn)(void *arg, const struct store_reading *reading), void *arg);
 
 /* sqlite_read.c */
 enum err sqlite_businesses(struct store_reader *reader,

@@ -70,6 +70,25 @@ enum err sqlite_message_append(struct store_tx *tx, const struct store_message *
     return err;
 }
 
+enum err sqlite_message_fill(struct store_tx *tx, const struct store_message *message,
+                             bool *ret_filled)
+{
+    struct query q = query_begin(&writer_of(tx)->conn, ST_MESSAGE_FILL,
+                                 "UPDATE message SET type = ?, text = ?, raw = ?, content = ?"
+                                 " WHERE phone_number_id = ? AND wamid = ? AND business_id = ?"
+                                 " AND type = CAST('media_placeholder' AS BLOB)"
+                                 " AND mark IS NULL AND revoked_at_s = 0");
+
+    put_str_full(&q, message->type);
+    put_str(&q, message->text);
+    put_str_full(&q, message->raw);
+    put_str(&q, message->content);
+    put_str_full(&q, message->phone_number_id);
+    put_str_full(&q, message->wamid);
+    put_int(&q, message->business_id);
+    return query_change(&q, ret_filled);
+}
+
 enum err sqlite_message_by_wamid(struct store_tx *tx, struct str phone_number_id, struct str wamid,
                                  struct store_message *ret_message)
 {

@@ -295,6 +295,12 @@ enum err store_message_append(struct store_tx *tx, const struct store_message *m
     return CALL(tx, message_append, message, ret_message_id, ret_inserted);
 }
 
+enum err store_message_fill(struct store_tx *tx, const struct store_message *message,
+                            bool *ret_filled)
+{
+    return CALL(tx, message_fill, message, ret_filled);
+}
+
 enum err store_message_by_wamid(struct store_tx *tx, struct str phone_number_id, struct str wamid,
                                 struct store_message *ret_message)
 {
@@ -474,6 +480,18 @@ enum err store_chats(struct store_reader *reader, const struct store_chat_filter
                      bool (*fn)(void *arg, const struct store_chat *chat), void *arg)
 {
     return CALL(reader, chats, filter, fn, arg);
+}
+
+enum err store_chat_glance(struct store_reader *reader, const struct store_chat *chat,
+                           int64_t agent_id, struct store_glance *ret_glance)
+{
+    return CALL(reader, chat_glance, chat, agent_id, ret_glance);
+}
+
+enum err store_readings(struct store_reader *reader, int64_t chat_id,
+                        bool (*fn)(void *arg, const struct store_reading *reading), void *arg)
+{
+    return CALL(reader, readings, chat_id, fn, arg);
 }
 
 enum err store_chat_get(struct store_reader *reader, int64_t chat_id, struct store_chat *ret_chat)

@@ -396,6 +396,8 @@ NODISCARD
 enum err store_agent_capacity_set(struct store_tx *tx, int64_t business_id, int64_t user_id,
                                   int64_t capacity, bool *ret_changed);
 
+/* In place of an agent: the business on its phone, for all of them. */
+enum { STORE_READER_PHONE = 0 };
 /* An agent has read a chat up to this message. *ret_moved false when the cursor stood there or
  * further (order: WhatsApp second, id). ERR_NOT_FOUND when the message is not in that chat of that
  * business. */
@@ -507,6 +509,11 @@ enum err store_decision_append(struct store_tx *tx, const struct store_decision 
 NODISCARD
 enum err store_message_append(struct store_tx *tx, const struct store_message *message,
                               int64_t *ret_message_id, bool *ret_inserted);
+/* The same message once more: if what is stored is a placeholder for a medium (of the type
+ * media_placeholder), it becomes this. */
+NODISCARD
+enum err store_message_fill(struct store_tx *tx, const struct store_message *message,
+                            bool *ret_filled);
 /* ERR_NOT_FOUND when there is none. */
 NODISCARD
 enum err store_message_by_wamid(struct store_tx *tx, struct str phone_number_id, struct str wamid,
@@ -653,6 +660,24 @@ struct store_chat_filter {
 NODISCARD
 enum err store_chats(struct store_reader *reader, const struct store_chat_filter *filter,
                      bool (*fn)(void *arg, const struct store_chat *chat), void *arg);
+/* What a list shows of a chat beside its row. May be called from a list's fn. */
+struct store_glance {
+    int64_t unread;            /* messages that this agent has not read, UNREAD_MAX at most */
+    struct store_message last; /* the last message without raw and content; id 0 if there is none */
+    bool cut;                  /* of its text only the beginning is here, maybe half a character */
+};
+enum { STORE_UNREAD_MAX = 9999, STORE_GLANCE_TEXT = 1024 };
+/* agent_id 0: nobody in particular. */
+NODISCARD
+enum err store_chat_glance(struct store_reader *reader, const struct store_chat *chat,
+                           int64_t agent_id, struct store_glance *ret_glance);
+/* How far each agent has read a chat, by ascending user id. */
+struct store_reading {
+    int64_t user_id, message_id, at_ms;
+};
+NODISCARD
+enum err store_readings(struct store_reader *reader, int64_t chat_id,
+                        bool (*fn)(void *arg, const struct store_reading *reading), void *arg);
 /* ERR_NOT_FOUND. */
 NODISCARD
 enum err store_chat_get(struct store_reader *reader, int64_t chat_id, struct store_chat *ret_chat);

@@ -22,7 +22,7 @@ struct decoder {
     struct wa_delivery *out;
     int64_t received_s;
     size_t entry, change; /* where we are, for reasons */
-    struct str phone_number_id;
+    struct str phone_number_id, display_phone_number;
     const json_t *errors;     /* of this change as a whole */
     struct profile *profiles; /* of this change */
     size_t profile_room;
@@ -37,4 +37,10 @@ void decode_profiles_forget(struct decoder *decoder);
 /* One element into the delivery. NULL, or why it cannot be used. */
 const char *decode_message(struct decoder *decoder, const json_t *element);
 const char *decode_echo(struct decoder *decoder, const json_t *element);
+/* The same for any of them: `given` says whose it is, and of whom it is if the element does not. */
+const char *decode_said(struct decoder *decoder, const json_t *element,
+                        const struct inbound_message *given);
 const char *decode_status(struct decoder *decoder, const json_t *element);
+
+/* history.c: the value of the field `history`. */
+void decode_history(struct decoder *decoder, const json_t *value);

@@ -340,6 +340,11 @@ static bool decode_change_of_message(struct decoder *decoder, const json_t *elem
     enum wa_kind kind = kind_of(message->type);
     struct wa_change change = { .kind = echo ? WA_ECHO : kind };
 
+    if (message->historic) {
+        change.kind = WA_HISTORY;
+        change.in.historic = true;
+    }
+
     if (!read_change(decoder, element, kind, &change.in)) {
         return false;
     }
@@ -354,6 +359,26 @@ static bool decode_change_of_message(struct decoder *decoder, const json_t *elem
 
 /* ---- both */
 
+static bool is_named(const struct inbound_party *party)
+{
+    return party->phone.len > 0 || party->user_id.len > 0;
+}
+
+/* What the business writes to a group has nobody else in it. */
+static void read_party(struct decoder *decoder, const json_t *element, struct inbound_message *in)
+{
+    const struct inbound_party given = in->party;
+
+    in->party = (struct inbound_party) { .phone = STR_NONE };
+    (in->direction == STORE_OUTBOUND ? read_recipient : read_sender)(decoder, element, &in->party);
+    if (in->direction == STORE_OUTBOUND && str_eq(in->party.phone, in->group_id)) {
+        in->party.phone = STR_NONE;
+    }
+    if (!is_named(&in->party)) {
+        in->party = given;
+    }
+}
+
 /* What all types have in common. NULL, or why the element cannot be used. */
 static const char *read_head(struct decoder *decoder, const json_t *element,
                              struct inbound_message *in)
@@ -363,16 +388,16 @@ static const char *read_head(struct decoder *decoder, const json_t *element,
     if (!json_is_object(element)) {
         return "not an object";
     }
-    (echo ? read_recipient : read_sender)(decoder, element, &in->party);
     in->wamid = decode_id(decoder, element, "id");
     if (in->wamid.len == 0) {
         return "no id";
     }
-    if (in->party.phone.len == 0 && in->party.user_id.len == 0) {
-        return echo ? "no recipient" : "no sender";
-    }
     if (!read_group(decoder, element, &in->group_id)) {
         return "unusable group_id";
+    }
+    read_party(decoder, element, in);
+    if (!is_named(&in->party) && !(echo && in->group_id.len > 0)) {
+        return echo ? "no recipient" : "no sender";
     }
     complete_party(decoder, &in->party);
     in->phone_number_id = decoder->phone_number_id;
@@ -381,16 +406,16 @@ static const char *read_head(struct decoder *decoder, const json_t *element,
     return NULL;
 }
 
-static const char *decode_either(struct decoder *decoder, const json_t *element,
-                                 enum store_direction direction)
+const char *decode_said(struct decoder *decoder, const json_t *element,
+                        const struct inbound_message *given)
 {
-    struct wa_message message = { .kind = WA_ECHO, .in.direction = direction };
+    struct wa_message message = { .kind = given->historic ? WA_HISTORY : WA_ECHO, .in = *given };
     const char *reason = read_head(decoder, element, &message.in);
 
     if (reason != NULL || decode_change_of_message(decoder, element, &message.in)) {
         return reason;
     }
-    if (direction == STORE_INBOUND) {
+    if (given->direction == STORE_INBOUND && !given->historic) {
         message.kind = kind_of(message.in.type);
     }
     read_message(decoder, element, &message);
@@ -399,12 +424,12 @@ static const char *decode_either(struct decoder *decoder, const json_t *element,
 
 const char *decode_message(struct decoder *decoder, const json_t *element)
 {
-    return decode_either(decoder, element, STORE_INBOUND);
+    return decode_said(decoder, element, &(struct inbound_message) { .direction = STORE_INBOUND });
 }
 
 const char *decode_echo(struct decoder *decoder, const json_t *element)
 {
-    return decode_either(decoder, element, STORE_OUTBOUND);
+    return decode_said(decoder, element, &(struct inbound_message) { .direction = STORE_OUTBOUND });
 }
 
 /* ---- statuses[] */

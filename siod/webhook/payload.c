@@ -132,6 +132,22 @@ static void decode_array(struct decoder *decoder, const json_t *value, const cha
     }
 }
 
+/* Whose it is, and who is in it. */
+static bool decode_inbox(struct decoder *decoder, const json_t *value)
+{
+    const json_t *metadata = json_object_get(value, "metadata");
+
+    decoder->phone_number_id = decode_id(decoder, metadata, "phone_number_id");
+    if (decoder->phone_number_id.len == 0) {
+        blame_change(decoder, "no metadata.phone_number_id");
+        return false;
+    }
+    decoder->display_phone_number = decode_id(decoder, metadata, "display_phone_number");
+    decoder->errors = json_object_get(value, "errors");
+    decode_profiles(decoder, json_object_get(value, "contacts"));
+    return true;
+}
+
 static void decode_chat(struct decoder *decoder, const json_t *value)
 {
     if (json_object_get(value, "messages") == NULL && json_object_get(value, "statuses") == NULL &&
@@ -139,36 +155,18 @@ static void decode_chat(struct decoder *decoder, const json_t *value)
         count(decoder, WA_IGNORED, 1);
         return;
     }
-    decoder->phone_number_id =
-        decode_id(decoder, json_object_get(value, "metadata"), "phone_number_id");
-    if (decoder->phone_number_id.len == 0) {
-        blame_change(decoder, "no metadata.phone_number_id");
+    if (!decode_inbox(decoder, value)) {
         return;
     }
-    decoder->errors = json_object_get(value, "errors");
-    decode_profiles(decoder, json_object_get(value, "contacts"));
     decode_array(decoder, value, "messages", decode_message);
     decode_array(decoder, value, "message_echoes", decode_echo);
     decode_array(decoder, value, "statuses", decode_status);
 }
 
-/* Without messages it says that the owner declined to share them. */
-static void decode_history(struct decoder *decoder, const json_t *value)
+static void decode_past(struct decoder *decoder, const json_t *value)
 {
-    const json_t *chunk, *thread;
-    size_t i, j, messages = 0;
-
-    json_array_foreach(json_object_get(value, "history"), i, chunk)
-    {
-        json_array_foreach(json_object_get(chunk, "threads"), j, thread)
-        {
-            messages += json_array_size(json_object_get(thread, "messages"));
-        }
-    }
-    if (messages > 0) {
-        count(decoder, WA_HISTORY, messages);
-    } else {
-        count(decoder, WA_ADMIN, 1);
+    if (decode_inbox(decoder, value)) {
+        decode_history(decoder, value);
     }
 }
 
@@ -194,7 +192,7 @@ static const struct field {
 } fields[] = {
     { "messages", decode_chat },
     { "smb_message_echoes", decode_chat },
-    { "history", decode_history },
+    { "history", decode_past },
     { "calls", decode_calls },
     { "smb_app_state_sync", decode_admin },
     { "user_preferences", decode_admin },

@@ -178,6 +178,104 @@ static void the_fields_of_the_changes_are_named_once(void **state)
     }
 }
 
+/* {…} of history in an envelope; 4930555010001 is the business. */
+static void decode_past(struct decoded *decoded, const char *value)
+{
+    autobuf struct buf text = BUF_INIT;
+
+    buf_printf(&text,
+               "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{\"field\":"
+               "\"history\",\"value\":{\"metadata\":{\"phone_number_id\":\"100\","
+               "\"display_phone_number\":\"+49 30 555 010001\"},%s}}]}]}",
+               value);
+    decode_text(decoded, buf_str(&text));
+}
+
+static void a_past_message_says_whose_it_is_or_its_thread_does(void **state)
+{
+    static const struct {
+        const char *thread, *element; /* but for its id */
+        enum store_direction direction;
+        const char *phone, *user_id;
+    } cases[] = {
+        { "491", "\"from\":\"491\"", STORE_INBOUND, "491", NULL },
+        { "491", "\"from\":\"4930555010001\"", STORE_OUTBOUND, "491", NULL },
+        { "491", "\"from\":\"4930555010001\",\"to\":\"491\"", STORE_OUTBOUND, "491", NULL },
+        { "491", "\"from\":\"x\",\"to\":\"492\"", STORE_OUTBOUND, "492", NULL },
+        { "491", "\"from\":\"492\",\"to\":\"4930555010001\"", STORE_INBOUND, "492", NULL },
+        { "491", "\"type\":\"text\"", STORE_INBOUND, "491", NULL },
+        { "DE.7", "\"type\":\"text\"", STORE_INBOUND, NULL, "DE.7" },
+        { "DE.7", "\"from\":\"4930555010001\"", STORE_OUTBOUND, NULL, "DE.7" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autodecoded struct decoded decoded;
+        autobuf struct buf value = BUF_INIT;
+        const struct inbound_message *in;
+
+        buf_printf(&value,
+                   "\"history\":[{\"threads\":[{\"id\":\"%s\",\"messages\":[{\"id\":\"w\",%s}]}]}]",
+                   cases[i].thread, cases[i].element);
+        decode_past(&decoded, value.data);
+        assert_int_equal(decoded.delivery.message_count, 1);
+        assert_int_equal(decoded.delivery.messages[0].kind, WA_HISTORY);
+        in = &decoded.delivery.messages[0].in;
+        assert_true(in->historic && !in->opens_window);
+        assert_int_equal(in->direction, cases[i].direction);
+        assert_str(in->party.phone, cases[i].phone);
+        assert_str(in->party.user_id, cases[i].user_id);
+    }
+}
+
+static void the_past_of_a_message_says_how_far_it_got(void **state)
+{
+    static const struct {
+        const char *word;
+        enum store_status status;
+    } cases[] = {
+        { "READ", STORE_STATUS_READ },        { "delivered", STORE_STATUS_DELIVERED },
+        { "PENDING", STORE_STATUS_ACCEPTED }, { "ERROR", STORE_STATUS_FAILED },
+        { "PLAYED", STORE_STATUS_PLAYED },    { "who knows", STORE_STATUS_SENT },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autodecoded struct decoded decoded;
+        autobuf struct buf value = BUF_INIT;
+
+        buf_printf(&value,
+                   "\"messages\":[{\"id\":\"w\",\"to\":\"491\",\"history_context\":{\"status\":"
+                   "\"%s\"}}]",
+                   cases[i].word);
+        decode_past(&decoded, value.data);
+        assert_int_equal(decoded.delivery.messages[0].in.past_status, cases[i].status);
+    }
+}
+
+static void of_a_broken_past_the_rest_is_taken(void **state)
+{
+    autodecoded struct decoded decoded, declined;
+
+    (void)state;
+    decode_past(&decoded,
+                "\"history\":[7,{\"threads\":7},{\"threads\":[7,{\"id\":\"491\",\"messages\":7},"
+                "{\"id\":\"491\",\"messages\":[7,{},{\"id\":\"w\",\"from\":\"491\"}]},"
+                "{\"messages\":[{\"id\":\"v\"}]}]}]");
+    assert_str(buf_str(&decoded.delivery.reasons),
+               "entry[0].changes[0].value.history[0]: not an object; "
+               "entry[0].changes[0].value.history[1].threads: not an array; "
+               "entry[0].changes[0].value.history[2].threads: not an object; "
+               "entry[0].changes[0].value.history[2].threads[1].messages[0]: not an array; "
+               "entry[0].changes[0].value.history[2].threads[2].messages[0]: not an object; "
+               "entry[0].changes[0].value.history[2].threads[2].messages[1]: no id; "
+               "entry[0].changes[0].value.history[2].threads[3].messages[0]: no sender");
+    assert_int_equal(decoded.delivery.message_count, 1);
+    decode_past(&declined, "\"history\":[{\"errors\":[{\"code\":2593109}]}]");
+    assert_int_equal(declined.delivery.counts.of[WA_ADMIN], 1);
+    assert_int_equal(declined.delivery.reasons.len, 0);
+}
+
 static void a_text_says_who_wrote_what_and_when(void **state)
 {
     autodecoded struct decoded decoded;
@@ -669,6 +767,9 @@ int main(void)
         cmocka_unit_test(what_is_handled_again_counts_once),
         cmocka_unit_test(each_vector_counts_what_it_holds),
         cmocka_unit_test(the_fields_of_the_changes_are_named_once),
+        cmocka_unit_test(a_past_message_says_whose_it_is_or_its_thread_does),
+        cmocka_unit_test(the_past_of_a_message_says_how_far_it_got),
+        cmocka_unit_test(of_a_broken_past_the_rest_is_taken),
         cmocka_unit_test(a_text_says_who_wrote_what_and_when),
         cmocka_unit_test(escapes_of_the_wire_become_utf8),
         cmocka_unit_test(ids_keep_their_digits_whatever_their_type),
