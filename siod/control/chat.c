@@ -1,11 +1,12 @@
 /* `chat list` and `chat show`: read from the store, a page at a time. */
 #include "libshared/alloc.h"
+#include "siod/chat/call.h"
 #include "siod/chat/message.h"
 #include "siod/chat/show.h"
 #include "siod/control/call.h"
 #include "siod/store/store.h"
 
-enum { PAGE_ROWS = 250 };
+enum { PAGE_ROWS = 250, CALLS_SHOWN = 20 };
 
 struct chat_list {
     struct store_query query;
@@ -143,6 +144,17 @@ static bool add_reading(void *arg, const struct store_reading *reading)
     return true;
 }
 
+static bool add_call(void *arg, const struct store_call *call)
+{
+    struct buf *text = arg;
+
+    if (text->data[text->len - 1] != '[') {
+        buf_add_char(text, ',');
+    }
+    call_render(text, call);
+    return true;
+}
+
 /* The chat as its agent sees it, and how far each agent has read. */
 static enum err fetch_chat(struct store_query *query, struct store_reader *reader)
 {
@@ -161,6 +173,10 @@ static enum err fetch_chat(struct store_query *query, struct store_reader *reade
     show->text.len--; /* reopens the object */
     buf_add_cstr(&show->text, ",\"readers\":[");
     err = store_readings(reader, show->chat_id, add_reading, &readings);
+    if (err == OK && readings.err == OK) {
+        buf_add_cstr(&show->text, "],\"calls\":[");
+        err = store_calls(reader, show->chat_id, CALLS_SHOWN, add_call, &show->text);
+    }
     buf_add_cstr(&show->text, "]}");
     return readings.err != OK ? readings.err : err;
 }

@@ -153,6 +153,9 @@ struct store_backend {
     enum err (*status_each)(struct store_tx *tx, struct str phone_number_id, struct str wamid,
                             enum err (*fn)(void *arg, const struct store_status_row *row),
                             void *arg);
+    enum err (*call_by_wacid)(struct store_tx *tx, struct str phone_number_id, struct str wacid,
+                              struct store_call *ret_call);
+    enum err (*call_put)(struct store_tx *tx, const struct store_call *call, int64_t *ret_call_id);
     enum err (*webhook_append)(struct store_tx *tx, const struct store_webhook *webhook,
                                int64_t *ret_webhook_id);
     enum err (*webhook_settle)(struct store_tx *tx, const struct store_webhook *webhook);
@@ -204,6 +207,8 @@ struct store_backend {
                                 int64_t *ret_position);
     enum err (*message_find)(struct store_reader *reader, int64_t message_id, struct str wamid,
                              struct store_message *ret_message, struct store_contact *ret_contact);
+    enum err (*calls)(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                      bool (*fn)(void *arg, const struct store_call *call), void *arg);
     enum err (*webhooks)(struct store_reader *reader, const struct store_webhook_filter *filter,
                          bool (*fn)(void *arg, const struct store_webhook *webhook), void *arg);
     enum err (*webhook_ids)(struct store_reader *reader, int64_t since_ms, int64_t until_ms,

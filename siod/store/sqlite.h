@@ -97,6 +97,7 @@ enum sqlite_statement {
     ST_JOIN_CHAT_SET,
     ST_JOIN_MESSAGES,
     ST_JOIN_DECISIONS,
+    ST_JOIN_CALLS,
     ST_JOIN_CHAT_DROP,
     ST_JOIN_WAITING,
     ST_JOIN_PAIRS,
@@ -132,6 +133,9 @@ enum sqlite_statement {
     ST_PARTICIPANT_SET,
     ST_STATUS_RECORD,
     ST_STATUS_EACH,
+    ST_CALL_BY_WACID,
+    ST_CALL_PUT,
+    ST_CALLS,
     ST_WEBHOOK_APPEND,
     ST_WEBHOOK_STATE,
     ST_WEBHOOK_SETTLE,
@@ -543,6 +547,13 @@ enum err sqlite_revocations(struct store_reader *reader,
                             void *arg);
 
 /* ------------------------------------------------------------------ readers */
+
+/* sqlite_call.c */
+enum err sqlite_call_by_wacid(struct store_tx *tx, struct str phone_number_id, struct str wacid,
+                              struct store_call *ret_call);
+enum err sqlite_call_put(struct store_tx *tx, const struct store_call *call, int64_t *ret_call_id);
+enum err sqlite_calls(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                      bool (*fn)(void *arg, const struct store_call *call), void *arg);
 
 /* sqlite_glance.c */
 enum err sqlite_chat_glance(struct store_reader *reader, const struct store_chat *chat,

@@ -282,6 +282,7 @@ static enum err move_rows(struct store_tx *tx, const struct store_merge *merge)
     } moves[] = {
         { ST_JOIN_MESSAGES, "UPDATE message SET chat_id = ?2 WHERE chat_id = ?1" },
         { ST_JOIN_DECISIONS, "UPDATE decision SET chat_id = ?2 WHERE chat_id = ?1" },
+        { ST_JOIN_CALLS, "UPDATE call SET chat_id = ?2 WHERE chat_id = ?1" },
         { ST_JOIN_CHAT_DROP, "DELETE FROM chat WHERE id = ?1 AND id <> ?2" },
     };
     enum err err = OK;

@@ -95,6 +95,17 @@ bool store_status_parse(struct str name, enum store_status *ret_status)
     return true;
 }
 
+const char *store_call_state_name(enum store_call_state state)
+{
+    static const char *const names[] = {
+        [STORE_CALL_RINGING] = "ringing",   [STORE_CALL_ACCEPTED] = "accepted",
+        [STORE_CALL_REJECTED] = "rejected", [STORE_CALL_COMPLETED] = "completed",
+        [STORE_CALL_FAILED] = "failed",
+    };
+
+    return names[state];
+}
+
 const char *store_webhook_state_name(enum store_webhook_state state)
 {
     return webhook_states[state];
@@ -398,6 +409,17 @@ enum err store_status_each(struct store_tx *tx, struct str phone_number_id, stru
     return CALL(tx, status_each, phone_number_id, wamid, fn, arg);
 }
 
+enum err store_call_by_wacid(struct store_tx *tx, struct str phone_number_id, struct str wacid,
+                             struct store_call *ret_call)
+{
+    return CALL(tx, call_by_wacid, phone_number_id, wacid, ret_call);
+}
+
+enum err store_call_put(struct store_tx *tx, const struct store_call *call, int64_t *ret_call_id)
+{
+    return CALL(tx, call_put, call, ret_call_id);
+}
+
 enum err store_webhook_append(struct store_tx *tx, const struct store_webhook *webhook,
                               int64_t *ret_webhook_id)
 {
@@ -543,6 +565,12 @@ enum err store_message_find(struct store_reader *reader, int64_t message_id, str
                             struct store_message *ret_message, struct store_contact *ret_contact)
 {
     return CALL(reader, message_find, message_id, wamid, ret_message, ret_contact);
+}
+
+enum err store_calls(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                     bool (*fn)(void *arg, const struct store_call *call), void *arg)
+{
+    return CALL(reader, calls, chat_id, limit, fn, arg);
 }
 
 enum err store_webhooks(struct store_reader *reader, const struct store_webhook_filter *filter,

@@ -217,6 +217,27 @@ struct store_events {
 };
 void store_events_free(struct store_events *events);
 
+/* From RINGING on it only rises; the last three are ends. */
+enum store_call_state {
+    STORE_CALL_RINGING,
+    STORE_CALL_ACCEPTED,
+    STORE_CALL_REJECTED,
+    STORE_CALL_COMPLETED,
+    STORE_CALL_FAILED,
+};
+const char *store_call_state_name(enum store_call_state state);
+
+struct store_call {
+    int64_t id, business_id, chat_id;
+    struct str phone_number_id, wacid;
+    enum store_direction direction; /* INBOUND: a customer calls */
+    enum store_call_state state;
+    unsigned seen;        /* which reports have come: call.h */
+    int64_t started_at_s; /* 0 = not known, as in the following */
+    int64_t answered_at_s, ended_at_s, duration_s;
+    struct str errors; /* JSON text, .data NULL if there are none */
+};
+
 enum store_webhook_state {
     STORE_WEBHOOK_DONE,
     STORE_WEBHOOK_QUARANTINED, /* (part of) it could not be handled */
@@ -589,6 +610,14 @@ enum err store_status_each(struct store_tx *tx, struct str phone_number_id, stru
                            enum err (*fn)(void *arg, const struct store_status_row *row),
                            void *arg);
 
+/* ERR_NOT_FOUND. */
+NODISCARD
+enum err store_call_by_wacid(struct store_tx *tx, struct str phone_number_id, struct str wacid,
+                             struct store_call *ret_call);
+/* Insert or replace by (phone_number_id, wacid). */
+NODISCARD
+enum err store_call_put(struct store_tx *tx, const struct store_call *call, int64_t *ret_call_id);
+
 NODISCARD
 enum err store_webhook_append(struct store_tx *tx, const struct store_webhook *webhook,
                               int64_t *ret_webhook_id);
@@ -730,6 +759,10 @@ struct store_webhook_filter {
     bool with_body;
     unsigned limit; /* 0 = no limit */
 };
+/* The calls of a chat, newest first. */
+NODISCARD
+enum err store_calls(struct store_reader *reader, int64_t chat_id, unsigned limit,
+                     bool (*fn)(void *arg, const struct store_call *call), void *arg);
 /* Newest first; body only when with_body. */
 NODISCARD
 enum err store_webhooks(struct store_reader *reader, const struct store_webhook_filter *filter,

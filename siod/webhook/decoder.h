@@ -23,6 +23,7 @@ struct decoder {
     int64_t received_s;
     size_t entry, change; /* where we are, for reasons */
     struct str phone_number_id, display_phone_number;
+    bool calls;               /* its statuses are of calls */
     const json_t *errors;     /* of this change as a whole */
     struct profile *profiles; /* of this change */
     size_t profile_room;
@@ -34,6 +35,15 @@ struct str decode_id(struct decoder *decoder, const json_t *object, const char *
 void decode_profiles(struct decoder *decoder, const json_t *contacts);
 void decode_profiles_forget(struct decoder *decoder);
 
+/* Seconds, as a number or as its digits. */
+bool decode_seconds(const json_t *value, int64_t *ret_seconds);
+/* The element's `timestamp`, or what stands in for it. */
+int64_t decode_timestamp(const struct decoder *decoder, const json_t *element);
+/* What its profile says of a party. */
+void decode_party(const struct decoder *decoder, struct inbound_party *party);
+/* Room for one more in an array of the delivery. */
+void *decode_grow(void *array, size_t count_now, size_t *room, size_t size);
+
 /* One element into the delivery. NULL, or why it cannot be used. */
 const char *decode_message(struct decoder *decoder, const json_t *element);
 const char *decode_echo(struct decoder *decoder, const json_t *element);
@@ -44,3 +54,7 @@ const char *decode_status(struct decoder *decoder, const json_t *element);
 
 /* history.c: the value of the field `history`. */
 void decode_history(struct decoder *decoder, const json_t *value);
+
+/* call.c: an element of calls[], and one of statuses[] that is of a call. */
+const char *decode_call(struct decoder *decoder, const json_t *element);
+const char *decode_call_status(struct decoder *decoder, const json_t *element);

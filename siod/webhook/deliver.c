@@ -259,6 +259,21 @@ static enum err apply_change(struct delivery *delivery, const struct wa_change *
     return err;
 }
 
+static enum err apply_call(struct delivery *delivery, const struct wa_call *call)
+{
+    bool owned, fresh;
+    enum err err = find_owner(delivery, call->in.phone_number_id, &owned);
+
+    if (err != OK || !owned) {
+        return err;
+    }
+    err = call_store(&delivery->receiver->work, &call->in, &fresh);
+    if (err == OK) {
+        count(delivery, fresh ? call->kind : WA_DUPLICATE);
+    }
+    return err;
+}
+
 static enum err apply_status(struct delivery *delivery, const struct inbound_status *status)
 {
     bool owned, fresh;
@@ -301,6 +316,9 @@ static enum err apply(struct store_job *job, struct store_tx *tx)
     }
     for (size_t i = 0; i < decoded->status_count && err == OK; i++) {
         err = apply_status(delivery, &decoded->statuses[i]);
+    }
+    for (size_t i = 0; i < decoded->call_count && err == OK; i++) {
+        err = apply_call(delivery, &decoded->calls[i]);
     }
     buf_add_str(&delivery->merges, buf_str(&delivery->receiver->work.merges));
     if (err == OK && delivery->source.kept_id > 0) {

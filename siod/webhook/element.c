@@ -37,7 +37,7 @@ static struct str first_id(struct str a, struct str b)
     return a.len > 0 ? a : b;
 }
 
-static bool parse_seconds(const json_t *value, int64_t *ret_seconds)
+bool decode_seconds(const json_t *value, int64_t *ret_seconds)
 {
     struct str digits = json_str(value);
     int64_t seconds = 0;
@@ -60,11 +60,11 @@ static bool parse_seconds(const json_t *value, int64_t *ret_seconds)
 }
 
 /* The time of receipt stands in for what is no time, or one too far ahead: milliseconds, say. */
-static int64_t timestamp_of(const struct decoder *decoder, const json_t *element)
+int64_t decode_timestamp(const struct decoder *decoder, const json_t *element)
 {
     int64_t seconds;
 
-    if (!parse_seconds(json_object_get(element, "timestamp"), &seconds) || seconds <= 0 ||
+    if (!decode_seconds(json_object_get(element, "timestamp"), &seconds) || seconds <= 0 ||
         seconds > decoder->received_s + DAY_S) {
         return decoder->received_s;
     }
@@ -88,7 +88,7 @@ static struct str username_of(const json_t *contact)
 
 /* ---- contacts[] */
 
-static void *grow(void *array, size_t count_now, size_t *room, size_t size)
+void *decode_grow(void *array, size_t count_now, size_t *room, size_t size)
 {
     if (count_now < *room) {
         return array;
@@ -167,7 +167,7 @@ static const struct profile *find_profile(const struct decoder *decoder,
     return profile;
 }
 
-static void complete_party(const struct decoder *decoder, struct inbound_party *party)
+void decode_party(const struct decoder *decoder, struct inbound_party *party)
 {
     const struct profile *profile = find_profile(decoder, party);
 
@@ -260,7 +260,7 @@ static void add_message(struct decoder *decoder, const struct wa_message *messag
     struct wa_delivery *out = decoder->out;
 
     out->messages =
-        grow(out->messages, out->message_count, &out->message_room, sizeof *out->messages);
+        decode_grow(out->messages, out->message_count, &out->message_room, sizeof *out->messages);
     out->messages[out->message_count++] = *message;
 }
 
@@ -328,7 +328,8 @@ static void add_change(struct decoder *decoder, const struct wa_change *change)
 {
     struct wa_delivery *out = decoder->out;
 
-    out->changes = grow(out->changes, out->change_count, &out->change_room, sizeof *out->changes);
+    out->changes =
+        decode_grow(out->changes, out->change_count, &out->change_room, sizeof *out->changes);
     out->changes[out->change_count++] = *change;
 }
 
@@ -399,10 +400,10 @@ static const char *read_head(struct decoder *decoder, const json_t *element,
     if (!is_named(&in->party) && !(echo && in->group_id.len > 0)) {
         return echo ? "no recipient" : "no sender";
     }
-    complete_party(decoder, &in->party);
+    decode_party(decoder, &in->party);
     in->phone_number_id = decoder->phone_number_id;
     in->type = content_type(element);
-    in->wa_timestamp_s = timestamp_of(decoder, element);
+    in->wa_timestamp_s = decode_timestamp(decoder, element);
     return NULL;
 }
 
@@ -466,9 +467,8 @@ const char *decode_status(struct decoder *decoder, const json_t *element)
     if (!json_is_object(element)) {
         return "not an object";
     }
-    if (str_eq(json_str_at(element, "type"), STR("call"))) {
-        out->counts.of[WA_CALL_STATUS]++;
-        return NULL;
+    if (decoder->calls || str_eq(json_str_at(element, "type"), STR("call"))) {
+        return decode_call_status(decoder, element);
     }
     status.wamid = decode_id(decoder, element, "id");
     if (status.wamid.len == 0) {
@@ -480,10 +480,10 @@ const char *decode_status(struct decoder *decoder, const json_t *element)
     }
     status.participant = first_id(decode_id(decoder, element, "recipient_participant_user_id"),
                                   decode_id(decoder, element, "recipient_participant_id"));
-    status.wa_timestamp_s = timestamp_of(decoder, element);
+    status.wa_timestamp_s = decode_timestamp(decoder, element);
     status.errors = errors_list(json_object_get(element, "errors"));
     out->statuses =
-        grow(out->statuses, out->status_count, &out->status_room, sizeof *out->statuses);
+        decode_grow(out->statuses, out->status_count, &out->status_room, sizeof *out->statuses);
     out->statuses[out->status_count++] = status;
     return NULL;
 }

@@ -172,12 +172,16 @@ static void decode_past(struct decoder *decoder, const json_t *value)
 
 static void decode_calls(struct decoder *decoder, const json_t *value)
 {
-    size_t calls = json_array_size(json_object_get(value, "calls"));
-    size_t statuses = json_array_size(json_object_get(value, "statuses"));
-
-    count(decoder, WA_CALL, calls);
-    count(decoder, WA_CALL_STATUS, statuses);
-    count(decoder, WA_IGNORED, calls + statuses == 0);
+    if (json_object_get(value, "calls") == NULL && json_object_get(value, "statuses") == NULL) {
+        count(decoder, WA_IGNORED, 1);
+        return;
+    }
+    if (decode_inbox(decoder, value)) {
+        decoder->calls = true;
+        decode_array(decoder, value, "calls", decode_call);
+        decode_array(decoder, value, "statuses", decode_status);
+        decoder->calls = false;
+    }
 }
 
 static void decode_admin(struct decoder *decoder, const json_t *value)
@@ -336,6 +340,7 @@ void wa_delivery_finish(struct wa_delivery *delivery)
     free(delivery->messages);
     free(delivery->changes);
     free(delivery->statuses);
+    free(delivery->calls);
     buf_finish(&delivery->reasons);
     buf_finish(&delivery->fields);
     *delivery = (struct wa_delivery) { .reasons = BUF_INIT, .fields = BUF_INIT };

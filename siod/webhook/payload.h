@@ -15,6 +15,7 @@
 #include "libshared/base.h"
 #include "libshared/buf.h"
 #include "libshared/str.h"
+#include "siod/chat/call.h"
 #include "siod/chat/change.h"
 #include "siod/chat/inbound.h"
 #include "siod/chat/status.h"
@@ -64,6 +65,12 @@ struct wa_change {
     struct inbound_change in;
 };
 
+/* What became of a call. */
+struct wa_call {
+    enum wa_kind kind; /* WA_CALL or WA_CALL_STATUS */
+    struct inbound_call in;
+};
+
 /* Strings are borrowed from the tree, or owned by `texts` where the tree has a number. */
 struct wa_delivery {
     bool foreign; /* `object` names another product: nothing else is set */
@@ -73,7 +80,9 @@ struct wa_delivery {
     size_t change_count, change_room;
     struct inbound_status *statuses;
     size_t status_count, status_room;
-    struct wa_counts counts; /* of what makes no rows: history, calls, admin, ignored */
+    struct wa_call *calls;
+    size_t call_count, call_room;
+    struct wa_counts counts; /* of what makes no rows: admin, ignored */
     struct buf fields;       /* of its changes, each once: ["messages"]; empty if there are none */
     struct buf reasons;      /* of quarantine, empty if there is none */
     struct wa_text *texts;

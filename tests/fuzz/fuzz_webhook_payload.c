@@ -12,11 +12,14 @@ static void check_message(const struct wa_message *message)
 {
     const struct inbound_message *in = &message->in;
 
-    assert(message->kind <= WA_REVOKE || message->kind == WA_ECHO);
-    assert((message->kind == WA_ECHO) == (in->direction == STORE_OUTBOUND));
+    assert(message->kind <= WA_REVOKE || message->kind == WA_ECHO || message->kind == WA_HISTORY);
+    assert((message->kind == WA_HISTORY) == in->historic);
+    assert(in->historic || (message->kind == WA_ECHO) == (in->direction == STORE_OUTBOUND));
+    assert(!in->historic || !in->opens_window);
     assert(in->phone_number_id.len > 0 && in->phone_number_id.len <= WA_ID_MAX);
     assert(in->wamid.len > 0 && in->wamid.len <= WA_ID_MAX);
-    assert(in->party.phone.len > 0 || in->party.user_id.len > 0);
+    assert(in->party.phone.len > 0 || in->party.user_id.len > 0 ||
+           (in->direction == STORE_OUTBOUND && in->group_id.len > 0));
     assert(in->type.len > 0);
     assert(in->wa_timestamp_s > 0);
     assert(json_is_object(in->element));
@@ -51,12 +54,25 @@ static void check_change(const struct wa_change *change)
 {
     const struct inbound_change *in = &change->in;
 
-    assert((change->kind >= WA_REACTION && change->kind <= WA_REVOKE) || change->kind == WA_ECHO);
-    assert((change->kind == WA_ECHO) == in->own);
+    assert((change->kind >= WA_REACTION && change->kind <= WA_REVOKE) || change->kind == WA_ECHO ||
+           change->kind == WA_HISTORY);
+    assert((change->kind == WA_HISTORY) == in->historic);
+    assert(in->historic || (change->kind == WA_ECHO) == in->own);
     assert(in->phone_number_id.len > 0 && in->wamid.len > 0);
     assert(in->target.len > 0 && in->target.len <= WA_ID_MAX);
     assert(in->kind != STORE_CHANGE_EDIT || json_is_object(in->edited));
     assert(in->wa_timestamp_s > 0);
+}
+
+static void check_call(const struct wa_call *call)
+{
+    const struct inbound_call *in = &call->in;
+
+    assert(call->kind == WA_CALL || call->kind == WA_CALL_STATUS);
+    assert((call->kind == WA_CALL) == (in->report <= CALL_TERMINATE));
+    assert(in->phone_number_id.len > 0 && in->wacid.len > 0 && in->wacid.len <= WA_ID_MAX);
+    assert(in->party.phone.len > 0 || in->party.user_id.len > 0);
+    assert(in->at_s > 0 && in->started_at_s >= 0 && in->ended_at_s >= 0 && in->duration_s >= 0);
 }
 
 /* Each edit is tried on each message of the delivery, a few of both. */
@@ -84,6 +100,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < delivery.message_count; i++) {
         check_message(&delivery.messages[i]);
         check_content(delivery.messages[i].in.element);
+    }
+    for (size_t i = 0; i < delivery.call_count; i++) {
+        check_call(&delivery.calls[i]);
     }
     for (size_t i = 0; i < delivery.change_count; i++) {
         check_change(&delivery.changes[i]);

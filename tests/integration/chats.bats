@@ -121,3 +121,30 @@ history() {
     assert_equal "$(agent_asks a join_chat 1 '{"history":9}' | jq -c '[.messages[].contact.phone]')" \
         '["4915550001","4915550002",null]'
 }
+
+@test "a call is announced to the business, its end is told, and the chat shows it" {
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    local connect end
+    connect=$(jq -c . "$VECTORS/calls_connect.json")
+    end=$(jq -c '.entry[0].changes[0].value.calls[0] |= (.event = "terminate" | del(.session) | .status = "COMPLETED" |
+        .start_time = "1772357710" | .end_time = "1772357730" | .duration = 20)' <<<"$connect")
+    post_webhook "$connect"
+    post_webhook "$connect"
+    post_webhook "$end"
+    wait_until agent_saw a '.event == "call_ended"'
+    assert_equal "$(agent_events a call_incoming | jq -c '.args[0] | [.chatId, .direction, .status, .session.sdpType]')" \
+        '[1,"inbound","ringing","offer"]'
+    assert_equal "$(agent_events a call_ended | jq -c '.args[0] | [.chatId, .status, .duration]')" '[1,"completed",20]'
+    assert_equal "$(sioctl webhook list --field calls -o json | jq -c 'map([.counts.calls, .counts.dups])')" \
+        '[[1,0],[0,1],[1,0]]'
+    assert_equal "$(sioctl chat show 1 -o json | jq -c '[.state, (.calls[] | [.status, .duration, .endedAt])]')" \
+        '["closed",["completed",20,"2026-03-01T09:35:30.000Z"]]'
+    assert_equal "$(sql 'SELECT count(*) FROM message')" 0
+}
+
+@test "a call that cannot be understood goes to quarantine, the others are stored" {
+    post_webhook "$(jq -c '.entry[0].changes[0].value.calls += [{id: "wacid.x", event: "hologram", from: "1"}]' \
+        "$VECTORS/calls_connect.json")"
+    assert_equal "$(sioctl webhook list -o json | jq -c '.[0] | [.state, .counts.calls, .reason]')" \
+        '["quarantined",1,"entry[0].changes[0].value.calls[1]: unknown event"]'
+}

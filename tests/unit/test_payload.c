@@ -68,6 +68,9 @@ static struct wa_counts total(const struct wa_delivery *delivery)
     for (size_t i = 0; i < delivery->change_count; i++) {
         counts.of[delivery->changes[i].kind]++;
     }
+    for (size_t i = 0; i < delivery->call_count; i++) {
+        counts.of[delivery->calls[i].kind]++;
+    }
     counts.of[WA_STATUS] += (unsigned)delivery->status_count;
     return counts;
 }
@@ -189,6 +192,42 @@ static void decode_past(struct decoded *decoded, const char *value)
                "\"display_phone_number\":\"+49 30 555 010001\"},%s}}]}]}",
                value);
     decode_text(decoded, buf_str(&text));
+}
+
+static void a_call_says_who_calls_whom(void **state)
+{
+    autodecoded struct decoded decoded;
+    const struct wa_call *calls;
+
+    (void)state;
+    decode_text(&decoded,
+                STR("{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{"
+                    "\"field\":\"calls\",\"value\":{\"metadata\":{\"phone_number_id\":"
+                    "\"100\"},\"errors\":[{\"code\":1}],\"calls\":[7,{\"id\":\"a\"},{\"id\":\"a\","
+                    "\"event\":"
+                    "\"connect\"},{\"id\":\"a\",\"event\":\"connect\",\"from\":\"491\",\"to\":"
+                    "\"100\",\"session\":{\"sdp_type\":\"offer\",\"sdp\":\"v=0\"}},{\"id\":\"b\","
+                    "\"event\":\"terminate\",\"direction\":\"BUSINESS_INITIATED\",\"from\":"
+                    "\"100\",\"to_user_id\":\"DE.7\",\"status\":\"FAILED\",\"end_time\":\"5\","
+                    "\"duration\":7}],\"statuses\":[{\"id\":\"b\",\"status\":\"RINGING\","
+                    "\"recipient_id\":\"491\"},{\"id\":\"b\",\"status\":\"ringing\"}]}}]}]}"));
+    assert_str(buf_str(&decoded.delivery.reasons),
+               "entry[0].changes[0].value.calls[0]: not an object; "
+               "entry[0].changes[0].value.calls[1]: unknown event; "
+               "entry[0].changes[0].value.calls[2]: no customer; "
+               "entry[0].changes[0].value.statuses[1]: unknown status");
+    calls = decoded.delivery.calls;
+    assert_int_equal(decoded.delivery.call_count, 3);
+    assert_int_equal(calls[0].in.direction, STORE_INBOUND);
+    assert_str(calls[0].in.party.phone, "491");
+    assert_str(calls[0].in.sdp, "v=0");
+    assert_int_equal(calls[1].in.report, CALL_TERMINATE);
+    assert_int_equal(calls[1].in.direction, STORE_OUTBOUND);
+    assert_str(calls[1].in.party.user_id, "DE.7");
+    assert_true(calls[1].in.failed && calls[1].in.errors != NULL);
+    assert_int_equal(calls[1].in.duration_s, 7);
+    assert_int_equal(calls[2].kind, WA_CALL_STATUS);
+    assert_int_equal(calls[2].in.report, CALL_RINGING);
 }
 
 static void a_past_message_says_whose_it_is_or_its_thread_does(void **state)
@@ -767,6 +806,7 @@ int main(void)
         cmocka_unit_test(what_is_handled_again_counts_once),
         cmocka_unit_test(each_vector_counts_what_it_holds),
         cmocka_unit_test(the_fields_of_the_changes_are_named_once),
+        cmocka_unit_test(a_call_says_who_calls_whom),
         cmocka_unit_test(a_past_message_says_whose_it_is_or_its_thread_does),
         cmocka_unit_test(the_past_of_a_message_says_how_far_it_got),
         cmocka_unit_test(of_a_broken_past_the_rest_is_taken),
