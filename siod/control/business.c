@@ -1,4 +1,6 @@
-/* `business list` and `business add`. */
+/* `business list`, `business show` and `business add`. */
+#include <inttypes.h>
+
 #include "libshared/alloc.h"
 #include "libshared/json.h"
 #include "siod/control/call.h"
@@ -57,6 +59,89 @@ void control_business_list(struct control_call *call)
 {
     control_list_all(call, list_read);
 }
+
+/* ---- one of them */
+
+struct business_show {
+    struct store_query query;
+    struct control_call *call;
+    int64_t business_id;
+    struct buf text;
+};
+
+static void business_show_free(void *state)
+{
+    struct business_show *show = state;
+
+    buf_finish(&show->text);
+    free(show);
+}
+
+static bool take_business(void *arg, const struct store_business *business)
+{
+    struct business_show *show = arg;
+
+    if (business->id != show->business_id) {
+        return true;
+    }
+    render_business(&show->text, business);
+    return false;
+}
+
+static enum err show_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct business_show *show = CONTAINER_OF(query, struct business_show, query);
+    struct store_business_counts counts = { .waiting = 0 };
+    enum err err = store_businesses(reader, take_business, show);
+
+    if (err == OK && show->text.len == 0) {
+        return ERR_NOT_FOUND;
+    }
+    if (err == OK) {
+        err = store_business_count(reader, show->business_id, &counts);
+    }
+    if (err == OK) {
+        show->text.len--; /* reopens the object */
+        buf_printf(&show->text,
+                   ",\"agents\":%" PRId64 ",\"chats\":{\"waiting\":%" PRId64
+                   ",\"assigned\":%" PRId64 "}}",
+                   counts.agents, counts.waiting, counts.assigned);
+    }
+    return err;
+}
+
+static void show_done(struct store_query *query, enum err err)
+{
+    struct business_show *show = CONTAINER_OF(query, struct business_show, query);
+    struct control_call *call = show->call;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err == ERR_NOT_FOUND) {
+        control_fail(call, err, "no business %lld", (long long)show->business_id);
+    } else if (err != OK) {
+        control_fail(call, err, NULL);
+    } else {
+        control_reply(call, buf_str(&show->text));
+    }
+}
+
+void control_business_show(struct control_call *call)
+{
+    struct business_show *show = xnew(struct business_show);
+
+    show->query.fetch = show_fetch;
+    show->query.done = show_done;
+    show->call = call;
+    show->business_id = control_arg_int(call, "business");
+    call->state = show;
+    call->release = business_show_free;
+    control_hold(call);
+    store_ask(control_config(call)->store, &show->query);
+}
+
+/* ---- a new one */
 
 /* First a look whether an operator added it before: putting it again would replace its numbers. One
  * that exists because an agent of it connected may still be added. */

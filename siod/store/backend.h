@@ -182,6 +182,15 @@ struct store_backend {
     /* store.h's read functions, in its order. */
     enum err (*businesses)(struct store_reader *reader,
                            bool (*fn)(void *arg, const struct store_business *business), void *arg);
+    enum err (*business_count)(struct store_reader *reader, int64_t business_id,
+                               struct store_business_counts *ret_counts);
+    enum err (*contacts_named)(struct store_reader *reader, int64_t business_id, struct str name,
+                               bool (*fn)(void *arg, const struct store_contact *contact),
+                               void *arg);
+    enum err (*aliases)(struct store_reader *reader, int64_t contact_id,
+                        bool (*fn)(void *arg, enum store_alias kind, struct str value), void *arg);
+    enum err (*contact_chats)(struct store_reader *reader, int64_t contact_id,
+                              bool (*fn)(void *arg, const struct store_chat *chat), void *arg);
     enum err (*chats)(struct store_reader *reader, const struct store_chat_filter *filter,
                       bool (*fn)(void *arg, const struct store_chat *chat), void *arg);
     enum err (*chat_glance)(struct store_reader *reader, const struct store_chat *chat,

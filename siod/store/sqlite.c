@@ -86,6 +86,10 @@ const struct store_backend sqlite_backend = {
     .reader_end = sqlite_reader_end,
 
     .businesses = sqlite_businesses,
+    .business_count = sqlite_business_count,
+    .contacts_named = sqlite_contacts_named,
+    .aliases = sqlite_aliases,
+    .contact_chats = sqlite_contact_chats,
     .chats = sqlite_chats,
     .chat_glance = sqlite_chat_glance,
     .readings = sqlite_readings,

@@ -166,6 +166,10 @@ enum sqlite_statement {
     ST_REVOCATIONS_PURGE,
     ST_BUSINESSES,
     ST_BUSINESS_PHONES,
+    ST_BUSINESS_COUNT,
+    ST_CONTACTS_NAMED,
+    ST_ALIASES,
+    ST_CONTACT_CHATS,
     ST_CHATS,
     ST_CHATS_WAITING,
     ST_CHATS_ASSIGNED,
@@ -554,6 +558,17 @@ enum err sqlite_call_by_wacid(struct store_tx *tx, struct str phone_number_id, s
 enum err sqlite_call_put(struct store_tx *tx, const struct store_call *call, int64_t *ret_call_id);
 enum err sqlite_calls(struct store_reader *reader, int64_t chat_id, unsigned limit,
                       bool (*fn)(void *arg, const struct store_call *call), void *arg);
+
+/* sqlite_person.c */
+enum err sqlite_business_count(struct store_reader *reader, int64_t business_id,
+                               struct store_business_counts *ret_counts);
+enum err sqlite_contacts_named(struct store_reader *reader, int64_t business_id, struct str name,
+                               bool (*fn)(void *arg, const struct store_contact *contact),
+                               void *arg);
+enum err sqlite_aliases(struct store_reader *reader, int64_t contact_id,
+                        bool (*fn)(void *arg, enum store_alias kind, struct str value), void *arg);
+enum err sqlite_contact_chats(struct store_reader *reader, int64_t contact_id,
+                              bool (*fn)(void *arg, const struct store_chat *chat), void *arg);
 
 /* sqlite_glance.c */
 enum err sqlite_chat_glance(struct store_reader *reader, const struct store_chat *chat,

@@ -106,6 +106,17 @@ const char *store_call_state_name(enum store_call_state state)
     return names[state];
 }
 
+const char *store_alias_name(enum store_alias kind)
+{
+    static const char *const names[] = {
+        [STORE_ALIAS_WA_ID] = "wa_id",
+        [STORE_ALIAS_BSUID] = "user_id",
+        [STORE_ALIAS_PARENT_BSUID] = "parent_user_id",
+    };
+
+    return names[kind];
+}
+
 const char *store_webhook_state_name(enum store_webhook_state state)
 {
     return webhook_states[state];
@@ -496,6 +507,30 @@ enum err store_businesses(struct store_reader *reader,
                           bool (*fn)(void *arg, const struct store_business *business), void *arg)
 {
     return CALL(reader, businesses, fn, arg);
+}
+
+enum err store_business_count(struct store_reader *reader, int64_t business_id,
+                              struct store_business_counts *ret_counts)
+{
+    return CALL(reader, business_count, business_id, ret_counts);
+}
+
+enum err store_contacts_named(struct store_reader *reader, int64_t business_id, struct str name,
+                              bool (*fn)(void *arg, const struct store_contact *contact), void *arg)
+{
+    return CALL(reader, contacts_named, business_id, name, fn, arg);
+}
+
+enum err store_aliases(struct store_reader *reader, int64_t contact_id,
+                       bool (*fn)(void *arg, enum store_alias kind, struct str value), void *arg)
+{
+    return CALL(reader, aliases, contact_id, fn, arg);
+}
+
+enum err store_contact_chats(struct store_reader *reader, int64_t contact_id,
+                             bool (*fn)(void *arg, const struct store_chat *chat), void *arg)
+{
+    return CALL(reader, contact_chats, contact_id, fn, arg);
 }
 
 enum err store_chats(struct store_reader *reader, const struct store_chat_filter *filter,

@@ -678,6 +678,30 @@ NODISCARD
 enum err store_businesses(struct store_reader *reader,
                           bool (*fn)(void *arg, const struct store_business *business), void *arg);
 
+/* What `business show` adds to the row. */
+struct store_business_counts {
+    int64_t waiting, assigned; /* chats */
+    int64_t agents;
+};
+NODISCARD
+enum err store_business_count(struct store_reader *reader, int64_t business_id,
+                              struct store_business_counts *ret_counts);
+
+/* The contacts that have this name: a number, a wa_id, a user id of either kind, or, in digits,
+ * their own id. business_id 0 = of any business. By ascending id. */
+NODISCARD
+enum err store_contacts_named(struct store_reader *reader, int64_t business_id, struct str name,
+                              bool (*fn)(void *arg, const struct store_contact *contact),
+                              void *arg);
+const char *store_alias_name(enum store_alias kind); /* "wa_id", "user_id", "parent_user_id" */
+NODISCARD
+enum err store_aliases(struct store_reader *reader, int64_t contact_id,
+                       bool (*fn)(void *arg, enum store_alias kind, struct str value), void *arg);
+/* Its own chats and the groups that it has written in, by ascending id. */
+NODISCARD
+enum err store_contact_chats(struct store_reader *reader, int64_t contact_id,
+                             bool (*fn)(void *arg, const struct store_chat *chat), void *arg);
+
 struct store_chat_filter {
     int64_t business_id;                /* 0 = all */
     const enum store_chat_state *state; /* NULL = all */

@@ -20,7 +20,7 @@ offers() {
 }
 
 @test "commands, verbs, options and their values are offered" {
-    assert_equal "$(offers '')" 'status wait room socket chat message agent business emit tail webhook store token config log audit shell help'
+    assert_equal "$(offers '')" 'status wait room socket chat message agent contact business emit tail webhook store token config log audit shell help'
     assert_equal "$(offers t)" 'tail token'
     assert_equal "$(offers room '')" 'list show join leave'
     assert_equal "$(offers agent status 7 a)" 'available away'

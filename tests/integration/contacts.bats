@@ -103,3 +103,30 @@ number_change() {
     assert_equal "$(sql 'SELECT (SELECT count(*) FROM contact), (SELECT count(*) FROM chat), count(*),
         count(DISTINCT chat_id), count(DISTINCT contact_id) FROM message')" '1|1|18|1|1'
 }
+
+@test "contact show finds a customer by every name, with chats and groups" {
+    post_webhook "$(from wamid.1 16505551234 DE.7 hello)"
+    post_webhook "$(number_change wamid.2 16505551234 12195555358)"
+    post_webhook "$(from wamid.3 12195555358 '' group | jq -c '.entry[0].changes[0].value.messages[0].group_id = "R3JvdXA="')"
+    local name
+    for name in 1 16505551234 12195555358 DE.7; do
+        assert_equal "$(sioctl contact show "$name" -o json | jq -c '[.id, .businessId, .phone, (.aliases | map(.value)),
+            (.chats | map([.chatId, .groupId]))]')" \
+            '[1,1,"12195555358",["12195555358","16505551234","DE.7"],[[1,null],[2,"R3JvdXA="]]]'
+    done
+    run sioctl contact show 999
+    assert_equal "$status" 1
+    assert_contains "$output" "no contact '999'"
+}
+
+@test "a name in two businesses needs --business" {
+    sioctl business add 2 --phone-number-id 555 >/dev/null
+    post_webhook "$(from wamid.1 16505551234 '' hello)"
+    post_webhook "$(text_webhook wamid.2 16505551234 hello 555)"
+    run sioctl contact show 16505551234
+    assert_equal "$status" 1
+    assert_contains "$output" '--business'
+    assert_equal "$(sioctl contact show 16505551234 --business 2 -o json | jq -c '[.id, .businessId]')" '[2,2]'
+    assert_equal "$(sioctl business show 2 -o json | jq -c '[.businessId, .phoneNumberIds, .agents, .chats]')" \
+        '[2,["555"],0,{"waiting":1,"assigned":0}]'
+}

@@ -32,7 +32,9 @@ agent list        | list   | 3 |
 agent show        | object | 3 | 7 | 999
 agent status      | object | 3 | 7 available | 999 away
 agent capacity    | object | 3 | 7 500 | 999 5
+contact show      | object | 3 | 15551000 | nobody
 business list     | list   | 3 |
+business show     | object | 3 | 1 | 999
 business add      | object | 3 | @N@ --name Shop --phone-number-id 77@N@ | 1 --name again
 emit              | object | 3 | happened {"a":"b"} --room business_1 --business 1 |
 tail              | stream | 3 | --since 0 --business 1 --count 3 |

@@ -373,8 +373,9 @@ static void candidates_leave_plumbing_out(void **state)
 
     (void)state;
     ctl_command_candidates(NULL, 0, "", collect, &list);
-    assert_string_equal(list.data, "status wait room socket chat message agent business emit tail "
-                                   "webhook store token config log audit shell help ");
+    assert_string_equal(list.data,
+                        "status wait room socket chat message agent contact business emit tail "
+                        "webhook store token config log audit shell help ");
     buf_clear(&list);
     ctl_command_candidates(words, 1, "", collect, &list);
     assert_string_equal(list.data, "list show replay sign verify export scan quarantine ");
