@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "libshared/id.h"
 #include "libshared/log.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/assign_job.h"
@@ -106,9 +107,15 @@ void desk_chats_merged(void *arg, const struct store_merge *merge)
     }
 }
 
-static bool add_member(void *arg, struct sio_socket *member)
+struct member {
+    struct sio_socket *socket;
+};
+
+static bool add_member(void *arg, struct sio_socket *socket)
 {
-    buf_add(arg, &member, sizeof(member));
+    const struct member member = { socket };
+
+    buf_add(arg, &member, sizeof member);
     return true;
 }
 
@@ -117,29 +124,46 @@ static void move_members(struct desk *desk, int64_t business_id, int64_t chat_id
     char from_name[CHAT_ROOM_SIZE], into_name[CHAT_ROOM_SIZE];
     struct str from = chat_room(chat_id, from_name), into = chat_room(into_id, into_name);
     autobuf struct buf list = BUF_INIT;
-    struct sio_socket *const *members;
+    const struct member *members;
 
     sio_room_members_each(desk->nsp, (uint64_t)business_id, from, add_member, &list);
     members = (const void *)list.data;
     for (size_t i = 0; i < list.len / sizeof *members; i++) {
-        desk_leave_room(members[i], from);
-        if (!sio_socket_join(members[i], into)) {
+        desk_leave_room(members[i].socket, from);
+        if (!sio_socket_join(members[i].socket, into)) {
             log_debug(LOG_CHAT, "room of a merged chat not joined", "chat=%" PRId64, into_id);
         }
     }
 }
 
+/* Takes `key` and the id behind it from the beginning of *text. */
+static bool take_id(struct str *text, struct str key, int64_t *ret_id)
+{
+    size_t digits = 0;
+
+    if (!str_starts_with(*text, key)) {
+        return false;
+    }
+    *text = str_skip(*text, key.len);
+    while (digits < text->len && text->data[digits] >= '0' && text->data[digits] <= '9') {
+        digits++;
+    }
+    if (!id_parse((struct str) { text->data, digits }, ret_id)) {
+        return false;
+    }
+    *text = str_skip(*text, digits);
+    return true;
+}
+
 /* The row is as log_merged() wrote it. */
 void merge_rooms(struct desk *desk, const struct store_event *row)
 {
-    char head[80];
+    struct str args = row->args;
     int64_t chat_id, into_id;
 
-    if (!str_eq(row->event, event_name(EVENT_chat_merged))) {
-        return;
-    }
-    snprintf(head, sizeof head, "%.*s", STR_ARG(row->args));
-    if (sscanf(head, "{\"chatId\":%" SCNd64 ",\"into\":%" SCNd64 ",", &chat_id, &into_id) == 2) {
+    if (str_eq(row->event, event_name(EVENT_chat_merged)) &&
+        take_id(&args, STR("{\"chatId\":"), &chat_id) &&
+        take_id(&args, STR(",\"into\":"), &into_id)) {
         move_members(desk, row->business_id, chat_id, into_id);
     }
 }
