@@ -18,7 +18,7 @@ message() {
     jq -cn --argjson message "$1" --arg from "${2:-491}" --arg phone "$PHONE_NUMBER_ID" '
         {object: "whatsapp_business_account", entry: [{id: "1", changes: [{field: "messages", value: {
             messaging_product: "whatsapp", metadata: {display_phone_number: "15550783881", phone_number_id: $phone},
-            contacts: [{profile: {name: "Amara \($from)"}, wa_id: $from}],
+            contacts: [{profile: {name: "Customer \($from)"}, wa_id: $from}],
             messages: [{from: $from, timestamp: "1749416383"} + $message]}}]}]}'
 }
 
