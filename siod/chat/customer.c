@@ -320,7 +320,8 @@ static bool is_news(const struct store_contact *contact, const struct inbound_pa
     return learn_party(&copy, party, true);
 }
 
-/* Late messages must not bring an old name back. */
+/* Late messages must not bring an old name back. How new a group's is beside the customer's own is
+ * not known. */
 static enum err check_newest(struct inbound_work *work, const struct store_message *row,
                              bool *ret_newest)
 {
@@ -328,7 +329,7 @@ static enum err check_newest(struct inbound_work *work, const struct store_messa
     struct store_message last;
     enum err err = store_chat_current(work->tx, row->chat_id, &chat, &last);
 
-    *ret_newest = err == OK && chat.last_message_id == row->id;
+    *ret_newest = err == OK && chat.last_message_id == row->id && chat.group_id.len == 0;
     return err;
 }
 
