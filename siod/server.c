@@ -260,6 +260,9 @@ void siod_free(struct siod *siod)
         return;
     }
     control_free(siod->control);
+    if (siod->desk != NULL && siod->stopping) {
+        desk_sessions_flush(siod->desk);
+    }
     store_stop(siod->store);
     loop_flush(siod->loop); /* what was under way is told to modules that are all there */
     webhook_receiver_free(siod->webhook);

@@ -5,11 +5,13 @@
 
 #include "libshared/alloc.h"
 #include "libshared/id.h"
+#include "libshared/log.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/desk.h"
 #include "siod/chat/revocation.h"
 #include "siod/chat/tokens.h"
 #include "siod/server_state.h"
+#include "siod/socketio/recovery.h"
 #include "siod/store/store.h"
 
 enum { DEV_BUSINESS = 1, WAITING_PAGE = 2000 };
@@ -18,6 +20,7 @@ struct enter_job {
     struct store_job job;
     struct siod *siod;
     struct errmsg *msg;
+    uint8_t session_key[STORE_SESSION_KEY_BYTES];
 };
 
 static enum err enter_business(struct store_tx *tx, const struct config_business *configured,
@@ -93,8 +96,17 @@ static enum err enter_apply(struct store_job *job, struct store_tx *tx)
 {
     struct enter_job *enter = CONTAINER_OF(job, struct enter_job, job);
 
-    return siod_enter_businesses(enter->siod, enter->siod->config, tx, enter->msg);
+    enum err err = store_session_key(tx, enter->session_key);
+
+    return err == OK ? siod_enter_businesses(enter->siod, enter->siod->config, tx, enter->msg)
+                     : err;
 }
+
+/* Owned. */
+struct session_row {
+    struct store_session row;
+    char *bytes;
+};
 
 struct desk_query {
     struct store_query query;
@@ -106,6 +118,9 @@ struct desk_query {
     struct store_agent *agents; /* who was online; owns the names */
     size_t agent_count;
     struct revocations *revoked;
+    int64_t sessions_until_ms;
+    struct session_row *sessions;
+    size_t session_count, session_cap;
 };
 
 static bool add_position(void *arg, const struct store_business *business)
@@ -139,6 +154,25 @@ static bool add_revocation(void *arg, const struct store_revocation *revocation)
     return true;
 }
 
+static bool add_session(void *arg, const struct store_session *row)
+{
+    struct desk_query *state = arg;
+    struct session_row *session;
+
+    if (state->session_count == state->session_cap) {
+        state->session_cap = MAX(state->session_cap * 2, (size_t)64);
+        state->sessions = xrealloc(state->sessions, state->session_cap * sizeof *state->sessions);
+    }
+    session = &state->sessions[state->session_count++];
+    session->row = *row;
+    session->bytes = xmalloc(row->id.len + row->state.len + 1);
+    memcpy(session->bytes, row->id.data, row->id.len);
+    memcpy(session->bytes + row->id.len, row->state.data, row->state.len);
+    session->row.id.data = session->bytes;
+    session->row.state.data = session->bytes + row->id.len;
+    return true;
+}
+
 static enum err desk_fetch(struct store_query *query, struct store_reader *reader)
 {
     struct desk_query *state = CONTAINER_OF(query, struct desk_query, query);
@@ -147,7 +181,24 @@ static enum err desk_fetch(struct store_query *query, struct store_reader *reade
     enum err err = store_businesses(reader, add_position, state);
 
     err = err == OK ? store_agents(reader, &online, add_agent, state) : err;
-    return err == OK ? store_revocations(reader, add_revocation, state) : err;
+    err = err == OK ? store_revocations(reader, add_revocation, state) : err;
+    return err == OK ? store_sessions(reader, &state->sessions_until_ms, add_session, state) : err;
+}
+
+static void restore_sessions(struct desk_query *state)
+{
+    size_t good = 0;
+
+    for (size_t i = 0; i < state->session_count; i++) {
+        good += desk_session_was_there(state->siod->desk, &state->sessions[i].row,
+                                       state->sessions_until_ms);
+        free(state->sessions[i].bytes);
+    }
+    if (state->session_count > 0) {
+        log_info(LOG_MAIN, "sessions may be recovered", "sessions=%zu stored=%zu", good,
+                 state->session_count);
+    }
+    free(state->sessions);
 }
 
 static void desk_done(struct store_query *query, enum err err)
@@ -162,6 +213,7 @@ static void desk_done(struct store_query *query, enum err err)
         desk_agent_was_online(siod->desk, &state->agents[i]);
         free((void *)(uintptr_t)state->agents[i].name.data);
     }
+    restore_sessions(state);
     desk_tokens_start(siod->desk, state->revoked);
     free(state->agents);
     free(state->items);
@@ -213,7 +265,12 @@ static void waiting_done(struct store_query *query, enum err err)
 
 static void enter_done(struct store_job *job, enum err err)
 {
-    struct siod *siod = CONTAINER_OF(job, struct enter_job, job)->siod;
+    const struct enter_job *enter = CONTAINER_OF(job, struct enter_job, job);
+    struct siod *siod = enter->siod;
+
+    if (err == OK) {
+        sio_recovery_set_key(siod->sio, enter->session_key);
+    }
 
     siod->start_err = err;
     loop_stop(siod->loop);

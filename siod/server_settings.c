@@ -108,6 +108,7 @@ struct desk_config siod_desk_settings(const struct siod *siod)
         .typing_expire_ms = config->typing.expire_ms,
         .assign_policy = (enum assign_policy)config->assign.policy,
         .queue_bytes = config->limits.queue_bytes,
+        .recovery_window_ms = config->recovery.enabled ? config->recovery.window_ms : 0,
     };
 }
 

@@ -12,6 +12,7 @@
 #include "siod/chat/events.h"
 #include "siod/chat/revocation.h"
 #include "siod/chat/roster.h"
+#include "siod/chat/session.h"
 #include "siod/chat/tokens.h"
 #include "siod/metrics/metrics.h"
 
@@ -170,6 +171,7 @@ static void on_joined(struct sio_socket *socket, bool recovered)
         log_warn(LOG_CHAT, "business room not joined", "socket=%s limit=limits.rooms_per_socket",
                  sio_socket_id(socket));
     }
+    session_begin(self, recovered);
     log_debug(LOG_CHAT, recovered ? "agent recovered" : "agent connected",
               "socket=%s user=%lld business=%lld", sio_socket_id(socket),
               (long long)self->agent.user_id, (long long)self->agent.business_id);
@@ -192,6 +194,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     log_debug(LOG_CHAT, "agent disconnected", "socket=%s user=%lld business=%lld reason=\"%s\"",
               sio_socket_id(socket), (long long)self->agent.user_id,
               (long long)self->agent.business_id, sio_reason_text(reason));
+    session_end(self, sio_reason_recoverable(reason));
     timer_clear(&self->expiry);
     typing_leave(self, 0);
     roster_leave(self->person);

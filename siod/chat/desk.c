@@ -10,6 +10,7 @@
 #include "siod/chat/desk_state.h"
 #include "siod/chat/recovery.h"
 #include "siod/chat/roster.h"
+#include "siod/chat/session.h"
 
 struct desk *desk_new(const struct desk_config *config)
 {
@@ -20,6 +21,7 @@ struct desk *desk_new(const struct desk_config *config)
     sio_namespace_set_log(desk->nsp, &desk_log, desk);
     desk->assigner = assigner_new(desk, config->assign_policy);
     desk->tokens = desk_tokens_new(desk);
+    desk->sessions = sessions_new(desk);
     return desk;
 }
 
@@ -57,6 +59,7 @@ void desk_free(struct desk *desk)
     roster_free(desk);
     assigner_free(desk->assigner);
     desk_tokens_free(desk->tokens);
+    sessions_free(desk->sessions);
     desk_chats_forget(desk);
     tenants_free(desk);
     free(desk);

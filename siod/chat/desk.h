@@ -33,6 +33,7 @@ struct desk_config {
                                       throttle */
     uint64_t typing_expire_ms;     /* typing ends by itself after this time; 0 = never */
     enum assign_policy assign_policy;
+    uint64_t recovery_window_ms; /* of sessions whose client is gone; 0 = there are none */
     size_t queue_bytes; /* of one client's output queue (limits.queue_bytes): bulk waits for clients
                            at half of it */
 };
@@ -63,6 +64,11 @@ struct sio_namespace *desk_namespace(struct desk *desk);
 /* At start, from the store: an agent who was online when siod stopped; offline_grace_ms begins now.
  */
 void desk_agent_was_online(struct desk *desk, const struct store_agent *row);
+/* At start, from the store: a session that is good until that time, in Unix milliseconds. False: it
+ * is no use, and goes. */
+bool desk_session_was_there(struct desk *desk, const struct store_session *row, int64_t until_ms);
+/* At the end: what is still to be written of sessions is given to the store. */
+void desk_sessions_flush(struct desk *desk);
 /* At shutdown: sockets that close from now on say nothing about their users. */
 void desk_drain(struct desk *desk);
 
@@ -80,6 +86,9 @@ unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broa
 bool desk_may_emit(struct str event);
 /* By somebody else's word the socket leaves a room: what its user was typing there ends. */
 void desk_leave_room(struct sio_socket *socket, struct str room);
+/* Likewise it joins one, as sio_socket_join(). */
+NODISCARD
+bool desk_join_room(struct sio_socket *socket, struct str room);
 
 /* Everything that is emitted, as it is emitted, whether anybody receives it or not: for `sioctl
  * tail`. */

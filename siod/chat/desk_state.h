@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "libshared/buf.h"
 #include "libshared/map.h"
@@ -41,6 +42,12 @@ struct desk_socket {
     unsigned events;       /* in it */
     uint32_t token_tag;    /* of its jti: revocation.h */
     struct typist *typing; /* the chats this socket is typing in */
+    /* session.c */
+    TAILQ_ENTRY(desk_socket) unsaved;
+    uint64_t changed_ms;   /* when its rooms did last */
+    uint16_t row_removals; /* that are under way */
+    bool has_row;          /* in the store, or it may have */
+    bool is_unsaved;       /* in sessions->unsaved */
 };
 
 /* Which business a chat belongs to never changes, so what is remembered is never wrong; what is not
@@ -59,6 +66,7 @@ struct desk {
     unsigned arriving;    /* of whom the store has not answered yet that it knows them */
     struct assigner *assigner;
     struct desk_tokens *tokens; /* tokens.c */
+    struct sessions *sessions;
     bool draining;
     struct chat_entry *chats;
     struct typing_chat *typing; /* chats in which somebody types, by id */

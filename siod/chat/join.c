@@ -15,6 +15,7 @@
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 #include "siod/chat/message.h"
+#include "siod/chat/session.h"
 #include "siod/chat/show.h"
 
 /* A question to the store on behalf of a join; the socket is found again by its id. */
@@ -129,17 +130,9 @@ static void history_done(struct store_query *query, enum err err)
 
 /* ---- a chat of one's own business */
 
-static void join_own(const struct event_ctx *ctx, const struct chat_join *wanted)
+static void answer_joined(const struct event_ctx *ctx, const struct chat_join *wanted,
+                          bool was_member)
 {
-    struct sio_socket *socket = ctx->from->socket;
-    char name[CHAT_ROOM_SIZE];
-    struct str room = chat_room(wanted->chat_id, name);
-    bool was_member = wanted->history > 0 && sio_socket_in(socket, room);
-
-    if (!sio_socket_join(socket, room)) {
-        refuse(ctx, ERR_RATE_LIMITED, "too many rooms (limits.rooms_per_socket)");
-        return;
-    }
     if (wanted->history == 0) {
         answer(ctx, wanted->chat_id, desk_position(ctx->desk, ctx->from->agent.business_id),
                STR(""));
@@ -151,6 +144,40 @@ static void join_own(const struct event_ctx *ctx, const struct chat_join *wanted
     join->query.fetch = history_fetch;
     join->query.done = history_done;
     store_ask(ctx->desk->config.store, &join->query);
+}
+
+/* No row of the session says otherwise any more. */
+static void join_settled(void *arg, enum err err)
+{
+    struct join_query *join = arg;
+    struct event_ctx ctx;
+
+    if (event_resume(&join->later, &ctx)) {
+        if (err == OK) {
+            answer_joined(&ctx, &join->wanted, false);
+        } else {
+            history_failed(join, &ctx, err);
+        }
+    }
+    join_query_free(join);
+}
+
+static void join_own(const struct event_ctx *ctx, const struct chat_join *wanted)
+{
+    struct sio_socket *socket = ctx->from->socket;
+    unsigned rooms = sio_socket_room_count(socket);
+    char name[CHAT_ROOM_SIZE];
+
+    if (!sio_socket_join(socket, chat_room(wanted->chat_id, name))) {
+        refuse(ctx, ERR_RATE_LIMITED, "too many rooms (limits.rooms_per_socket)");
+    } else if (sio_socket_room_count(socket) == rooms) {
+        answer_joined(ctx, wanted, true);
+    } else if (session_must_wait(ctx->from)) {
+        (void)session_changed(ctx->from, join_settled, join_query_new(ctx, wanted));
+    } else {
+        (void)session_changed(ctx->from, NULL, NULL);
+        answer_joined(ctx, wanted, false);
+    }
 }
 
 static void refuse_join(const struct event_ctx *ctx, enum err err)
@@ -191,19 +218,68 @@ void on_join_chat(const struct event_ctx *ctx, const struct chat_join *wanted)
     }
 }
 
-void on_leave_chat(const struct event_ctx *ctx, const struct chat_ref *chat)
+static void answer_left(const struct event_ctx *ctx, int64_t chat_id)
 {
-    char room[CHAT_ROOM_SIZE];
-    struct buf *out;
+    struct buf *out = event_done_begin(ctx->from->socket, ctx->ack);
 
-    typing_leave(ctx->from, chat->chat_id);
-    sio_socket_leave(ctx->from->socket, chat_room(chat->chat_id, room));
-    out = event_done_begin(ctx->from->socket, ctx->ack);
     if (out != NULL) {
         buf_add_cstr(out, ",\"chatId\":");
-        buf_add_i64(out, chat->chat_id);
+        buf_add_i64(out, chat_id);
         event_done_end(ctx->from->socket, out);
     }
+}
+
+struct leaving {
+    struct event_later later;
+    int64_t chat_id;
+};
+
+static void leave_settled(void *arg, enum err err)
+{
+    struct leaving *leaving = arg;
+    struct event_ctx ctx;
+
+    if (event_resume(&leaving->later, &ctx)) {
+        if (err == OK) {
+            answer_left(&ctx, leaving->chat_id);
+        } else {
+            refuse(&ctx, err, err_text(err));
+        }
+    }
+    free(leaving);
+}
+
+void on_leave_chat(const struct event_ctx *ctx, const struct chat_ref *chat)
+{
+    struct sio_socket *socket = ctx->from->socket;
+    unsigned rooms = sio_socket_room_count(socket);
+    struct leaving *leaving;
+    char room[CHAT_ROOM_SIZE];
+
+    typing_leave(ctx->from, chat->chat_id);
+    sio_socket_leave(socket, chat_room(chat->chat_id, room));
+    if (sio_socket_room_count(socket) == rooms || !session_must_wait(ctx->from)) {
+        if (sio_socket_room_count(socket) != rooms) {
+            (void)session_changed(ctx->from, NULL, NULL);
+        }
+        answer_left(ctx, chat->chat_id);
+        return;
+    }
+    leaving = xnew(struct leaving);
+    event_suspend(ctx, &leaving->later);
+    leaving->chat_id = chat->chat_id;
+    (void)session_changed(ctx->from, leave_settled, leaving);
+}
+
+bool desk_join_room(struct sio_socket *socket, struct str room)
+{
+    unsigned rooms = sio_socket_room_count(socket);
+    bool joined = sio_socket_join(socket, room);
+
+    if (sio_socket_room_count(socket) != rooms) {
+        (void)session_changed(sio_socket_user(socket), NULL, NULL);
+    }
+    return joined;
 }
 
 void desk_leave_room(struct sio_socket *socket, struct str room)
@@ -214,5 +290,8 @@ void desk_leave_room(struct sio_socket *socket, struct str room)
     if (str_starts_with(room, chat) && id_parse(str_skip(room, chat.len), &chat_id)) {
         typing_leave(sio_socket_user(socket), chat_id);
     }
-    sio_socket_leave(socket, room);
+    if (sio_socket_in(socket, room)) {
+        sio_socket_leave(socket, room);
+        (void)session_changed(sio_socket_user(socket), NULL, NULL);
+    }
 }

@@ -127,10 +127,11 @@ static void move_members(struct desk *desk, int64_t business_id, int64_t chat_id
     const struct member *members;
 
     sio_room_members_each(desk->nsp, (uint64_t)business_id, from, add_member, &list);
+    sio_sessions_forget_room(desk->nsp, (uint64_t)business_id, from);
     members = (const void *)list.data;
     for (size_t i = 0; i < list.len / sizeof *members; i++) {
         desk_leave_room(members[i].socket, from);
-        if (!sio_socket_join(members[i].socket, into)) {
+        if (!desk_join_room(members[i].socket, into)) {
             log_debug(LOG_CHAT, "room of a merged chat not joined", "chat=%" PRId64, into_id);
         }
     }

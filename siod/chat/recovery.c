@@ -5,6 +5,7 @@
 #include "libshared/alloc.h"
 #include "libshared/log.h"
 #include "siod/chat/desk_state.h"
+#include "siod/chat/session.h"
 
 enum { EPOCH_BASE = 16 };
 
@@ -82,4 +83,9 @@ static void read_log(void *arg, struct sio_restore *restore)
     store_ask(desk->config.store, &self->query);
 }
 
-const struct sio_log desk_log = { .open = open_log, .read = read_log };
+static void forget(void *arg, struct str id)
+{
+    session_forget(arg, id);
+}
+
+const struct sio_log desk_log = { .open = open_log, .read = read_log, .forget = forget };

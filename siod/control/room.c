@@ -218,7 +218,7 @@ void control_room_join(struct control_call *call)
     }
     if (room.len == 0 || room.len > SIO_ROOM_NAME_MAX) {
         control_fail(call, ERR_INVALID, "a room's name has 1 to %d bytes", SIO_ROOM_NAME_MAX);
-    } else if (!sio_socket_join(socket, room)) {
+    } else if (!desk_join_room(socket, room)) {
         control_fail(call, ERR_RATE_LIMITED, "the socket is in as many rooms as it may be");
     } else {
         answer_member(call, socket, room);

@@ -63,6 +63,10 @@ struct eio_config {
     bool (*admit)(void *arg, const char *address);
     void *admit_arg;
     bool compress; /* long answers to polls, for clients that accept it */
+    /* Clients of protocol 4 are not given messages in one payload with its end. socket.io-client
+     * puts them aside then, which it should not where they are sent again after it has come back.
+     */
+    bool farewell_apart;
     bool allow_v3; /* serve clients of protocol 3 (Socket.IO 2) too; without JSONP */
     const struct eio_ops *ops;
     void *arg;

@@ -210,14 +210,15 @@ void eio_polling_flush(struct eio_polling *polling)
 }
 
 /* What was queued before an orderly end, then `1`. A GET that comes only now gets what is queued,
- * and the next one a noop and `1`, as clients are used to it. False when a further GET is needed.
- */
+ * and the next one a noop and `1`, as clients are used to it; likewise where packets are not to
+ * come in one payload with the end (farewell_apart). False when a further GET is needed. */
 static bool answer_orderly(struct eio_polling *polling, bool was_parked)
 {
     struct eio_server *server = polling->session->server;
     struct frame *frames[EIO_PAYLOAD_PACKETS_MAX];
     size_t count = take_packets(polling, frames, was_parked ? 1 : 0);
-    bool done = STAILQ_EMPTY(&polling->queue) && (was_parked || count == 0);
+    bool together = was_parked && (!server->config.farewell_apart || polling->session->is_v3);
+    bool done = STAILQ_EMPTY(&polling->queue) && (together || count == 0);
 
     if (count == 0 && !was_parked) {
         frames[count++] = frame_ref(server->noop);

@@ -9,7 +9,7 @@
 #include "siod/socketio/server.h"
 
 /* Not when client or server wanted an end, nor after bytes that make no sense (protocol.md 5). */
-static bool is_recoverable(struct sio_reason reason)
+bool sio_reason_recoverable(struct sio_reason reason)
 {
     return reason.kind == SIO_LEFT_SESSION && reason.session != EIO_REASON_PARSE_ERROR;
 }
@@ -17,7 +17,7 @@ static bool is_recoverable(struct sio_reason reason)
 static bool may_return(const struct sio_socket *socket, struct sio_reason reason)
 {
     return socket->stream != NULL && socket->state == SIO_STATE_JOINED &&
-           !socket->connection->is_v4 && is_recoverable(reason);
+           !socket->connection->is_v4 && sio_reason_recoverable(reason);
 }
 
 static int by_name(const void *a, const void *b)
@@ -29,28 +29,39 @@ static int by_name(const void *a, const void *b)
     return order != 0 ? order : (left.len > right.len) - (left.len < right.len);
 }
 
-static struct sio_kept *kept_new(const struct sio_socket *socket)
+static struct sio_kept *kept_new(const struct sio_kept_room *rooms, size_t count)
 {
-    size_t count = socket->room_count, size = sizeof(struct sio_kept);
+    size_t size = sizeof(struct sio_kept) + count * sizeof(struct sio_kept_room);
     struct sio_kept *kept;
     char *bytes;
 
-    for (unsigned i = 0; i < count; i++) {
-        size += sizeof(struct sio_kept_room) + sio_room_name(socket->rooms[i].room).len;
+    for (size_t i = 0; i < count; i++) {
+        size += rooms[i].name.len;
     }
     kept = xmalloc(size);
     *kept = (struct sio_kept) { .refs = 1, .size = size, .room_count = count };
     bytes = (char *)&kept->rooms[count];
-    for (unsigned i = 0; i < count; i++) {
-        struct str name = sio_room_name(socket->rooms[i].room);
+    for (size_t i = 0; i < count; i++) {
+        size_t len = rooms[i].name.len;
 
-        kept->rooms[i] =
-            (struct sio_kept_room) { { bytes, name.len }, sio_membership_joined(socket, i) };
-        memcpy(bytes, name.data, name.len);
-        bytes += name.len;
+        kept->rooms[i] = (struct sio_kept_room) { { bytes, len }, rooms[i].joined };
+        memcpy(bytes, rooms[i].name.data, len);
+        bytes += len;
     }
     qsort(kept->rooms, count, sizeof *kept->rooms, by_name);
     return kept;
+}
+
+static struct sio_kept *kept_of(const struct sio_socket *socket)
+{
+    size_t count = socket->room_count;
+    autofree struct sio_kept_room *rooms = xcalloc(count + 1, sizeof *rooms);
+
+    for (unsigned i = 0; i < count; i++) {
+        rooms[i] = (struct sio_kept_room) { sio_room_name(socket->rooms[i].room),
+                                            sio_membership_joined(socket, i) };
+    }
+    return kept_new(rooms, count);
 }
 
 /* From when on something may have been sent that did not arrive: the connection is known to have
@@ -79,7 +90,7 @@ static void forget_oldest(struct sio_recovery *recovery)
                  "suppressed=%u",
                  recovery->kept_count, recovery->kept_bytes, suppressed);
     }
-    sio_kept_remove(TAILQ_FIRST(&recovery->kept));
+    sio_kept_forget(TAILQ_FIRST(&recovery->kept));
 }
 
 static void enforce_limits(struct sio_recovery *recovery)
@@ -92,30 +103,54 @@ static void enforce_limits(struct sio_recovery *recovery)
     }
 }
 
-void sio_kept_add(struct sio_socket *socket, struct sio_reason reason)
+/* With the stream, id and times filled in. The reference to the stream is the session's. */
+static void insert(struct sio_kept *kept)
 {
-    struct sio_namespace *nsp = socket->nsp;
+    struct sio_namespace *nsp = kept->stream->nsp;
     struct sio_recovery *recovery = &nsp->server->recovery;
-    uint64_t now_ms = loop_now_ms(nsp->server->loop);
-    struct sio_kept *kept;
 
-    if (!may_return(socket, reason)) {
-        return;
-    }
-    kept = kept_new(socket);
-    kept->stream = sio_stream_enter(nsp, socket->scope);
-    kept->owner = socket->owner;
-    kept->start = socket->start;
-    kept->since_ms = missed_since(socket, now_ms);
-    kept->expires_ms = now_ms + recovery->config.window_ms;
     kept->is_kept = true;
-    memcpy(kept->id, socket->id, SID_SIZE);
     HASH_ADD(hh, nsp->kept, id, SID_LEN, kept);
     TAILQ_INSERT_TAIL(&recovery->kept, kept, link);
     recovery->kept_count++;
     recovery->kept_bytes += kept->size;
     enforce_limits(recovery);
     sio_recovery_watch(nsp->server);
+}
+
+void sio_kept_add(struct sio_socket *socket, struct sio_reason reason)
+{
+    struct sio_namespace *nsp = socket->nsp;
+    uint64_t now_ms = loop_now_ms(nsp->server->loop);
+    struct sio_kept *kept;
+
+    if (!may_return(socket, reason)) {
+        return;
+    }
+    kept = kept_of(socket);
+    kept->stream = sio_stream_enter(nsp, socket->scope);
+    kept->owner = socket->owner;
+    kept->start = socket->start;
+    kept->since_ms = missed_since(socket, now_ms);
+    kept->expires_ms = now_ms + nsp->server->recovery.config.window_ms;
+    memcpy(kept->id, socket->id, SID_SIZE);
+    insert(kept);
+}
+
+/* In this process nothing was sent to it yet: since_ms is 0. */
+void sio_kept_import(struct sio_stream *stream, const struct sio_session *session, int64_t start,
+                     const struct sio_kept_room *rooms, size_t count)
+{
+    struct sio_server *server = stream->nsp->server;
+    struct sio_kept *kept = kept_new(rooms, count);
+
+    kept->stream = sio_stream_enter(stream->nsp, stream->scope);
+    kept->owner = session->owner;
+    kept->start.position = start;
+    kept->expires_ms =
+        loop_now_ms(server->loop) + MIN(session->keep_ms, server->recovery.config.window_ms);
+    memcpy(kept->id, session->id.data, SID_LEN);
+    insert(kept);
 }
 
 void sio_kept_unref(struct sio_kept *kept)
@@ -140,6 +175,16 @@ void sio_kept_remove(struct sio_kept *kept)
     recovery->kept_count--;
     recovery->kept_bytes -= kept->size;
     sio_kept_unref(kept);
+}
+
+void sio_kept_forget(struct sio_kept *kept)
+{
+    const struct sio_namespace *nsp = kept->stream->nsp;
+
+    if (kept->is_kept && nsp->log != NULL && nsp->log->forget != NULL) {
+        nsp->log->forget(nsp->log_arg, str_of(kept->id));
+    }
+    sio_kept_remove(kept);
 }
 
 void sio_kept_renew(struct sio_kept *kept)
@@ -168,6 +213,17 @@ const struct sio_kept_room *sio_kept_room(const struct sio_kept *kept, struct st
     return bsearch(&key, kept->rooms, kept->room_count, sizeof key, by_name);
 }
 
+void sio_sessions_forget_room(struct sio_namespace *nsp, uint64_t scope, struct str room)
+{
+    struct sio_kept *kept, *next;
+
+    HASH_ITER (hh, nsp->kept, kept, next) {
+        if (kept->stream->scope == scope && sio_kept_room(kept, room) != NULL) {
+            sio_kept_forget(kept);
+        }
+    }
+}
+
 /* One that is being restored is looked at again later. */
 void sio_kept_expire(struct sio_server *server)
 {
@@ -178,7 +234,7 @@ void sio_kept_expire(struct sio_server *server)
          kept = next) {
         next = TAILQ_NEXT(kept, link);
         if (kept->restore == NULL) {
-            sio_kept_remove(kept);
+            sio_kept_forget(kept);
         }
     }
 }

@@ -82,8 +82,13 @@ bool sio_pid_read(const struct sio_recovery *recovery, struct str pid, char ret_
 /* kept.c */
 /* The socket is about to leave; it is taken down if its client may come back. */
 void sio_kept_add(struct sio_socket *socket, struct sio_reason reason);
-/* Taken up, given up, or out of time: not to be found any more. */
+/* Of an earlier process. */
+void sio_kept_import(struct sio_stream *stream, const struct sio_session *session, int64_t start,
+                     const struct sio_kept_room *rooms, size_t count);
+/* Taken up: not to be found any more. */
 void sio_kept_remove(struct sio_kept *kept);
+/* Given up, or out of time. */
+void sio_kept_forget(struct sio_kept *kept);
 void sio_kept_unref(struct sio_kept *kept);
 /* Put at the end again, with all of its time before it. */
 void sio_kept_renew(struct sio_kept *kept);

@@ -54,6 +54,11 @@ void sio_recovery_init(struct sio_server *server)
     }
 }
 
+void sio_recovery_set_key(struct sio_server *server, const uint8_t key[SIO_RECOVERY_KEY_BYTES])
+{
+    memcpy(server->recovery.key, key, SIO_RECOVERY_KEY_BYTES);
+}
+
 void sio_recovery_finish(struct sio_server *server)
 {
     timer_clear(&server->recovery.sweep);

@@ -21,6 +21,7 @@
 
 #include "libshared/str.h"
 
+struct buf;
 struct sio_namespace;
 struct sio_restore;
 struct sio_server;
@@ -62,6 +63,9 @@ bool sio_socket_claim(struct sio_socket *socket, uint64_t scope, uint64_t owner)
 /* Was this socket restored when it connected? */
 bool sio_socket_recovered(const struct sio_socket *socket);
 
+/* The room is no more what it was: sessions that were in it are not restored. */
+void sio_sessions_forget_room(struct sio_namespace *nsp, uint64_t scope, struct str room);
+
 /* ---- the log of durable events */
 
 struct sio_log_row {
@@ -79,9 +83,30 @@ struct sio_log {
      * false; then calls sio_restore_read() on the loop's thread, never before this returns. Rows
      * that were erased may be left out. */
     void (*read)(void *arg, struct sio_restore *restore);
+    /* Optional. Nobody can come back to this session any more, without having come back. */
+    void (*forget)(void *arg, struct str id);
 };
 /* Borrowed. Before the first socket. */
 void sio_namespace_set_log(struct sio_namespace *nsp, const struct sio_log *log, void *arg);
+
+/* ---- over a restart */
+
+/* The key of pids, which is drawn at random otherwise: before the first socket. */
+enum { SIO_RECOVERY_KEY_BYTES = 16 };
+void sio_recovery_set_key(struct sio_server *server, const uint8_t key[SIO_RECOVERY_KEY_BYTES]);
+/* Appends what has to be kept of the socket's session, as it is now: it changes only with the rooms
+ * that the socket is in. False: its client cannot come back. */
+bool sio_session_export(const struct sio_socket *socket, struct buf *state);
+/* A session of an earlier process, whose client may come back within keep_ms. False: it is not
+ * good, of another history for instance. Borrowed. */
+struct sio_session {
+    struct str id, state;
+    uint64_t scope, owner;
+    uint64_t keep_ms;
+};
+bool sio_session_import(struct sio_namespace *nsp, const struct sio_session *session);
+
+/* ---- in struct sio_log's read() */
 
 uint64_t sio_restore_scope(const struct sio_restore *restore);
 int64_t sio_restore_after(const struct sio_restore *restore);

@@ -119,11 +119,11 @@ static bool claim_kept(struct sio_socket *socket, struct sio_kept *kept, struct 
                        struct sio_mark *ret_from)
 {
     if (!read_offset(socket, kept->stream, kept->start, offset, ret_from)) {
-        sio_kept_remove(kept);
+        sio_kept_forget(kept);
         return false;
     }
     if (!sio_stream_covers(kept->stream, ret_from->passing, kept->since_ms)) {
-        sio_kept_remove(kept);
+        sio_kept_forget(kept);
         return refuse(socket, SIO_RECOVERY_OVERFLOW);
     }
     if (kept->restore != NULL) {
@@ -243,7 +243,7 @@ static void give_up(struct sio_restore *restore, enum sio_recovery_refused reaso
     struct sio_socket *socket = restore->socket;
 
     (void)refuse(socket, reason);
-    sio_kept_remove(restore->kept);
+    sio_kept_forget(restore->kept);
     restore_free(restore);
     sio_socket_joined(socket);
 }
@@ -287,7 +287,9 @@ static void complete(struct sio_restore *restore)
                                        buf_str(&restore->rows) };
     struct sio_frames frames;
 
-    if (!sio_stream_covers(stream, restore->from.passing, restore->kept->since_ms)) {
+    if (!restore->kept->is_kept) { /* it was forgotten meanwhile */
+        give_up(restore, SIO_RECOVERY_UNKNOWN);
+    } else if (!sio_stream_covers(stream, restore->from.passing, restore->kept->since_ms)) {
         give_up(restore, SIO_RECOVERY_OVERFLOW);
     } else if (!sio_replay_render(&replay, restore->max_bytes, &frames)) {
         give_up(restore, SIO_RECOVERY_TOO_MUCH);

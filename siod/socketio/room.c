@@ -246,6 +246,11 @@ bool sio_socket_in(const struct sio_socket *socket, struct str name)
     return room != NULL && find_slot(socket, room) >= 0;
 }
 
+unsigned sio_socket_room_count(const struct sio_socket *socket)
+{
+    return socket->room_count;
+}
+
 unsigned sio_room_size(struct sio_namespace *nsp, uint64_t scope, struct str name)
 {
     struct sio_room *room = sio_room_find(nsp, scope, name);

@@ -45,6 +45,7 @@ struct sio_server *sio_server_new(struct loop *loop, const struct sio_config *co
     loop_hook_add(loop, &server->hook);
     sio_recovery_init(server);
     engine.ops = &ops;
+    engine.farewell_apart = config->recovery.enabled;
     engine.arg = server;
     server->engine = eio_server_new(loop, &engine);
     return server;

@@ -35,6 +35,8 @@ struct sio_reason {
 };
 /* "client namespace disconnect", "server namespace disconnect", or the session's reason. */
 const char *sio_reason_text(struct sio_reason reason);
+/* May its client come back (recovery.h)? */
+bool sio_reason_recoverable(struct sio_reason reason);
 
 /* An event from a client. Everything in it is borrowed for the call. */
 struct sio_event {
@@ -143,6 +145,8 @@ NODISCARD
 bool sio_socket_join(struct sio_socket *socket, struct str room);
 void sio_socket_leave(struct sio_socket *socket, struct str room);
 bool sio_socket_in(const struct sio_socket *socket, struct str room);
+/* How many it is in: tells whether it has joined or left one. */
+unsigned sio_socket_room_count(const struct sio_socket *socket);
 
 /* A broadcast: the packet is encoded once and shared by all receivers. */
 struct sio_broadcast {

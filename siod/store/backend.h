@@ -169,6 +169,10 @@ struct store_backend {
     enum err (*revocations_purge)(struct store_tx *tx, int64_t expired_before_s, unsigned limit,
                                   void (*fn)(void *arg, const struct store_revocation *revocation),
                                   void *arg);
+    enum err (*session_put)(struct store_tx *tx, const struct store_session *session);
+    enum err (*session_remove)(struct store_tx *tx, struct str id);
+    enum err (*sessions_until)(struct store_tx *tx, int64_t until_ms);
+    enum err (*session_key)(struct store_tx *tx, uint8_t *ret_key);
 
     /* Read connections. */
     enum err (*reader_open)(const struct store_config *config, struct store_reader **ret,
@@ -241,6 +245,8 @@ struct store_backend {
     enum err (*revocations)(struct store_reader *reader,
                             bool (*fn)(void *arg, const struct store_revocation *revocation),
                             void *arg);
+    enum err (*sessions)(struct store_reader *reader, int64_t *ret_until_ms,
+                         bool (*fn)(void *arg, const struct store_session *session), void *arg);
     enum err (*digest_slice)(struct store_reader *reader, struct store_digest *digest,
                              unsigned limit);
     enum err (*count)(struct store_reader *reader, struct store_counts *ret_counts);

@@ -164,6 +164,13 @@ enum sqlite_statement {
     ST_REVOKE_JTI,
     ST_REVOKE_USER,
     ST_REVOCATIONS_PURGE,
+    ST_SESSION_PUT,
+    ST_SESSION_REMOVE,
+    ST_SESSIONS_UNTIL,
+    ST_SESSION_KEY_PUT,
+    ST_SESSION_KEY,
+    ST_SESSIONS_UNTIL_READ,
+    ST_SESSIONS,
     ST_BUSINESSES,
     ST_BUSINESS_PHONES,
     ST_BUSINESS_COUNT,
@@ -539,6 +546,14 @@ enum err sqlite_webhooks_find(struct store_reader *reader,
                               void *arg);
 enum err sqlite_webhook_get(struct store_reader *reader, int64_t webhook_id,
                             struct store_webhook *ret_webhook);
+
+/* sqlite_session.c */
+enum err sqlite_session_put(struct store_tx *tx, const struct store_session *session);
+enum err sqlite_session_remove(struct store_tx *tx, struct str id);
+enum err sqlite_sessions_until(struct store_tx *tx, int64_t until_ms);
+enum err sqlite_session_key(struct store_tx *tx, uint8_t *ret_key);
+enum err sqlite_sessions(struct store_reader *reader, int64_t *ret_until_ms,
+                         bool (*fn)(void *arg, const struct store_session *session), void *arg);
 
 /* sqlite_revocation.c */
 enum err sqlite_revocation_put(struct store_tx *tx, const struct store_revocation *revocation,

@@ -496,6 +496,26 @@ enum err store_revocation_put(struct store_tx *tx, const struct store_revocation
     return CALL(tx, revocation_put, revocation, ret_now);
 }
 
+enum err store_session_put(struct store_tx *tx, const struct store_session *session)
+{
+    return CALL(tx, session_put, session);
+}
+
+enum err store_session_remove(struct store_tx *tx, struct str id)
+{
+    return CALL(tx, session_remove, id);
+}
+
+enum err store_sessions_until(struct store_tx *tx, int64_t until_ms)
+{
+    return CALL(tx, sessions_until, until_ms);
+}
+
+enum err store_session_key(struct store_tx *tx, uint8_t ret_key[STORE_SESSION_KEY_BYTES])
+{
+    return CALL(tx, session_key, ret_key);
+}
+
 enum err store_revocations_purge(struct store_tx *tx, int64_t expired_before_s, unsigned limit,
                                  void (*fn)(void *arg, const struct store_revocation *revocation),
                                  void *arg)
@@ -655,6 +675,12 @@ enum err store_audits(struct store_reader *reader, unsigned limit,
                       bool (*fn)(void *arg, const struct store_audit *audit), void *arg)
 {
     return CALL(reader, audits, limit, fn, arg);
+}
+
+enum err store_sessions(struct store_reader *reader, int64_t *ret_until_ms,
+                        bool (*fn)(void *arg, const struct store_session *session), void *arg)
+{
+    return CALL(reader, sessions, ret_until_ms, fn, arg);
 }
 
 enum err store_revocations(struct store_reader *reader,

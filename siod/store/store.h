@@ -270,6 +270,14 @@ struct store_revocation {
     struct str reason; /* may be empty */
 };
 
+/* Of a client that may come back: who it was, and what Socket.IO needs to know, opaque. */
+struct store_session {
+    struct str id; /* of its socket */
+    int64_t business_id, user_id;
+    struct str state;
+};
+enum { STORE_SESSION_KEY_BYTES = 16 };
+
 /* ------------------------------------------------------------------ life */
 
 enum store_health { STORE_OK, STORE_FAILED };
@@ -664,6 +672,19 @@ enum err store_audit_append(struct store_tx *tx, struct str who, struct str comm
 NODISCARD
 enum err store_revocation_put(struct store_tx *tx, const struct store_revocation *revocation,
                               struct store_revocation *ret_now);
+/* A session whose client may come back after a restart: put replaces, removing one that is not
+ * there is OK. */
+NODISCARD
+enum err store_session_put(struct store_tx *tx, const struct store_session *session);
+NODISCARD
+enum err store_session_remove(struct store_tx *tx, struct str id);
+/* Unix milliseconds until which those in the store are good, should siod end now. */
+NODISCARD
+enum err store_sessions_until(struct store_tx *tx, int64_t until_ms);
+/* The secret that the sessions' own secrets are made with: the same for the life of the database.
+ */
+NODISCARD
+enum err store_session_key(struct store_tx *tx, uint8_t ret_key[STORE_SESSION_KEY_BYTES]);
 /* Removes at most `limit` that expired before that time; fn, if it is not NULL, is told of each and
  * must not call the store. */
 NODISCARD
@@ -846,6 +867,10 @@ NODISCARD
 enum err store_audits(struct store_reader *reader, unsigned limit,
                       bool (*fn)(void *arg, const struct store_audit *audit), void *arg);
 
+/* *ret_until_ms: as store_sessions_until() was told last; 0 = never. */
+NODISCARD
+enum err store_sessions(struct store_reader *reader, int64_t *ret_until_ms,
+                        bool (*fn)(void *arg, const struct store_session *session), void *arg);
 /* Newest first. */
 NODISCARD
 enum err store_revocations(struct store_reader *reader,

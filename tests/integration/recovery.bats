@@ -70,3 +70,85 @@ no_sessions_kept() {
     wire expired --token "$(token 7 1)"
     wait_until no_sessions_kept
 }
+
+# restart_siod [kill]: on the same port, so that clients find it again.
+restart_siod() {
+    local port=${SIOD_URL##*:}
+    if [[ ${1:-} == kill ]]; then
+        kill_siod
+    else
+        stop_siod
+    fi
+    start_siod -o "http.listen=127.0.0.1:$port"
+}
+
+sessions_stored() {
+    [[ $(sql "SELECT count(*) FROM session") == "$1" ]]
+}
+
+connects() {
+    agent_lines one '.type == "connect"' | jq -sc 'map(.recovered)'
+}
+
+connected_times() {
+    (($(agent_lines one '.type == "connect"' | wc -l) == $1))
+}
+
+@test "a session survives a restart and kill -9, with its rooms and what it missed" {
+    start_siod
+    post_webhook "$(text_webhook wamid.1 491511 one)"
+    agent_connected one --token "$(token 7 1)"
+    assert_equal "$(agent_asks one join_chat 1 | jq .ok)" true
+    wait_until sessions_stored 1
+    restart_siod kill
+    wait_until connected_times 2
+    restart_siod
+    wait_until connected_times 3
+    assert_equal "$(connects)" '[false,true,true]'
+    post_webhook "$(text_webhook wamid.2 491511 two)"
+    wait_until agent_saw one '.event == "new_message" and .args[0].message.text == "two"'
+    assert_equal "$(sioctl socket list -o json | jq -c '.[] | [.recovered, (.rooms | sort)]')" \
+        '[true,["business_1","chat_1"]]'
+    # what was committed and not told before the end is told then
+    agent_tell one '{"disconnect":true}'
+    wait_until sessions_stored 0
+}
+
+@test "a room that was joined or left just before a kill is never forgotten by who was told of it" {
+    start_siod
+    post_webhook "$(text_webhook wamid.1 491511 one)"
+    agent_connected one --token "$(token 7 1)"
+    wait_until sessions_stored 1
+    assert_equal "$(agent_asks one join_chat 1 | jq .ok)" true
+    restart_siod kill # no row says that it is in no chat: it begins anew, and knows it
+    wait_until connected_times 2
+    assert_equal "$(connects)" '[false,false]'
+    assert_equal "$(agent_asks one join_chat 1 '{"history":1}' | jq '.messages | length')" 1
+    wait_until sessions_stored 1
+    assert_equal "$(agent_asks one leave_chat 1 | jq .ok)" true
+    restart_siod kill
+    wait_until connected_times 3
+    assert_equal "$(connects)" '[false,false,false]'
+}
+
+@test "agents who are cut off while siod is restarted and killed miss nothing, or know that they did" {
+    local disconnects=60 restarts=1 kills=2
+    [[ -z ${SIOD_TEST_ALL:-} ]] || { disconnects=1000 restarts=12 kills=12; }
+    recover --disconnects "$disconnects" --restarts "$restarts" --kills "$kills"
+}
+
+is_later_than() {
+    ((${EPOCHREALTIME/./} > $1))
+}
+
+@test "a session is not restored after its time, whether siod ran or not" {
+    start_siod -o recovery.window_ms=1000
+    agent_connected one --token "$(token 7 1)"
+    wait_until sessions_stored 1
+    local port=${SIOD_URL##*:}
+    stop_siod
+    wait_until is_later_than $((${EPOCHREALTIME/./} + 2200000))
+    start_siod -o recovery.window_ms=1000 -o "http.listen=127.0.0.1:$port"
+    wait_until connected_times 2
+    assert_equal "$(connects)" '[false,false]'
+}
