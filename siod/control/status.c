@@ -185,6 +185,7 @@ static void add_store(struct buf *out, struct store *store, const struct store_c
     open_object(out, "store");
     add_text(out, "health", works ? "ok" : "failed");
     add_text(out, "failure", works ? NULL : reason);
+    add_text(out, "notice", store_notice(store)[0] != '\0' ? store_notice(store) : NULL);
     add_text(out, "epoch", store_epoch(store));
     add_sizes(out, store, &stats);
     add_number(out, "waiting", stats.queued);

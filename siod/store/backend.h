@@ -13,6 +13,8 @@
 /* Set once, by the first failure; cleared by recover(). */
 struct store_fault {
     bool set;
+    bool corrupt; /* what was read makes no sense: not to be trusted before all of it was looked at
+                   */
     char reason[256];
 };
 PRINTF(2, 3) enum err store_fault_set(struct store_fault *fault, const char *format, ...);
@@ -21,8 +23,10 @@ PRINTF(2, 3) enum err store_fault_set(struct store_fault *fault, const char *for
 struct store_tx {
     const struct store_backend *backend;
     struct store_fault fault;
-    struct store_rowlog log;             /* of the batch */
-    int64_t now_ms;                      /* wall clock of the batch */
+    struct store_rowlog log; /* of the batch */
+    int64_t now_ms;          /* wall clock of the batch */
+    char notice[200];        /* what an operator should know about the start; empty: nothing */
+    const atomic_bool *stop; /* once it is set, recovery gives up */
     atomic_int_least64_t agent_capacity; /* of a new agent; the loop thread may change it */
 };
 
@@ -268,3 +272,5 @@ uint64_t store_readers_jobs(const struct store_readers *readers);
 void store_readers_ask(struct store_readers *readers, struct store_query *query);
 void store_readers_care(struct store_readers *readers, struct store_query *query);
 struct store_readers *store_readers_of(struct store *store);
+/* life.c: a reader has found what makes no sense. */
+void store_suspect(struct store *store);

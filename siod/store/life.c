@@ -88,6 +88,7 @@ enum err store_open(struct loop *loop, const struct store_config *config, struct
         return err;
     }
     set_agent_capacity(store, config);
+    store->tx->stop = &store->stop;
     backend->bytes(store->tx, &store->stats.bytes, &store->stats.wal_bytes);
     store->stats.bytes += store->stats.wal_bytes;
     store_refresh_accepting(store);
@@ -119,6 +120,7 @@ void store_stop(struct store *store)
     retention_free(TAKE(store->retention));
     pthread_mutex_lock(&store->lock);
     store->stopping = true;
+    atomic_store_explicit(&store->stop, true, memory_order_relaxed);
     store_refresh_accepting(store);
     pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->lock);
@@ -223,6 +225,19 @@ void store_care(struct store *store, struct store_query *query)
         query->job.call.fn = too_late;
         loop_post(store->loop, &query->job.call);
     }
+}
+
+const char *store_notice(const struct store *store)
+{
+    return store->tx->notice;
+}
+
+void store_suspect(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    store->suspect = true;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->lock);
 }
 
 struct store_readers *store_readers_of(struct store *store)

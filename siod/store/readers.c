@@ -74,6 +74,9 @@ static void run_on(struct store_readers *readers, struct store_query *query,
         query->result = query->fetch(query, reader);
     }
     reader->backend->reader_end(reader);
+    if (reader->fault.corrupt) {
+        store_suspect(query->store);
+    }
     atomic_fetch_add_explicit(&readers->jobs, 1, memory_order_relaxed);
 }
 

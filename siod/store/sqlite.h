@@ -290,9 +290,10 @@ char *sqlite_walfile_vfs(const char *base);
 
 /* ------------------------------------------------------------------ sqlite_epoch.c */
 
-/* *ret_epoch is 17 bytes. Call it while the connection syncs every commit. */
+/* *ret_epoch is 17 bytes. `renew`: in any case. Call it while the connection syncs every commit. */
 NODISCARD
-enum err sqlite_epoch_load(struct sqlite_conn *conn, bool synchronous_full, char *ret_epoch);
+enum err sqlite_epoch_load(struct sqlite_conn *conn, bool synchronous_full, bool renew,
+                           char *ret_epoch);
 /* Everything is about to be synced: no commit can be lost any more. */
 NODISCARD
 enum err sqlite_epoch_unmark(struct sqlite_conn *conn);
@@ -368,10 +369,19 @@ struct sqlite_writer {
     struct buf put_ids;           /* businesses that this job has put */
     struct sqlite_sequence {
         int64_t chat, message;
-    } next, saved, job;        /* last ids given; as in the database; at the job's start */
-    bool savepoint;            /* the job that runs has one */
-    int64_t job_changes;       /* rows that the connection had written before it */
-    int64_t seen_us;           /* the last status's */
+    } next, saved, job;  /* last ids given; as in the database; at the job's start */
+    bool savepoint;      /* the job that runs has one */
+    int64_t job_changes; /* rows that the connection had written before it */
+    int64_t seen_us;     /* the last status's */
+    bool verify;         /* since something made no sense: look at everything before going on */
+    uint64_t verify_after_ms;
+    bool known; /* where these two lead to */
+    struct sqlite_identity {
+        uint64_t dev, ino;
+    } file, wal_file;
+    char *wal_path;
+    char epoch[17];
+    int64_t rows, batch_rows;  /* log rows ever written; in the batch */
     bool any_gone;             /* the table `gone` may have rows */
     struct buf status_walk[2]; /* sqlite_retention.c: phone number and wamid it has come to */
     int wal_pages, wal_base;   /* in the log now; at the last checkpoint */
@@ -415,6 +425,15 @@ enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct 
                                struct str wamid);
 enum err sqlite_purge(struct store_tx *tx, struct store_purge *purge);
 enum err sqlite_measure(struct store_tx *tx, struct store_size *ret_size);
+
+/* sqlite_witness.c: the same files, and as far as they had come */
+void sqlite_files_remember(struct sqlite_writer *writer);
+/* ERR_STORE with `fault` set when a name leads elsewhere. */
+enum err sqlite_files_check(struct sqlite_writer *writer, struct store_fault *fault);
+void sqlite_witness_write(const struct sqlite_writer *writer);
+enum err sqlite_witness_load(struct sqlite_writer *writer);
+/* After that and the sequences. *ret_lost: it had come further. */
+enum err sqlite_witness_check(struct sqlite_writer *writer, bool *ret_lost);
 
 /* sqlite_directory.c: businesses and phone numbers */
 void sqlite_phones_forget(struct sqlite_writer *writer);

@@ -119,6 +119,7 @@ enum err sqlite_position_advance(struct store_tx *tx, int64_t business_id, int64
     found = query_row(&q);
     if (found) {
         *ret_position = get_int(&q);
+        writer->batch_rows += count;
     }
     enum err err = query_run(&q);
     return err == OK && !found ? ERR_NOT_FOUND : err;

@@ -23,14 +23,15 @@ static struct str boot_id(char buffer[BOOT_ID_SIZE])
     return (struct str) { buffer, strcspn(buffer, "\n") };
 }
 
-static enum err renew_if_another(struct sqlite_conn *conn, struct str boot)
+static enum err renew_if_another(struct sqlite_conn *conn, struct str boot, bool renew)
 {
     struct query q = query_begin(conn, ST_EPOCH_RENEW,
                                  "UPDATE meta SET value = lower(hex(randomblob(8)))"
-                                 " WHERE key = 'epoch' AND EXISTS (SELECT 1 FROM meta"
-                                 " WHERE key = 'copy' OR (key = 'unsynced' AND value <> ?))");
+                                 " WHERE key = 'epoch' AND (?2 OR EXISTS (SELECT 1 FROM meta"
+                                 " WHERE key = 'copy' OR (key = 'unsynced' AND value <> ?1)))");
 
     put_str(&q, boot);
+    put_int(&q, renew);
     return query_run(&q);
 }
 
@@ -67,14 +68,15 @@ static enum err read_epoch(struct sqlite_conn *conn, char *ret_epoch)
                : err;
 }
 
-enum err sqlite_epoch_load(struct sqlite_conn *conn, bool synchronous_full, char *ret_epoch)
+enum err sqlite_epoch_load(struct sqlite_conn *conn, bool synchronous_full, bool renew,
+                           char *ret_epoch)
 {
     char buffer[BOOT_ID_SIZE];
     struct str boot = boot_id(buffer);
     enum err err = sqlite_run(conn, ST_BEGIN, "BEGIN IMMEDIATE");
 
     if (err == OK) {
-        err = renew_if_another(conn, boot);
+        err = renew_if_another(conn, boot, renew);
     }
     if (err == OK) {
         err = sqlite_run(conn, ST_EPOCH_OWN, "DELETE FROM meta WHERE key = 'copy'");

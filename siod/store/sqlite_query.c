@@ -20,7 +20,9 @@ enum err sqlite_error(struct sqlite_conn *conn, int rc)
         return ERR_TIMEOUT;
     default: {
         int system = sqlite3_system_errno(conn->db);
+        bool corrupt = (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
 
+        conn->fault->corrupt = conn->fault->corrupt || corrupt;
         return store_fault_set(conn->fault, "%s (%d)%s%s", sqlite3_errmsg(conn->db), rc,
                                system != 0 ? ": " : "", system != 0 ? strerror(system) : "");
     }

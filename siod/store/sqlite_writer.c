@@ -29,11 +29,13 @@ static int on_wal_grown(void *arg, sqlite3 *db, const char *name, int pages)
     return SQLITE_OK;
 }
 
-/* The cache is 16 MiB: more of it makes commits slower, which look at every page of it. */
+/* What is deleted is overwritten: whoever is erased is not to be found in free pages. The cache is
+ * 16 MiB: more of it makes commits slower, which look at every page of it. */
 static enum err configure(struct sqlite_writer *writer, struct sqlite_conn *conn)
 {
     enum err err = sqlite_exec(conn, "PRAGMA foreign_keys = ON; PRAGMA cache_size = -16384;"
-                                     "PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL");
+                                     "PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL;"
+                                     "PRAGMA secure_delete = ON");
 
     sqlite3_wal_hook(conn->db, on_wal_grown, writer);
     if (err == OK && !writer->place.synchronous_full) {
@@ -76,21 +78,31 @@ static enum err load_state(struct sqlite_writer *writer)
 {
     enum err err = load_sequence(writer);
 
+    err = err == OK ? sqlite_witness_load(writer) : err;
     return err == OK ? sqlite_gone_load(writer) : err;
 }
 
 static enum err start(struct sqlite_writer *writer, char *ret_epoch)
 {
     struct sqlite_conn *conn = &writer->conn;
+    bool lost = false;
     enum err err = sqlite_probe(conn);
 
     if (err == OK) {
-        err = sqlite_epoch_load(conn, writer->place.synchronous_full, ret_epoch);
+        err = load_state(writer);
     }
     if (err == OK) {
-        err = configure(writer, conn);
+        err = sqlite_witness_check(writer, &lost);
     }
-    return err == OK ? load_state(writer) : err;
+    if (err == OK) {
+        err = sqlite_epoch_load(conn, writer->place.synchronous_full, lost, ret_epoch);
+    }
+    if (err != OK) {
+        return err;
+    }
+    memcpy(writer->epoch, ret_epoch, sizeof writer->epoch);
+    sqlite_files_remember(writer);
+    return configure(writer, conn);
 }
 
 static enum err open_database(struct sqlite_writer *writer, char *ret_epoch, struct errmsg *msg)
@@ -129,6 +141,7 @@ static void release(struct sqlite_writer *writer)
         close(writer->lock_fd);
     }
     sqlite_place_finish(&writer->place);
+    free(writer->wal_path);
     free(writer);
 }
 
@@ -180,6 +193,44 @@ void sqlite_writer_close(struct store_tx *tx)
     release(writer);
 }
 
+static int given_up(void *arg)
+{
+    const struct sqlite_writer *writer = arg;
+
+    return writer->tx.stop != NULL && atomic_load_explicit(writer->tx.stop, memory_order_relaxed);
+}
+
+/* Is all of it as it should be? That takes as long as reading it does, so it is not asked again and
+ * again. */
+static enum err verify(struct sqlite_writer *writer, struct sqlite_conn *conn)
+{
+    enum { PAUSE_MIN_MS = 1000, PAUSE_FACTOR = 20, STEPS = 2000 };
+    uint64_t start_ms = clock_monotonic_ms();
+    int64_t good = 0;
+    enum err err;
+
+    sqlite3_progress_handler(conn->db, STEPS, given_up, writer);
+    err = sqlite_read_int(
+        conn, "SELECT count(*) FROM pragma_quick_check(1) WHERE quick_check = 'ok'", &good);
+    sqlite3_progress_handler(conn->db, 0, NULL, NULL);
+    writer->verify_after_ms =
+        clock_monotonic_ms() +
+        MAX((clock_monotonic_ms() - start_ms) * PAUSE_FACTOR, (uint64_t)PAUSE_MIN_MS);
+    writer->verify = err != OK || good == 0;
+    conn->fault->corrupt = writer->verify;
+    return writer->verify ? store_fault_set(conn->fault, "%s is damaged: restore a backup of it",
+                                            writer->place.path)
+                          : OK;
+}
+
+/* Before anything is written: is it the file that it was, and what it was? */
+static enum err trust(struct sqlite_writer *writer, struct sqlite_conn *fresh)
+{
+    enum err err = sqlite_files_check(writer, fresh->fault);
+
+    return err == OK && writer->verify ? verify(writer, fresh) : err;
+}
+
 enum err sqlite_writer_recover(struct store_tx *tx)
 {
     struct sqlite_writer *writer = writer_of(tx);
@@ -187,8 +238,13 @@ enum err sqlite_writer_recover(struct store_tx *tx)
     struct sqlite_conn fresh;
     enum err err;
 
+    writer->verify = writer->verify || tx->fault.corrupt;
+    if (writer->verify && clock_monotonic_ms() < writer->verify_after_ms) {
+        return ERR_STORE;
+    }
     sqlite_checkpointer_reset(writer->checkpointer);
     err = sqlite_conn_open(&fresh, &writer->place, SQLITE_OPEN_READWRITE, &fault);
+    err = err == OK ? trust(writer, &fresh) : err;
     if (err == OK) {
         err = sqlite_exec(&fresh, "PRAGMA wal_autocheckpoint = 0");
     }
@@ -226,6 +282,7 @@ enum err sqlite_begin(struct store_tx *tx)
     struct sqlite_writer *writer = writer_of(tx);
 
     tx->now_ms = clock_wall_ms();
+    writer->batch_rows = 0;
     return sqlite_run(&writer->conn, ST_BEGIN, "BEGIN IMMEDIATE");
 }
 
@@ -251,10 +308,15 @@ enum err sqlite_commit(struct store_tx *tx)
         err = save_sequence(writer, "message", writer->next.message);
     }
     if (err == OK) {
+        err = sqlite_files_check(writer, &tx->fault);
+    }
+    if (err == OK) {
         err = sqlite_run(&writer->conn, ST_COMMIT, "COMMIT");
     }
     if (err == OK) {
         writer->saved = writer->next;
+        writer->rows += writer->batch_rows;
+        sqlite_witness_write(writer);
     }
     return err;
 }

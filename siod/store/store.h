@@ -321,6 +321,8 @@ void store_stop(struct store *store);
 /* The same, if it was not done; then checkpoints and closes. */
 void store_close(struct store *store);
 enum store_health store_health(const struct store *store, const char **ret_reason);
+/* What an operator should know about how it was found at start; empty: nothing. */
+const char *store_notice(const struct store *store);
 /* Names this store's history; changes when a restore or failover may have lost commits. 16 hex
  * digits. */
 const char *store_epoch(const struct store *store);

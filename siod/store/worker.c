@@ -212,14 +212,30 @@ static void store_fail(struct store *store, struct delivery *delivery)
     loop_post(store->loop, &delivery->call);
 }
 
+/* That it is damaged, and how far, is known only now: it is more than what was told at first. */
+static void tell_damage(struct store *store)
+{
+    const struct store_fault *fault = &store->tx->fault;
+    struct delivery *delivery;
+
+    if (fault->corrupt && strcmp(fault->reason, store->damage) != 0) {
+        memcpy(store->damage, fault->reason, sizeof store->damage);
+        delivery = delivery_new(store);
+        delivery_health(delivery, STORE_FAILED, fault->reason);
+        loop_post(store->loop, &delivery->call);
+    }
+}
+
 static void store_recover(struct store *store)
 {
     struct delivery *delivery;
 
     if (store->backend->recover(store->tx) != OK) {
         log_debug(LOG_STORE, "store still fails", "reason=\"%s\"", store->tx->fault.reason);
+        tell_damage(store);
         return;
     }
+    store->damage[0] = '\0';
     store->recovered_ms = clock_monotonic_ms();
     delivery = delivery_new(store);
     delivery_health(delivery, STORE_OK, "");
@@ -288,7 +304,7 @@ static void await_job(struct store *store)
 {
     uint64_t next_ms = store->batch_ms + PATIENCE_MS, now_ms;
 
-    while (store->waiting.count == 0 && !store->stopping) {
+    while (store->waiting.count == 0 && !store->suspect && !store->stopping) {
         pthread_cond_wait(&store->wake, &store->lock);
     }
     now_ms = clock_monotonic_ms();
@@ -316,6 +332,21 @@ static bool await_work(struct store *store)
     return go_on;
 }
 
+/* A reader has found what makes no sense: nothing is accepted until all of it was looked at. */
+static bool take_suspicion(struct store *store)
+{
+    pthread_mutex_lock(&store->lock);
+    bool suspect = store->suspect && !store->failed;
+    store->suspect = false;
+    pthread_mutex_unlock(&store->lock);
+    if (suspect) {
+        store->tx->fault.corrupt = true;
+        store_fault_set(&store->tx->fault, "the database is damaged: what was read makes no sense");
+        store_fail(store, delivery_new(store));
+    }
+    return suspect;
+}
+
 void *store_writer_main(void *arg)
 {
     struct store *store = arg;
@@ -323,7 +354,7 @@ void *store_writer_main(void *arg)
     while (await_work(store)) {
         if (store->failed) {
             store_recover(store);
-        } else {
+        } else if (!take_suspicion(store)) {
             size_t jobs = run_batch(store);
 
             store->batch_ms = clock_monotonic_ms();

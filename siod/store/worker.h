@@ -41,11 +41,14 @@ struct store {
     bool idle; /* the writer sleeps on `wake` */
     bool stopping;
     bool failed;
+    atomic_bool stop;      /* with `stopping`, for what runs without the lock */
+    bool suspect;          /* a reader has found what makes no sense */
     atomic_bool accepting; /* what store_accepting() reads without the lock */
 
     /* the writer thread's */
     uint64_t batch_ms; /* when the last batch was done */
     unsigned retry_factor;
+    char damage[STORE_REASON_SIZE]; /* told while it fails */
     uint64_t recovered_ms;
 };
 

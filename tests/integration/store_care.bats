@@ -122,3 +122,45 @@ answered() {
     (($(metric siod_store_growth_bytes_per_day) > 10000))
     (($(metric siod_store_wal_bytes) > 0))
 }
+
+# overwrite TABLE BYTE: the table's first page in the database file.
+overwrite() {
+    local page
+    page=$(sqlite3 -readonly "$SIOD_DIR/siod.db" "SELECT rootpage FROM sqlite_schema WHERE name = '$1'")
+    head -c 4096 /dev/zero | tr '\0' "$2" |
+        dd of="$SIOD_DIR/siod.db" bs=4096 seek=$((page - 1)) conv=notrunc status=none
+}
+
+@test "a damaged page: 503 and no event, readyz and status say so, and nothing crashes" {
+    start_siod
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    stop_siod
+    overwrite webhook x
+    start_siod
+    assert_equal "$(post_webhook "$(text_webhook wamid.2 16505551234 two)")" 503
+    is_damaged() { [[ $(curl -s "$SIOD_URL/readyz") == *"is damaged: restore a backup"* ]]; }
+    wait_until is_damaged
+    assert_equal "$(curl -s -o "$BATS_TEST_TMPDIR/why" -w '%{http_code}' "$SIOD_URL/readyz")" 503
+    assert_contains "$(sioctl status -o json | jq -r '.store | .health + ": " + .failure')" 'failed: '
+    assert_equal "$(post_webhook "$(text_webhook wamid.2 16505551234 two)")" 503
+    refute sioctl store check >/dev/null
+    assert_equal "$(curl -s -o "$BATS_TEST_TMPDIR/why" -w '%{http_code}' "$SIOD_URL/healthz")" 200
+}
+
+@test "a log that was cut off after a kill is noticed: a new history, and a word in the status" {
+    local epoch
+    start_siod
+    epoch=$(sioctl status -o json | jq -r .store.epoch)
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    kill_siod
+    start_siod
+    assert_equal "$(sioctl status -o json | jq -c '[.store.epoch, .store.notice]')" "[\"$epoch\",null]"
+    post_webhook "$(text_webhook wamid.2 16505551234 two)"
+    kill_siod
+    truncate -s -8192 "$SIOD_DIR/siod.db-wal"
+    start_siod
+    [[ $(sioctl status -o json | jq -r .store.epoch) != "$epoch" ]]
+    assert_contains "$(sioctl status -o json | jq -r .store.notice)" missing
+    assert_equal "$(post_webhook "$(text_webhook wamid.2 16505551234 two)")" 200
+    sioctl store check >/dev/null
+}

@@ -1,0 +1,125 @@
+/* Is the database still the one that was written to, and has it kept all of it?
+ *
+ * A file that is removed, renamed or replaced goes on being written to under its old name, and
+ * nothing of that is there after a restart. So before each commit the names are looked up: they
+ * must lead to the files that are open.
+ *
+ * A log that was cut off, or an old copy that was put in the place of the database, looks like an
+ * ordinary past. So beside the database, in the file that locks it, stands how far the history had
+ * come: written after each commit, not synced, never ahead of what was on disk. A database that has
+ * not come as far has lost what clients were told, and starts a new history. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "libshared/alloc.h"
+#include "libshared/log.h"
+#include "siod/store/sqlite.h"
+
+/* As it is in the file: of this machine alone, as the database's shared memory is. */
+struct witness {
+    char epoch[16];
+    int64_t messages, rows;
+};
+
+/* ------------------------------------------------------------------ the same files */
+
+static bool look_up(const char *path, struct sqlite_identity *ret)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0) {
+        return false;
+    }
+    *ret = (struct sqlite_identity) { (uint64_t)status.st_dev, (uint64_t)status.st_ino };
+    return true;
+}
+
+void sqlite_files_remember(struct sqlite_writer *writer)
+{
+    free(writer->wal_path);
+    writer->wal_path = xasprintf("%s-wal", writer->place.path);
+    writer->known =
+        look_up(writer->place.path, &writer->file) && look_up(writer->wal_path, &writer->wal_file);
+}
+
+static bool is_at(const char *path, const struct sqlite_identity *file)
+{
+    struct sqlite_identity now;
+
+    return look_up(path, &now) && now.dev == file->dev && now.ino == file->ino;
+}
+
+enum err sqlite_files_check(struct sqlite_writer *writer, struct store_fault *fault)
+{
+    if (writer->known && !is_at(writer->place.path, &writer->file)) {
+        return store_fault_set(fault,
+                               "%s was removed or replaced: put it back, or restart siod with"
+                               " what is to be used",
+                               writer->place.path);
+    }
+    if (writer->known && !is_at(writer->wal_path, &writer->wal_file)) {
+        return store_fault_set(fault,
+                               "%s was removed or replaced: put it back, or restart siod, which"
+                               " saves what it holds",
+                               writer->wal_path);
+    }
+    return OK;
+}
+
+/* ------------------------------------------------------------------ how far it had come */
+
+void sqlite_witness_write(const struct sqlite_writer *writer)
+{
+    struct witness witness = { .messages = writer->saved.message, .rows = writer->rows };
+
+    memcpy(witness.epoch, writer->epoch, sizeof witness.epoch);
+    if (pwrite(writer->lock_fd, &witness, sizeof witness, 0) != sizeof witness) {
+        log_debug(LOG_STORE, "witness not written", "file=%s-lock", writer->place.path);
+    }
+}
+
+enum err sqlite_witness_load(struct sqlite_writer *writer)
+{
+    return sqlite_read_int(&writer->conn, "SELECT coalesce(sum(position), 0) FROM business",
+                           &writer->rows);
+}
+
+static enum err load_epoch(struct sqlite_writer *writer, char epoch[17])
+{
+    struct query q =
+        query_begin(&writer->conn, ST_EPOCH_READ, "SELECT value FROM meta WHERE key = 'epoch'");
+    struct str value = query_row(&q) ? get_str(&q) : STR_NONE;
+
+    snprintf(epoch, 17, "%.*s", (int)MIN(value.len, (size_t)16), value.data);
+    return query_end(&q);
+}
+
+enum err sqlite_witness_check(struct sqlite_writer *writer, bool *ret_lost)
+{
+    char epoch[17] = "";
+    struct witness witness;
+    ssize_t len = pread(writer->lock_fd, &witness, sizeof witness, 0);
+    enum err err = load_epoch(writer, epoch);
+
+    *ret_lost = false;
+    if (err != OK || len != sizeof witness ||
+        memcmp(witness.epoch, epoch, sizeof witness.epoch) != 0) {
+        return err;
+    }
+    if (witness.messages > writer->saved.message || witness.rows > writer->rows) {
+        *ret_lost = true;
+        snprintf(writer->tx.notice, sizeof writer->tx.notice,
+                 "when siod started, what was committed last was missing: %" PRId64
+                 " rows of the log; a new history was begun",
+                 MAX(witness.rows - writer->rows, (int64_t)0));
+        log_error(LOG_STORE, "commits are missing",
+                  "file=%s log_rows=%" PRId64 " messages=%" PRId64, writer->place.path,
+                  MAX(witness.rows - writer->rows, (int64_t)0),
+                  MAX(witness.messages - writer->saved.message, (int64_t)0));
+    }
+    return OK;
+}
