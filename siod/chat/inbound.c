@@ -254,10 +254,17 @@ enum err inbound_message_store(struct inbound_work *work, const struct inbound_m
 {
     struct store_contact contact = { .id = 0 };
     struct store_message row;
-    bool duplicate = false, inserted = false, filled = false;
+    bool duplicate = false, inserted = false, filled = false, gone = false;
     enum err err = inbound_business(work, in->phone_number_id, &contact.business_id);
 
     work->waiting.chat_id = 0;
+    if (err == OK) {
+        err = store_message_gone(work->tx, in->phone_number_id, in->wamid, &gone);
+    }
+    if (err == OK && gone) {
+        *ret_stored = false;
+        return OK;
+    }
     if (err == OK && has_name(&in->party)) {
         err = customer_of(work, in, &contact, &duplicate);
     }

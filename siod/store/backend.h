@@ -166,6 +166,9 @@ struct store_backend {
     enum err (*webhook_drop)(struct store_tx *tx, int64_t webhook_id);
     enum err (*audit_append)(struct store_tx *tx, struct str who, struct str command,
                              struct str args);
+    enum err (*message_gone)(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                             bool *ret_gone);
+    enum err (*contact_erase)(struct store_tx *tx, struct store_erase *erase);
     enum err (*purge)(struct store_tx *tx, struct store_purge *purge);
     enum err (*measure)(struct store_tx *tx, struct store_size *ret_size);
     enum err (*revocation_put)(struct store_tx *tx, const struct store_revocation *revocation,
@@ -255,6 +258,10 @@ struct store_backend {
                              unsigned limit);
     enum err (*count)(struct store_reader *reader, struct store_counts *ret_counts);
     enum err (*check)(struct store_reader *reader, store_finding_fn *fn, void *arg);
+    enum err (*contact_own_chats)(struct store_reader *reader, int64_t contact_id,
+                                  void (*fn)(void *arg, int64_t chat_id, bool open), void *arg);
+    enum err (*contact_export)(struct store_reader *reader, int64_t contact_id, store_record_fn *fn,
+                               void *arg);
     enum err (*backup)(struct store_reader *reader, struct store_backup *backup,
                        struct errmsg *msg);
 };

@@ -75,6 +75,8 @@ const struct store_backend sqlite_backend = {
     .webhook_settle = sqlite_webhook_settle,
     .webhook_drop = sqlite_webhook_drop,
     .audit_append = sqlite_audit_append,
+    .message_gone = sqlite_message_gone,
+    .contact_erase = sqlite_contact_erase,
     .purge = sqlite_purge,
     .measure = sqlite_measure,
     .revocation_put = sqlite_revocation_put,
@@ -119,5 +121,7 @@ const struct store_backend sqlite_backend = {
     .digest_slice = sqlite_digest_slice,
     .count = sqlite_count,
     .check = sqlite_check,
+    .contact_own_chats = sqlite_contact_own_chats,
+    .contact_export = sqlite_contact_export,
     .backup = sqlite_backup,
 };

@@ -141,6 +141,30 @@ enum sqlite_statement {
     ST_WEBHOOK_SETTLE,
     ST_WEBHOOK_DROP,
     ST_AUDIT_APPEND,
+    ST_ERASE_NAMES,
+    ST_ERASE_WEBHOOKS,
+    ST_ERASE_WEBHOOK,
+    ST_ERASE_LOG,
+    ST_ERASE_LOG_ROW,
+    ST_ERASE_AUDIT,
+    ST_ERASE_AUDIT_ROW,
+    ST_ERASE_MESSAGE,
+    ST_ERASE_CHANGES,
+    ST_ERASE_REACTIONS,
+    ST_ERASE_STATES,
+    ST_ERASE_STATUSES,
+    ST_ERASE_DECISIONS,
+    ST_ERASE_CURSORS,
+    ST_ERASE_MEMBER,
+    ST_ERASE_GROUPS,
+    ST_ERASE_CHATS,
+    ST_ERASE_ALIASES,
+    ST_ERASE_CONTACT,
+    ST_MESSAGE_CHANGES_DELETE,
+    ST_EXPORT_LOG,
+    ST_EXPORT_WEBHOOKS,
+    ST_CONTACT_EXISTS,
+    ST_CONTACT_OWN_CHATS,
     ST_GONE_ANY,
     ST_GONE_ADD,
     ST_GONE_CHECK,
@@ -381,8 +405,9 @@ struct sqlite_writer {
     } file, wal_file;
     char *wal_path;
     char epoch[17];
-    int64_t rows, batch_rows;  /* log rows ever written; in the batch */
-    bool any_gone;             /* the table `gone` may have rows */
+    int64_t rows, batch_rows; /* log rows ever written; in the batch */
+    bool wipe;     /* the log holds what was erased: empty it when it can be done at once */
+    bool any_gone; /* the table `gone` may have rows */
     struct buf status_walk[2]; /* sqlite_retention.c: phone number and wamid it has come to */
     int wal_pages, wal_base;   /* in the log now; at the last checkpoint */
     struct sqlite_checkpointer *checkpointer;
@@ -421,8 +446,11 @@ enum err sqlite_gone_add(struct sqlite_writer *writer, struct str phone_number_i
                          struct str wamid);
 enum err sqlite_gone_check(struct sqlite_writer *writer, struct str phone_number_id,
                            struct str wamid, bool *ret_gone);
+enum err sqlite_message_gone(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                             bool *ret_gone);
 enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct str phone_number_id,
                                struct str wamid);
+enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase);
 enum err sqlite_purge(struct store_tx *tx, struct store_purge *purge);
 enum err sqlite_measure(struct store_tx *tx, struct store_size *ret_size);
 
@@ -668,3 +696,9 @@ enum err sqlite_check(struct store_reader *reader, store_finding_fn *fn, void *a
 /* sqlite_backup.c */
 enum err sqlite_backup(struct store_reader *reader, struct store_backup *backup,
                        struct errmsg *msg);
+
+/* sqlite_export.c */
+enum err sqlite_contact_own_chats(struct store_reader *reader, int64_t contact_id,
+                                  void (*fn)(void *arg, int64_t chat_id, bool open), void *arg);
+enum err sqlite_contact_export(struct store_reader *reader, int64_t contact_id, store_record_fn *fn,
+                               void *arg);

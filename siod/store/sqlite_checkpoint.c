@@ -207,6 +207,23 @@ static enum err follow_up(struct sqlite_writer *writer)
     return rest ? copy_rest(writer) : OK;
 }
 
+/* What was erased is in the log as it was, until that is overwritten. Emptied it can be only while
+ * nobody reads, which is not waited for. */
+static enum err wipe_log(struct sqlite_writer *writer)
+{
+    sqlite3 *db = writer->conn.db;
+    int rc;
+
+    sqlite3_busy_timeout(db, 0);
+    rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(db, SQLITE_BUSY_MS);
+    if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY) {
+        return sqlite_error(&writer->conn, rc);
+    }
+    writer->wipe = rc != SQLITE_OK;
+    return OK;
+}
+
 enum err sqlite_maintain(struct store_tx *tx, bool idle)
 {
     struct sqlite_writer *writer = writer_of(tx);
@@ -218,6 +235,8 @@ enum err sqlite_maintain(struct store_tx *tx, bool idle)
     pthread_mutex_lock(&c->lock);
     if (c->pass == ENDED) {
         err = follow_up(writer);
+    } else if (c->pass == RESTING && writer->wipe) {
+        err = wipe_log(writer);
     } else if (c->pass == RESTING && writer->wal_pages - writer->wal_base >= limit) {
         start_pass(writer);
     }

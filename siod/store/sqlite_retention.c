@@ -82,6 +82,12 @@ enum err sqlite_gone_check(struct sqlite_writer *writer, struct str phone_number
     return query_end(&q);
 }
 
+enum err sqlite_message_gone(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                             bool *ret_gone)
+{
+    return sqlite_gone_check(writer_of(tx), phone_number_id, wamid, ret_gone);
+}
+
 /* ------------------------------------------------------------------ raw webhooks */
 
 /* The last id of a slice of rows that are old enough, 0 = none, from a query of (id, time, bytes)
@@ -234,6 +240,13 @@ enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct 
     put_str_full(&q, phone_number_id);
     put_str_full(&q, wamid);
     err = query_run(&q);
+    if (err == OK) {
+        q = query_begin(&writer->conn, ST_MESSAGE_CHANGES_DELETE,
+                        "DELETE FROM message_change WHERE phone_number_id = ? AND target = ?");
+        put_str_full(&q, phone_number_id);
+        put_str_full(&q, wamid);
+        err = query_run(&q);
+    }
     if (err == OK) {
         q = query_begin(&writer->conn, ST_MESSAGE_FORGET_LAST,
                         "UPDATE chat SET last_message_id = 0 WHERE last_message_id = ?1"

@@ -480,6 +480,17 @@ enum err store_audit_append(struct store_tx *tx, struct str who, struct str comm
     return CALL(tx, audit_append, who, command, args);
 }
 
+enum err store_message_gone(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                            bool *ret_gone)
+{
+    return CALL(tx, message_gone, phone_number_id, wamid, ret_gone);
+}
+
+enum err store_contact_erase(struct store_tx *tx, struct store_erase *erase)
+{
+    return CALL(tx, contact_erase, erase);
+}
+
 enum err store_purge(struct store_tx *tx, struct store_purge *purge)
 {
     return CALL(tx, purge, purge);
@@ -699,6 +710,18 @@ enum err store_digest_slice(struct store_reader *reader, struct store_digest *di
 enum err store_count(struct store_reader *reader, struct store_counts *ret_counts)
 {
     return CALL(reader, count, ret_counts);
+}
+
+enum err store_contact_own_chats(struct store_reader *reader, int64_t contact_id,
+                                 void (*fn)(void *arg, int64_t chat_id, bool open), void *arg)
+{
+    return CALL(reader, contact_own_chats, contact_id, fn, arg);
+}
+
+enum err store_contact_export(struct store_reader *reader, int64_t contact_id, store_record_fn *fn,
+                              void *arg)
+{
+    return CALL(reader, contact_export, contact_id, fn, arg);
 }
 
 enum err store_check(struct store_reader *reader, store_finding_fn *fn, void *arg)

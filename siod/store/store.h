@@ -663,6 +663,34 @@ enum err store_purge(struct store_tx *tx, struct store_purge *purge);
 NODISCARD
 enum err store_measure(struct store_tx *tx, struct store_size *ret_size);
 
+/* Erases a contact in slices: call it, in a job each, until it is done. What mentions the contact
+ * in raw webhooks, the log and the audit goes first (a body that others share keeps what is theirs;
+ * a row of the log its position), then its chats, messages and what belongs to them, then itself.
+ * In groups what others wrote stays. Begin with all zero but contact_id; begun again, it goes on.
+ * ERR_NOT_FOUND. */
+enum store_erase_phase {
+    STORE_ERASE_WEBHOOKS,
+    STORE_ERASE_LOG,
+    STORE_ERASE_AUDIT,
+    STORE_ERASE_MESSAGES,
+    STORE_ERASE_REST,
+};
+struct store_erase {
+    int64_t contact_id;
+    enum store_erase_phase phase;
+    int64_t after_id, ends[STORE_ERASE_MESSAGES];
+    uint64_t webhooks, log, messages, chats; /* erased so far */
+    bool done;
+};
+NODISCARD
+enum err store_contact_erase(struct store_tx *tx, struct store_erase *erase);
+
+/* Was this message removed, by retention or with its contact, so recently that this may be Meta's
+ * repetition? */
+NODISCARD
+enum err store_message_gone(struct store_tx *tx, struct str phone_number_id, struct str wamid,
+                            bool *ret_gone);
+
 /* Who did what through the control socket. */
 NODISCARD
 enum err store_audit_append(struct store_tx *tx, struct str who, struct str command,
@@ -912,6 +940,11 @@ enum err store_digest_slice(struct store_reader *reader, struct store_digest *di
 /* STORE_DIGEST_LEN hexadecimal digits and a NUL. */
 void store_digest_render(const struct store_digest *digest, char *ret_text);
 
+/* The chats of a contact alone, and which of them are open. ERR_NOT_FOUND. */
+NODISCARD
+enum err store_contact_own_chats(struct store_reader *reader, int64_t contact_id,
+                                 void (*fn)(void *arg, int64_t chat_id, bool open), void *arg);
+
 /* Rows in the tables, for `status`. */
 struct store_counts {
     int64_t businesses, contacts, chats, messages, webhooks, quarantined, log;
@@ -939,3 +972,11 @@ struct store_backup {
 };
 NODISCARD
 enum err store_backup(struct store_reader *reader, struct store_backup *backup, struct errmsg *msg);
+
+/* Everything of a contact, a JSON object a row: `section` says of what, the rest is the row.
+ * ERR_NOT_FOUND.
+ */
+typedef void store_record_fn(void *arg, struct str record);
+NODISCARD
+enum err store_contact_export(struct store_reader *reader, int64_t contact_id, store_record_fn *fn,
+                              void *arg);

@@ -164,3 +164,28 @@ overwrite() {
     assert_equal "$(post_webhook "$(text_webhook wamid.2 16505551234 two)")" 200
     sioctl store check >/dev/null
 }
+
+@test "a contact is exported as one document, and erased: rows, raw bodies and log" {
+    local document
+    start_siod
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    post_webhook "$(text_webhook wamid.1 16505551234 'my secret')"
+    post_webhook "$(text_webhook wamid.2 16505550002 'still here')"
+    wait_until agent_saw a '.event == "new_message" or .event == "chat_assigned"'
+    document=$(sioctl contact export 1 -o json)
+    assert_equal "$(jq -r '.contact.waId + " " + .messages[0].text' <<<"$document")" '16505551234 my secret'
+    assert_equal "$(jq '[.aliases, .chats, .messages, .webhooks] | map(length)' -c <<<"$document")" '[1,1,1,1]'
+    refute grep -q 16505550002 <<<"$document"
+
+    sioctl contact erase 1 -o json >"$BATS_TEST_TMPDIR/erased"
+    assert_equal "$(jq -c '[.messages, .chats, .webhooks]' "$BATS_TEST_TMPDIR/erased")" '[1,1,1]'
+    refute sioctl contact export 1
+    assert_equal "$(sioctl agent show 7 -o json | jq .load)" 1
+    assert_equal "$(sioctl tail --since 0 --business 1 --for 300ms -o ndjson | grep -c 'my secret')" 0
+    sioctl store check >/dev/null
+    assert_equal "$(post_webhook "$(text_webhook wamid.1 16505551234 'my secret')")" 200
+    assert_equal "$(sql 'SELECT count(*) FROM message')" 1
+    stop_siod
+    refute grep -qa 'Customer 16505551234' <(sqlite3 "$SIOD_DIR/siod.db" "SELECT quote(args) FROM log" | xxd -r -p)
+    assert_equal "$(sqlite3 "$SIOD_DIR/siod.db" "SELECT count(*) FROM webhook WHERE instr(body, 'my secret') AND id = 1")" 0
+}

@@ -27,6 +27,8 @@ chat assign       | object | 3 | @CHAT@ 7 | 999 7
 chat unassign     | object | 3 | @CHAT@ | 999 | sioctl chat assign @CHAT@ 7
 chat close        | object | 3 | @CHAT@ | 999
 chat explain      | list   | 3 | 1 | 999
+contact export    | object | 3 | 1 | 9999
+contact erase     | object | 3 | @CONTACT@ | 9999
 message show      | object | 3 | 1 | 9999
 agent list        | list   | 3 |
 agent show        | object | 3 | 7 | 999
@@ -105,7 +107,7 @@ with_a_full_desk() {
     SOCKET=$(sioctl socket list -o json | jq -r '.[0].socketId')
     sioctl room join $'odd\troom\n' "$SOCKET" >/dev/null
     sioctl token revoke --jti "${name:0:40}" >/dev/null
-    NUMBER=100 CHAT=10
+    NUMBER=100 CHAT=10 CONTACT=60
 }
 
 # A socket of user 8, to be kicked.
@@ -125,8 +127,9 @@ fill() {
     local key
     NUMBER=$((NUMBER + 1))
     [[ $1 != *@CHAT@* ]] || CHAT=$((CHAT + 1))
+    [[ $1 != *@CONTACT@* ]] || CONTACT=$((CONTACT - 1))
     filled=${1//@N@/$NUMBER}
-    for key in SOCKET CHAT BODY SECRET SIGNATURE CLEAN TOKEN CONFIG; do
+    for key in SOCKET CONTACT CHAT BODY SECRET SIGNATURE CLEAN TOKEN CONFIG; do
         filled=${filled//@$key@/${!key}}
     done
 }

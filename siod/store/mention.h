@@ -1,0 +1,27 @@
+/* Where a contact is mentioned in JSON that came from the platform, or that siod made of it. Pure.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "libshared/buf.h"
+#include "libshared/str.h"
+
+/* What a contact is called by: numbers and ids of the platform. */
+struct mention_names {
+    struct buf bytes;
+    struct buf lengths; /* size_t */
+};
+/* One that is empty is left out. */
+void mention_names_add(struct mention_names *names, struct str name);
+void mention_names_finish(struct mention_names *names);
+
+/* Does one of them stand there, with no letter or digit before or behind it? */
+bool mention_in(struct str text, const struct mention_names *names);
+/* Appends the JSON text without the members of lists that mention them: the innermost ones, so that
+ * what a message of someone else's shares a body with stays. False: nothing is left that is worth
+ * keeping, or it is no JSON; `to` is as it was. */
+bool mention_remove(struct str json, const struct mention_names *names, struct buf *to);
+/* Appends those members, separated by commas. */
+void mention_collect(struct str json, const struct mention_names *names, struct buf *to);

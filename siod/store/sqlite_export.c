@@ -1,0 +1,235 @@
+/* Everything of a contact, row by row as it is stored: personal.def's tables. */
+#include <ctype.h>
+#include <string.h>
+
+#include "libshared/alloc.h"
+#include "libshared/clock.h"
+#include "libshared/json.h"
+#include "siod/store/mention.h"
+#include "siod/store/sqlite.h"
+
+#define OWN_CHATS "(SELECT id FROM chat WHERE contact_id = ?1 AND group_id IS NULL)"
+#define OWN_MESSAGES                                                                               \
+    "SELECT id FROM message WHERE chat_id IN " OWN_CHATS " UNION SELECT message.id"                \
+    " FROM chat_participant JOIN message ON message.chat_id = chat_participant.chat_id"            \
+    " WHERE chat_participant.contact_id = ?1 AND message.contact_id = ?1 AND direction = 0"
+
+static const struct section {
+    const char *kind, *sql;
+} sections[] = {
+    { "contact", "SELECT * FROM contact WHERE id = ?1" },
+    { "aliases", "SELECT * FROM contact_alias WHERE contact_id = ?1" },
+    { "chats", "SELECT * FROM chat WHERE id IN " OWN_CHATS },
+    { "groups", "SELECT chat_id, group_id FROM chat_participant JOIN chat ON chat.id = chat_id"
+                " WHERE chat_participant.contact_id = ?1" },
+    { "decisions", "SELECT * FROM decision WHERE chat_id IN " OWN_CHATS " ORDER BY id" },
+    { "readCursors", "SELECT * FROM read_cursor WHERE chat_id IN " OWN_CHATS },
+    { "messages", "SELECT * FROM message WHERE id IN (" OWN_MESSAGES ") ORDER BY id" },
+    { "statuses", "SELECT status.* FROM message JOIN status ON status.phone_number_id ="
+                  " message.phone_number_id AND status.wamid = message.wamid"
+                  " WHERE message.id IN (" OWN_MESSAGES ") UNION SELECT * FROM status"
+                  " WHERE participant IN (SELECT value FROM contact_alias WHERE contact_id = ?1)" },
+    { "participations", "SELECT * FROM participant WHERE message_id IN (" OWN_MESSAGES ")"
+                        " OR name IN (SELECT value FROM contact_alias WHERE contact_id = ?1)" },
+    { "calls", "SELECT * FROM call WHERE chat_id IN " OWN_CHATS " ORDER BY id" },
+    { "changes", "SELECT * FROM message_change WHERE contact_id = ?1" },
+    { "reactions",
+      "SELECT * FROM reaction WHERE contact_id = ?1 OR message_id IN (" OWN_MESSAGES ")" },
+};
+
+/* created_at_ms: createdAt, a time; phone_number_id: phoneNumberId. */
+static bool add_key(struct buf *out, const char *column)
+{
+    size_t len = strlen(column);
+    bool is_time = len > 3 && strcmp(column + len - 3, "_ms") == 0;
+
+    buf_add_char(out, '"');
+    for (size_t i = 0; i < (is_time ? len - 3 : len); i++) {
+        bool upper = column[i] == '_' && i + 1 < len;
+
+        i += upper;
+        buf_add_char(out, upper ? (char)toupper((unsigned char)column[i]) : column[i]);
+    }
+    buf_add_cstr(out, "\":");
+    return is_time;
+}
+
+static void add_time(struct buf *out, int64_t ms)
+{
+    char text[CLOCK_ISO_SIZE];
+
+    if (ms == 0) {
+        buf_add_cstr(out, "null");
+        return;
+    }
+    clock_iso(ms, text);
+    json_add_cstr(out, text);
+}
+
+static void add_row(struct buf *out, sqlite3_stmt *stmt)
+{
+    for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+        bool is_time;
+
+        buf_add_char(out, ',');
+        is_time = add_key(out, sqlite3_column_name(stmt, i));
+        if (sqlite3_column_type(stmt, i) == SQLITE_NULL) {
+            buf_add_cstr(out, "null");
+        } else if (sqlite3_column_type(stmt, i) != SQLITE_INTEGER) {
+            struct str text = { sqlite3_column_blob(stmt, i), 0 };
+
+            text.len = (size_t)sqlite3_column_bytes(stmt, i);
+            json_add_string(out, text.len > 0 ? text : STR(""));
+        } else if (is_time) {
+            add_time(out, sqlite3_column_int64(stmt, i));
+        } else {
+            buf_add_i64(out, sqlite3_column_int64(stmt, i));
+        }
+    }
+}
+
+static enum err export_section(struct sqlite_conn *conn, const struct section *section,
+                               int64_t contact_id, store_record_fn *fn, void *arg,
+                               uint64_t *ret_rows)
+{
+    sqlite3_stmt *stmt = NULL;
+    int rc = sqlite3_prepare_v2(conn->db, section->sql, -1, &stmt, NULL);
+
+    *ret_rows = 0;
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_bind_int64(stmt, 1, contact_id);
+    }
+    while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+        rc = sqlite3_step(stmt);
+        if (rc == SQLITE_ROW) {
+            autobuf struct buf out = BUF_INIT;
+
+            buf_printf(&out, "{\"section\":\"%s\"", section->kind);
+            add_row(&out, stmt);
+            buf_add_char(&out, '}');
+            fn(arg, buf_str(&out));
+            ++*ret_rows;
+        }
+    }
+    enum err err = sqlite_error(conn, rc);
+    sqlite3_finalize(stmt);
+    return err;
+}
+
+/* ------------------------------------------------------------------ what mentions it */
+
+static enum err load_names(struct sqlite_conn *conn, int64_t contact_id,
+                           struct mention_names *names)
+{
+    struct query q = query_begin(conn, ST_ERASE_NAMES,
+                                 "SELECT phone FROM contact WHERE id = ?1 UNION"
+                                 " SELECT wa_id FROM contact WHERE id = ?1 UNION"
+                                 " SELECT user_id FROM contact WHERE id = ?1 UNION"
+                                 " SELECT value FROM contact_alias WHERE contact_id = ?1");
+
+    put_int(&q, contact_id);
+    while (query_row(&q)) {
+        mention_names_add(names, get_str(&q));
+    }
+    return query_end(&q);
+}
+
+static enum err export_log(struct sqlite_conn *conn, const struct mention_names *names,
+                           store_record_fn *fn, void *arg)
+{
+    struct query q = query_begin(conn, ST_EXPORT_LOG,
+                                 "SELECT position, at_ms, room, event, args FROM log ORDER BY id");
+
+    while (query_row(&q)) {
+        autobuf struct buf out = BUF_INIT;
+        int64_t position = get_int(&q), at_ms = get_int(&q);
+        struct str room = get_str(&q), event = get_str(&q), args = get_str(&q);
+
+        if (mention_in(args, names)) {
+            buf_add_cstr(&out, "{\"section\":\"events\",\"position\":");
+            buf_add_i64(&out, position);
+            buf_add_cstr(&out, ",\"at\":");
+            add_time(&out, at_ms);
+            buf_add_cstr(&out, ",\"room\":");
+            json_add_string(&out, room);
+            buf_add_cstr(&out, ",\"event\":");
+            json_add_string(&out, event);
+            buf_add_cstr(&out, ",\"args\":[");
+            buf_add_str(&out, args);
+            buf_add_cstr(&out, "]}");
+            fn(arg, buf_str(&out));
+        }
+    }
+    return query_end(&q);
+}
+
+/* Of a body that others share only what mentions this contact. */
+static enum err export_webhooks(struct sqlite_conn *conn, const struct mention_names *names,
+                                store_record_fn *fn, void *arg)
+{
+    struct query q = query_begin(conn, ST_EXPORT_WEBHOOKS,
+                                 "SELECT id, received_at_ms, body FROM webhook ORDER BY id");
+
+    while (query_row(&q)) {
+        autobuf struct buf out = BUF_INIT;
+        int64_t id = get_int(&q), at_ms = get_int(&q);
+        struct str body = get_str(&q);
+
+        if (mention_in(body, names)) {
+            buf_add_cstr(&out, "{\"section\":\"webhooks\",\"webhookId\":");
+            buf_add_i64(&out, id);
+            buf_add_cstr(&out, ",\"receivedAt\":");
+            add_time(&out, at_ms);
+            buf_add_cstr(&out, ",\"elements\":[");
+            mention_collect(body, names, &out);
+            buf_add_cstr(&out, "]}");
+            fn(arg, buf_str(&out));
+        }
+    }
+    return query_end(&q);
+}
+
+enum err sqlite_contact_export(struct store_reader *reader, int64_t contact_id, store_record_fn *fn,
+                               void *arg)
+{
+    struct sqlite_conn *conn = &reader_of(reader)->conn;
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+    uint64_t rows;
+    enum err err = sqlite_exec(conn, "BEGIN");
+
+    for (size_t i = 0; err == OK && i < ARRAY_SIZE(sections); i++) {
+        err = export_section(conn, &sections[i], contact_id, fn, arg, &rows);
+        if (err == OK && i == 0 && rows == 0) {
+            err = ERR_NOT_FOUND;
+        }
+    }
+    err = err == OK ? load_names(conn, contact_id, &names) : err;
+    err = err == OK ? export_log(conn, &names, fn, arg) : err;
+    return err == OK ? export_webhooks(conn, &names, fn, arg) : err;
+}
+
+enum err sqlite_contact_own_chats(struct store_reader *reader, int64_t contact_id,
+                                  void (*fn)(void *arg, int64_t chat_id, bool open), void *arg)
+{
+    struct sqlite_conn *conn = &reader_of(reader)->conn;
+    struct query q = query_begin(conn, ST_CONTACT_EXISTS, "SELECT 1 FROM contact WHERE id = ?");
+    bool found;
+    enum err err;
+
+    put_int(&q, contact_id);
+    found = query_row(&q);
+    err = query_end(&q);
+    if (err != OK || !found) {
+        return err != OK ? err : ERR_NOT_FOUND;
+    }
+    q = query_begin(conn, ST_CONTACT_OWN_CHATS,
+                    "SELECT id, state <> 2 FROM chat WHERE contact_id = ?"
+                    " AND group_id IS NULL ORDER BY id");
+    put_int(&q, contact_id);
+    while (query_row(&q)) {
+        int64_t chat_id = get_int(&q);
+
+        fn(arg, chat_id, get_int(&q) != 0);
+    }
+    return query_end(&q);
+}

@@ -1,0 +1,267 @@
+/* A contact is erased: nothing of it is left, and nothing of others goes with it. */
+#include "siod/store/mention.h"
+#include "store_fixture.h"
+
+/* ------------------------------------------------------------------ mentions */
+
+static void test_a_name_counts_where_it_stands_alone(void **state)
+{
+    static const struct {
+        const char *text;
+        bool found;
+    } vectors[] = {
+        { "{\"from\":\"4915\"}", true },
+        { "{\"from\":4915}", true },
+        { "4915", true },
+        { "call +4915.", true },
+        { "{\"from\":\"49155\"}", false },
+        { "{\"from\":\"14915\"}", false },
+        { "x4915", false },
+        { "", false },
+        { "49155 and 4915", true },
+        { "{\"user_id\":\"DE.7\"}", true },
+    };
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+
+    (void)state;
+    mention_names_add(&names, STR("4915"));
+    mention_names_add(&names, STR_NONE);
+    mention_names_add(&names, STR("DE.7"));
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        if (mention_in(str_of(vectors[i].text), &names) != vectors[i].found) {
+            fail_msg("%s", vectors[i].text);
+        }
+    }
+}
+
+#define BODY(messages, contacts)                                                                   \
+    "{\"entry\":[{\"id\":\"1\",\"changes\":[{\"value\":{\"messages\":[" messages                   \
+    "],\"contacts\":[" contacts "]}}]}]}"
+#define MINE   "{\"from\":\"1\",\"text\":{\"body\":\"secret\"}}"
+#define THEIRS "{\"from\":\"2\",\"text\":{\"body\":\"kept\"}}"
+
+static void test_of_a_shared_body_what_is_others_stays(void **state)
+{
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+    autobuf struct buf rest = BUF_INIT;
+    autobuf struct buf mine = BUF_INIT;
+
+    (void)state;
+    mention_names_add(&names, STR("1999"));
+    assert_true(mention_remove(STR(BODY("{\"from\":\"1999\",\"text\":\"secret\"}," THEIRS,
+                                        "{\"wa_id\":\"1999\"},{\"wa_id\":\"2\"}")),
+                               &names, &rest));
+    assert_string_equal(rest.data, BODY(THEIRS, "{\"wa_id\":\"2\"}"));
+    mention_collect(STR(BODY("{\"from\":\"1999\"}," THEIRS, "{\"wa_id\":\"1999\"}")), &names,
+                    &mine);
+    assert_string_equal(mine.data, "{\"from\":\"1999\"},{\"wa_id\":\"1999\"}");
+    buf_clear(&rest);
+    assert_false(
+        mention_remove(STR(BODY("{\"from\":\"1999\"}", "{\"wa_id\":\"1999\"}")), &names, &rest));
+    assert_false(mention_remove(STR("{\"a\":\"1999\"}"), &names, &rest));
+    assert_false(mention_remove(STR("no JSON, but 1999"), &names, &rest));
+    assert_int_equal(rest.len, 0);
+}
+
+/* ------------------------------------------------------------------ erasing */
+
+static const char *const tables[] = {
+#define TABLE(name, what) #name,
+#include "siod/store/personal.def"
+#undef TABLE
+};
+
+static void test_every_table_is_told_what_it_holds(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+        autofree char *sql = xasprintf(
+            "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = '%s'", tables[i]);
+
+        if (sql_int(f, sql) != 1) {
+            fail_msg("no table %s", tables[i]);
+        }
+    }
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"),
+                     ARRAY_SIZE(tables));
+}
+
+static enum err erase_body(struct store_tx *tx, void *arg)
+{
+    return store_contact_erase(tx, arg);
+}
+
+static struct store_erase erase_now(struct fixture *f, int64_t contact_id)
+{
+    struct store_erase erase = { .contact_id = contact_id };
+
+    for (unsigned slices = 0; !erase.done; slices++) {
+        assert_int_equal(write_now(f, erase_body, &erase), OK);
+        assert_true(slices < 1000);
+    }
+    return erase;
+}
+
+/* Everything a delivery makes, with names that are found again in the file. */
+static enum err personal_body(struct store_tx *tx, void *arg)
+{
+    struct delivery_job *job = arg;
+    autofree char *body =
+        xasprintf("{\"entry\":[{\"changes\":[{\"value\":{\"messages\":[{\"from\":\"%s\",\"id\":"
+                  "\"%s\"},{\"from\":\"5550001\",\"id\":\"other\"}]}}]}]}",
+                  job->sender, job->wamid);
+    autofree char *args = xasprintf("{\"phone\":\"%s\",\"text\":\"%s\"}", job->sender, job->wamid);
+    struct store_webhook webhook = {
+        .received_at_ms = 1, .app = STR("main"), .counts = STR("{}"), .body = str_of(body)
+    };
+    int64_t id;
+    enum err err = delivery_body(tx, job);
+
+    err = err == OK ? store_webhook_append(tx, &webhook, &id) : err;
+    err = err == OK ? store_audit_append(tx, STR("uid 0"), STR("emit"), str_of(args)) : err;
+    return err == OK ? store_log_append(tx, job->business_id, STR("business_1"), STR("news"),
+                                        str_of(args))
+                     : err;
+}
+
+static void deliver(struct fixture *f, struct delivery_job *job)
+{
+    assert_int_equal(write_now(f, personal_body, job), OK);
+}
+
+static bool file_has(const char *path, const char *text)
+{
+    autofree char *command = xasprintf("grep -qaF '%s' %s", text, path);
+
+    return system(command) == 0;
+}
+
+static enum err nothing_body(struct store_tx *tx, void *arg)
+{
+    (void)tx;
+    (void)arg;
+    return OK;
+}
+
+static void test_nothing_of_an_erased_contact_is_left_in_the_files(void **state)
+{
+    struct fixture *f = *state;
+    autofree char *wal = xasprintf("%s-wal", f->path);
+    struct delivery_job ann = { .business_id = 1, .wamid = "wamid.ANN", .sender = "491520001" };
+    struct delivery_job bob = { .business_id = 1, .wamid = "wamid.BOB", .sender = "491520002" };
+    struct store_erase erase;
+    struct stat status;
+
+    deliver(f, &ann);
+    deliver(f, &bob);
+    fixture_close(f);
+    fixture_open(f);
+    assert_true(file_has(f->path, "491520001"));
+    erase = erase_now(f, 1);
+    assert_int_equal(erase.messages, 1);
+    assert_int_equal(erase.chats, 1);
+    assert_int_equal(erase.webhooks, 1);
+    assert_int_equal(erase.log, 1);
+    for (unsigned i = 0; i < 200 && stat(wal, &status) == 0 && status.st_size > 0; i++) {
+        assert_int_equal(write_now(f, nothing_body, NULL), OK);
+    }
+    assert_int_equal(stat(wal, &status), 0);
+    assert_int_equal(status.st_size, 0);
+    assert_false(file_has(f->path, "491520001"));
+    assert_true(file_has(f->path, "491520002"));
+    assert_true(file_has(f->path, "5550001"));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) = max(position) FROM log"), 1);
+
+    assert_int_equal(write_now(f, delivery_body, &ann), OK);
+    assert_true(ann.duplicate);
+    assert_int_equal(write_now(f, erase_body, &(struct store_erase) { .contact_id = 1 }),
+                     ERR_NOT_FOUND);
+}
+
+/* What comes in between two slices goes too. */
+static void test_what_comes_meanwhile_is_erased_with_the_rest(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job ann = { .business_id = 1, .wamid = "wamid.1", .sender = "491520001" };
+    struct store_erase erase = { .contact_id = 1 };
+    unsigned number = 1;
+
+    deliver(f, &ann);
+    while (!erase.done) {
+        snprintf(ann.wamid, sizeof ann.wamid, "wamid.%u", ++number);
+        deliver(f, &ann);
+        assert_int_equal(write_now(f, erase_body, &erase), OK);
+        assert_true(number < 1000);
+    }
+    assert_int_equal(erase.messages, number);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM log WHERE instr(args, '491520001')"), 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM webhook WHERE instr(body, '491520001')"), 0);
+}
+
+/* ------------------------------------------------------------------ exporting */
+
+struct records {
+    struct buf text;
+    int64_t contact_id;
+};
+
+static void add_record(void *arg, struct str record)
+{
+    struct records *records = arg;
+
+    buf_add_str(&records->text, record);
+    buf_add_char(&records->text, '\n');
+}
+
+static enum err export_body(struct store_reader *reader, void *arg)
+{
+    struct records *records = arg;
+
+    return store_contact_export(reader, records->contact_id, add_record, records);
+}
+
+static void test_an_export_has_what_is_of_the_contact_and_nothing_of_others(void **state)
+{
+    static const char *const wanted[] = { "\"section\":\"contact\"", "\"section\":\"aliases\"",
+                                          "\"section\":\"chats\"",   "\"section\":\"messages\"",
+                                          "\"section\":\"events\"",  "\"section\":\"webhooks\"",
+                                          "\"wamid\":\"wamid.ANN\"", "\"createdAt\":\"20" };
+    struct fixture *f = *state;
+    struct delivery_job ann = { .business_id = 1, .wamid = "wamid.ANN", .sender = "491520001" };
+    struct delivery_job bob = { .business_id = 1, .wamid = "wamid.BOB", .sender = "491520002" };
+    struct records records = { .contact_id = 1 };
+
+    deliver(f, &ann);
+    deliver(f, &bob);
+    assert_int_equal(read_now(f, export_body, &records), OK);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+        if (strstr(records.text.data, wanted[i]) == NULL) {
+            fail_msg("no %s in: %s", wanted[i], records.text.data);
+        }
+    }
+    assert_null(strstr(records.text.data, "491520002"));
+    assert_null(strstr(records.text.data, "5550001"));
+    records.contact_id = 99;
+    assert_int_equal(read_now(f, export_body, &records), ERR_NOT_FOUND);
+    buf_finish(&records.text);
+}
+
+int main(void)
+{
+#define ERASE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_name_counts_where_it_stands_alone),
+        cmocka_unit_test(test_of_a_shared_body_what_is_others_stays),
+        ERASE_TEST(test_every_table_is_told_what_it_holds),
+        ERASE_TEST(test_nothing_of_an_erased_contact_is_left_in_the_files),
+        ERASE_TEST(test_what_comes_meanwhile_is_erased_with_the_rest),
+        ERASE_TEST(test_an_export_has_what_is_of_the_contact_and_nothing_of_others),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
