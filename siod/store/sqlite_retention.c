@@ -283,7 +283,9 @@ static enum err purge_message(struct sqlite_writer *writer, struct store_purge *
         buf_add_str(&phone, get_str(&q));
         struct str text = get_str(&q);
         has_wamid = text.data != NULL;
-        buf_add_str(&wamid, text);
+        if (has_wamid) {
+            buf_add_str(&wamid, text);
+        }
     }
     err = query_end(&q);
     *ret_found = *ret_found && created_at_ms < purge->messages_before_ms;
