@@ -2,7 +2,10 @@
 // answer. A connection that fails ends its worker without a line: what was not answered was not acknowledged.
 //
 //   node flood.mjs --url URL --secret-file FILE [--count N] [--concurrency N] [--prefix TEXT] [--customers N]
-//                  [--text-bytes N] [--phone ID]
+//                  [--text-bytes N] [--phone ID] [--repeat] [--numbers FILE]
+//
+// --repeat sends every third one twice at the same time, and every fifth one with the one before it in one body.
+// --numbers sends those in the file, one PREFIX.NUMBER a line.
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import http from "node:http";
@@ -17,6 +20,8 @@ const { values: options } = parseArgs({
         prefix: { type: "string", default: "flood" },
         customers: { type: "string", default: "10" },
         "text-bytes": { type: "string", default: "20" },
+        repeat: { type: "boolean", default: false },
+        numbers: { type: "string" },
         phone: { type: "string", default: "106540352242922" },
     },
 });
@@ -26,13 +31,25 @@ const agent = new http.Agent({ keepAlive: true, maxSockets: concurrency });
 const text = "x".repeat(Number(options["text-bytes"]));
 let next = 0;
 
-function body(wamid, number) {
-    const from = String(15550000000 + (number % Number(options.customers)));
+function sender(number) {
+    return String(15550000000 + (number % Number(options.customers)));
+}
+
+function body(...all) {
     const value = {
         messaging_product: "whatsapp",
         metadata: { display_phone_number: "15550783881", phone_number_id: options.phone },
-        contacts: [{ profile: { name: `Customer ${from}` }, wa_id: from }],
-        messages: [{ from, id: wamid, timestamp: "1749416383", type: "text", text: { body: text } }],
+        contacts: all.map(([, number]) => ({
+            profile: { name: `Customer ${sender(number)}` },
+            wa_id: sender(number),
+        })),
+        messages: all.map(([wamid, number]) => ({
+            from: sender(number),
+            id: wamid,
+            timestamp: "1749416383",
+            type: "text",
+            text: { body: text },
+        })),
     };
     return JSON.stringify({
         object: "whatsapp_business_account",
@@ -54,11 +71,26 @@ function post(bytes) {
     });
 }
 
+const listed = options.numbers ? readFileSync(options.numbers, "utf8").split("\n").filter(Boolean) : null;
+const count = listed ? listed.length : Number(options.count);
+
+function message(number) {
+    const name = listed ? listed[number] : `${options.prefix}.${number}`;
+    return [`wamid.${name}`, Number(name.split(".").pop())];
+}
+
 async function work() {
-    while (next < Number(options.count)) {
+    while (next < count) {
         const number = next++;
-        const wamid = `wamid.${options.prefix}.${number}`;
-        process.stdout.write(`${await post(body(wamid, number))} ${wamid}\n`);
+        const sent = [message(number)];
+        if (options.repeat && number % 5 === 4) {
+            sent.push(message(number - 1));
+        }
+        const bytes = body(...sent);
+        const twice = options.repeat && number % 3 === 2 ? [post(bytes), post(bytes)] : [post(bytes)];
+        for (const status of await Promise.all(twice)) {
+            process.stdout.write(`${status} ${sent[0][0]}\n`);
+        }
     }
 }
 
