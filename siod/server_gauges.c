@@ -97,6 +97,7 @@ static void collect_sizes(const struct store *store)
     metric_set(METRIC_PURGED_LOG, purged.log);
     metric_set(METRIC_PURGED_MESSAGES, purged.messages);
     metric_set(METRIC_PURGED_STATUSES, purged.statuses);
+    metric_set(METRIC_PURGED_CHANGES, purged.changes);
 }
 
 static void collect_recovery(const struct siod *siod)

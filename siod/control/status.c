@@ -171,7 +171,8 @@ static void add_sizes(struct buf *out, const struct store *store, const struct s
         buf_add_cstr(out, "null");
     }
     add_number(out, "schema", store_newest_schema());
-    add_number(out, "purged", purged.webhooks + purged.log + purged.messages + purged.statuses);
+    add_number(out, "purged",
+               purged.webhooks + purged.log + purged.messages + purged.statuses + purged.changes);
 }
 
 /* counts NULL: they could not be read. */

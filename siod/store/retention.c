@@ -11,7 +11,7 @@
 
 enum {
     PERIOD_MS = 60 * 1000,
-    WALK_PERIOD_MS = 6 * 3600 * 1000, /* through all statuses */
+    WALK_PERIOD_MS = 6 * 3600 * 1000, /* through all statuses and changes */
     PAUSE_MIN_MS = 10,
     PAUSE_MAX_MS = 2000,
     PAUSE_FACTOR = 2, /* a third of the time at most */
@@ -56,20 +56,24 @@ static void add(struct retention *retention)
     retention->sum.log += slice->log;
     retention->sum.messages += slice->messages;
     retention->sum.statuses += slice->statuses;
+    retention->sum.changes += slice->changes;
     retention->total.webhooks += slice->webhooks;
     retention->total.log += slice->log;
     retention->total.messages += slice->messages;
     retention->total.statuses += slice->statuses;
+    retention->total.changes += slice->changes;
 }
 
 static void tell(struct retention *retention)
 {
     const struct store_purge *sum = &retention->sum;
 
-    if (sum->webhooks + sum->log + sum->messages + sum->statuses > 0) {
-        log_info(LOG_STORE, "purged", "webhooks=%llu log=%llu messages=%llu statuses=%llu",
+    if (sum->webhooks + sum->log + sum->messages + sum->statuses + sum->changes > 0) {
+        log_info(LOG_STORE, "purged",
+                 "webhooks=%llu log=%llu messages=%llu statuses=%llu changes=%llu",
                  (unsigned long long)sum->webhooks, (unsigned long long)sum->log,
-                 (unsigned long long)sum->messages, (unsigned long long)sum->statuses);
+                 (unsigned long long)sum->messages, (unsigned long long)sum->statuses,
+                 (unsigned long long)sum->changes);
     }
     retention->sum = (struct store_purge) { 0 };
 }

@@ -181,6 +181,8 @@ enum sqlite_statement {
     ST_MESSAGE_DELETE,
     ST_PURGE_STATUSES_END,
     ST_PURGE_STATUSES,
+    ST_PURGE_CHANGES_END,
+    ST_PURGE_CHANGES,
     ST_PURGE_GONE,
     ST_GROWTH_NOTE,
     ST_GROWTH_PURGE,
@@ -408,8 +410,11 @@ struct sqlite_writer {
     int64_t rows, batch_rows; /* log rows ever written; in the batch */
     bool wipe;     /* the log holds what was erased: empty it when it can be done at once */
     bool any_gone; /* the table `gone` may have rows */
-    struct buf status_walk[2]; /* sqlite_retention.c: phone number and wamid it has come to */
-    int wal_pages, wal_base;   /* in the log now; at the last checkpoint */
+    struct sqlite_walk {
+        unsigned table;
+        struct buf phone_number_id, wamid; /* the last row it has come to; empty: none yet */
+    } walk;                                /* sqlite_orphan.c */
+    int wal_pages, wal_base;               /* in the log now; at the last checkpoint */
     struct sqlite_checkpointer *checkpointer;
     unsigned passes; /* that it has made since then */
 };
@@ -462,6 +467,10 @@ void sqlite_witness_write(const struct sqlite_writer *writer);
 enum err sqlite_witness_load(struct sqlite_writer *writer);
 /* After that and the sequences. *ret_lost: it had come further. */
 enum err sqlite_witness_check(struct sqlite_writer *writer, bool *ret_lost);
+
+/* sqlite_orphan.c: what waits for a message that never came */
+enum err sqlite_orphans_purge(struct sqlite_writer *writer, struct store_purge *purge);
+void sqlite_walk_finish(struct sqlite_walk *walk);
 
 /* sqlite_directory.c: businesses and phone numbers */
 void sqlite_phones_forget(struct sqlite_writer *writer);

@@ -109,7 +109,8 @@ enum err sqlite_change_record(struct store_tx *tx, const struct store_change *ch
 {
     struct query q = query_begin(&writer_of(tx)->conn, ST_CHANGE_RECORD,
                                  "INSERT INTO message_change (phone_number_id, wamid, target, kind,"
-                                 " contact_id, wa_timestamp_s, body) VALUES (?, ?, ?, ?, ?, ?, ?)");
+                                 " contact_id, wa_timestamp_s, body, seen_at_ms)"
+                                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 
     put_str_full(&q, change->phone_number_id);
     put_str_full(&q, change->wamid);
@@ -118,6 +119,7 @@ enum err sqlite_change_record(struct store_tx *tx, const struct store_change *ch
     put_int(&q, change->contact_id);
     put_int(&q, change->wa_timestamp_s);
     put_str_full(&q, change->body);
+    put_int(&q, tx->now_ms);
     return query_run(&q);
 }
 

@@ -12,8 +12,7 @@
 
 enum {
     SLICE_BYTES = 1 << 20, /* of bodies and texts, about */
-    STATUSES_LOOKED_AT = 1000,
-    GONE_HASH = 16, /* bytes of it that are kept */
+    GONE_HASH = 16,        /* bytes of it that are kept */
 };
 
 static const int64_t day_ms = INT64_C(86400000);
@@ -227,7 +226,7 @@ static enum err purge_decisions(struct sqlite_writer *writer, struct store_purge
     return err;
 }
 
-/* ------------------------------------------------------------------ messages, statuses */
+/* ------------------------------------------------------------------ messages */
 
 /* Its statuses go with it, and its chat has no last message if it was that. */
 enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct str phone_number_id,
@@ -315,52 +314,6 @@ static enum err purge_messages(struct sqlite_writer *writer, struct store_purge 
     return err;
 }
 
-/* Statuses of messages that never came, which are found only by walking through all of them. */
-static enum err purge_statuses(struct sqlite_writer *writer, struct store_purge *purge)
-{
-    static const char delete[] =
-        "DELETE FROM status WHERE (phone_number_id, wamid) IN (SELECT phone_number_id, wamid"
-        " FROM status WHERE (phone_number_id, wamid) > (?1, ?2) ORDER BY phone_number_id, wamid"
-        " LIMIT ?3) AND seen_at_us < ?4 AND NOT EXISTS (SELECT 1 FROM message WHERE"
-        " message.phone_number_id = status.phone_number_id AND message.wamid = status.wamid)";
-    struct query q = query_begin(&writer->conn, ST_PURGE_STATUSES_END,
-                                 "SELECT phone_number_id, wamid FROM status"
-                                 " WHERE (phone_number_id, wamid) > (?1, ?2)"
-                                 " ORDER BY phone_number_id, wamid LIMIT 1 OFFSET ?3 - 1");
-    autobuf struct buf phone = BUF_INIT;
-    autobuf struct buf wamid = BUF_INIT;
-    struct buf *at = writer->status_walk;
-    bool more;
-    enum err err;
-
-    put_str_full(&q, buf_str(&at[0]));
-    put_str_full(&q, buf_str(&at[1]));
-    put_int(&q, STATUSES_LOOKED_AT);
-    more = query_row(&q);
-    if (more) {
-        buf_add_str(&phone, get_str(&q));
-        buf_add_str(&wamid, get_str(&q));
-    }
-    err = query_end(&q);
-    if (err != OK) {
-        return err;
-    }
-    q = query_begin(&writer->conn, ST_PURGE_STATUSES, delete);
-    put_str_full(&q, buf_str(&at[0]));
-    put_str_full(&q, buf_str(&at[1]));
-    put_int(&q, STATUSES_LOOKED_AT);
-    put_int(&q, purge->webhooks_before_ms * 1000);
-    err = query_run(&q);
-    purge->statuses += (uint64_t)sqlite3_changes64(writer->conn.db);
-    purge->more |= more;
-    buf_finish(&at[0]);
-    buf_finish(&at[1]);
-    at[0] = phone; /* empty at the end: the next slice begins anew */
-    at[1] = wamid;
-    phone = wamid = (struct buf)BUF_INIT;
-    return err;
-}
-
 /* ------------------------------------------------------------------ one slice */
 
 static enum err purge_own(struct sqlite_writer *writer, const struct store_purge *purge)
@@ -380,13 +333,13 @@ enum err sqlite_purge(struct store_tx *tx, struct store_purge *purge)
     struct sqlite_writer *writer = writer_of(tx);
     enum err err = purge_own(writer, purge);
 
-    purge->webhooks = purge->log = purge->messages = purge->statuses = 0;
+    purge->webhooks = purge->log = purge->messages = purge->statuses = purge->changes = 0;
     purge->more = false;
     if (err == OK && purge->webhooks_before_ms > 0) {
         err = purge_webhooks(writer, purge);
     }
     if (err == OK && purge->webhooks_before_ms > 0 && purge->walk) {
-        err = purge_statuses(writer, purge);
+        err = sqlite_orphans_purge(writer, purge);
     }
     if (err == OK && purge->log_before_ms > 0) {
         err = purge_log(writer, purge);

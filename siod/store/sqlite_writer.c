@@ -135,8 +135,7 @@ static void release(struct sqlite_writer *writer)
     sqlite_phones_forget(writer);
     rowlog_finish(&writer->tx.log);
     buf_finish(&writer->put_ids);
-    buf_finish(&writer->status_walk[0]);
-    buf_finish(&writer->status_walk[1]);
+    sqlite_walk_finish(&writer->walk);
     if (writer->lock_fd >= 0) {
         close(writer->lock_fd);
     }

@@ -284,9 +284,9 @@ enum store_health { STORE_OK, STORE_FAILED };
 
 /* How long things are kept, in days; 0 = for ever. */
 struct store_retention {
-    unsigned raw_body_days; /* raw webhooks, and statuses of messages that never came */
+    unsigned raw_body_days; /* raw webhooks; statuses and changes of messages that never came */
     unsigned log_days;      /* the log, and why chats went where they went */
-    unsigned message_days;  /* messages and their statuses */
+    unsigned message_days;  /* messages with their statuses and changes */
 };
 
 struct store_config {
@@ -342,7 +342,7 @@ struct store_size {
 };
 /* Rows that were kept long enough and removed since the start. */
 struct store_purged {
-    uint64_t webhooks, log, messages, statuses;
+    uint64_t webhooks, log, messages, statuses, changes;
 };
 void store_sizes(const struct store *store, struct store_size *ret_size,
                  struct store_purged *ret_purged);
@@ -652,10 +652,10 @@ enum err store_log_append(struct store_tx *tx, int64_t business_id, struct str r
  * wamid is remembered for as long as Meta may deliver it again. */
 struct store_purge {
     int64_t webhooks_before_ms, log_before_ms, messages_before_ms; /* 0 = none of them */
-    bool walk; /* also look for statuses without a message, through all of them */
+    bool walk; /* also look for statuses and changes without a message, through all of them */
     unsigned limit;
-    uint64_t webhooks, log, messages, statuses; /* removed, set by the store */
-    bool more;                                  /* there is more, likewise */
+    uint64_t webhooks, log, messages, statuses, changes; /* removed, set by the store */
+    bool more;                                           /* there is more, likewise */
 };
 NODISCARD
 enum err store_purge(struct store_tx *tx, struct store_purge *purge);

@@ -231,6 +231,50 @@ static void test_statuses_go_with_their_message_or_when_it_never_came(void **sta
     fixture_free(f);
 }
 
+/* Half of the changes are of messages that are there. */
+static enum err changes_body(struct store_tx *tx, void *arg)
+{
+    enum err err = OK;
+
+    (void)arg;
+    for (unsigned i = 0; err == OK && i < 2100; i++) {
+        char wamid[32], target[32];
+        struct store_change change = { .phone_number_id = STR("100"),
+                                       .kind = STORE_CHANGE_REACTION,
+                                       .wa_timestamp_s = 1,
+                                       .body = STR("x") };
+
+        snprintf(wamid, sizeof wamid, "wamid.reaction.%u", i);
+        snprintf(target, sizeof target, "wamid.%u", i % 50);
+        change.wamid = str_of(wamid);
+        change.target = str_of(target);
+        err = store_change_record(tx, &change);
+    }
+    return err;
+}
+
+static void test_changes_go_when_their_message_never_came(void **state)
+{
+    struct fixture *f = closed(9, 0, 0);
+
+    (void)state;
+    fixture_open(f);
+    deliver_all(f, 0, 25);
+    assert_int_equal(write_now(f, changes_body, NULL), OK);
+    assert_int_equal(write_now(f, statuses_body, NULL), OK);
+    fixture_close(f);
+    sql_exec(f, "UPDATE message_change SET seen_at_ms = 1"
+                " WHERE wamid <> CAST('wamid.reaction.30' AS BLOB)");
+    purge(f);
+    WAIT_FOR(f, purged(f).changes == 1050 - 1);
+    assert_int_equal(purged(f).statuses, 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message_change"), 1050 + 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message_change WHERE NOT EXISTS"
+                                " (SELECT 1 FROM message WHERE message.wamid = target)"),
+                     1);
+    fixture_free(f);
+}
+
 struct gap {
     int64_t begin, rows;
 };
@@ -296,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_a_purged_message_that_is_delivered_again_stays_away),
         cmocka_unit_test(test_of_a_message_older_than_deliveries_nothing_is_kept),
         cmocka_unit_test(test_statuses_go_with_their_message_or_when_it_never_came),
+        cmocka_unit_test(test_changes_go_when_their_message_never_came),
         cmocka_unit_test(test_the_log_says_where_it_begins),
         cmocka_unit_test(test_growth_is_told_from_the_oldest_sample),
     };
