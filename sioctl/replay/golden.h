@@ -1,6 +1,5 @@
 /* What a replay brought about, as lines that are the same in every run: the answers in the order of
- * the records, then the events, chat by chat. Times become "<time>", ids of the store's own
- * "<id>"; a chat is named by whom it is with and by our number, a message by its wamid. So neither
+ * the records, then the events, chat by chat, with names.h's words for ids and times. So neither
  * what was in the store before matters, nor which chat was faster than another. Pure. */
 #pragma once
 
@@ -13,7 +12,7 @@
 #include "libshared/base.h"
 #include "libshared/error.h"
 #include "libshared/str.h"
-#include "sioctl/replay/ids.h"
+#include "sioctl/replay/names.h"
 
 struct golden_line {
     char *text;  /* one JSON object */
@@ -43,7 +42,6 @@ void golden_add_event(struct golden *golden, json_t *event);
 /* What the events do not say about chats and messages that they name: false when that is all. What
  * `chat show` or `message show` answers is told by golden_tell(), NULL if there is no such thing
  * any more. */
-enum golden_kind { GOLDEN_CHAT, GOLDEN_MESSAGE };
 NODISCARD
 bool golden_ask(const struct golden *golden, enum golden_kind *ret_kind, int64_t *ret_id);
 void golden_tell(struct golden *golden, enum golden_kind kind, int64_t id, const json_t *answer);
