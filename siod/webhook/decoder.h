@@ -1,5 +1,5 @@
-/* How the decoder's files share their state: payload.c walks the envelope, element.c reads what is
- * in the arrays. */
+/* How the decoder's files share their state: payload.c walks the envelope, element.c, history.c and
+ * call.c read what is in the arrays, with the help of profile.c and value.c. */
 #pragma once
 
 #include "libshared/map.h"
@@ -30,21 +30,26 @@ struct decoder {
     struct profile *by_user_id, *by_wa_id; /* maps of them: the sender decides how many there are */
 };
 
+/* value.c: a copy that lives as long as the delivery. */
+struct str decode_keep(struct decoder *decoder, struct str text);
 /* An id in whatever JSON type it comes; .data NULL for one that is absent, empty or too long. */
 struct str decode_id(struct decoder *decoder, const json_t *object, const char *key);
-void decode_profiles(struct decoder *decoder, const json_t *contacts);
-void decode_profiles_forget(struct decoder *decoder);
-
+/* The one that is there, `a` if both are. */
+struct str decode_first(struct str a, struct str b);
 /* Seconds, as a number or as its digits. */
 bool decode_seconds(const json_t *value, int64_t *ret_seconds);
 /* The element's `timestamp`, or what stands in for it. */
 int64_t decode_timestamp(const struct decoder *decoder, const json_t *element);
-/* What its profile says of a party. */
-void decode_party(const struct decoder *decoder, struct inbound_party *party);
 /* Room for one more in an array of the delivery. */
 void *decode_grow(void *array, size_t count_now, size_t *room, size_t size);
 
-/* One element into the delivery. NULL, or why it cannot be used. */
+/* profile.c: contacts[] of a change. */
+void decode_profiles(struct decoder *decoder, const json_t *contacts);
+void decode_profiles_forget(struct decoder *decoder);
+/* What its profile says of a party. */
+void decode_party(const struct decoder *decoder, struct inbound_party *party);
+
+/* element.c: one element into the delivery. NULL, or why it cannot be used. */
 const char *decode_message(struct decoder *decoder, const json_t *element);
 const char *decode_echo(struct decoder *decoder, const json_t *element);
 /* The same for any of them: `given` says whose it is, and of whom it is if the element does not. */

@@ -11,39 +11,14 @@
 #include "libshared/alloc.h"
 #include "libshared/json.h"
 #include "siod/metrics/metrics.h"
-#include "siod/store/store.h"
-#include "siod/webhook/receiver.h"
+#include "siod/webhook/delivery.h"
 
 enum {
     PARSE_INLINE_MAX = 16 * 1024,
-    GARBAGE_KEPT = 64 * 1024, /* of a body that is no JSON */
     /* What the platform sends has an array or object in 30 to 100 bytes; 4 MiB of nothing else
      * would become a tree of 400 MB. */
     CONTAINERS_MIN = 10000,
     CONTAINER_BYTES = 8,
-};
-
-struct delivery {
-    struct store_job job;
-    struct pool_job pooled;
-    struct webhook_receiver *receiver;
-    struct delivery_source source;
-    int64_t received_ms;
-    unsigned json_depth; /* the receiver's at that time: parsing may happen on another thread */
-    struct buf body;
-
-    json_t *root; /* NULL: no JSON, as syntax says */
-    struct wa_delivery decoded;
-    struct errmsg syntax;
-
-    enum err answer; /* once it is committed */
-    struct webhook_result result;
-    struct wa_counts total; /* of one that was in quarantine: with what was made of it before */
-    bool unsettled;         /* its row is gone, or no longer in quarantine */
-    struct buf reasons;
-    struct buf waiting; /* struct store_waiting: chats that need an agent */
-    struct buf merges;  /* struct store_merge: chats that were joined */
-    struct str unknown; /* the last phone number id that nobody owns */
 };
 
 /* ---- the end */
@@ -168,179 +143,6 @@ static void submit(struct delivery *delivery,
     }
 }
 
-/* ---- in the transaction */
-
-static enum err settle_webhook(struct delivery *delivery, struct store_tx *tx,
-                               const struct store_webhook *row)
-{
-    enum err err = store_webhook_settle(tx, row);
-
-    delivery->unsettled = err == ERR_NOT_FOUND || err == ERR_CONFLICT;
-    delivery->result.webhook_id = row->id;
-    return err;
-}
-
-static enum err record_webhook(struct delivery *delivery, struct store_tx *tx, struct str body)
-{
-    bool kept = delivery->source.kept_id > 0;
-    struct buf *counts = &delivery->receiver->work.args;
-    struct store_webhook row = {
-        .id = delivery->source.kept_id,
-        .received_at_ms = delivery->received_ms,
-        .app = str_of(delivery->source.app),
-        .body = body,
-        .fields = buf_str(&delivery->decoded.fields),
-        .state = delivery->reasons.len > 0 ? STORE_WEBHOOK_QUARANTINED : STORE_WEBHOOK_DONE,
-        .reason = delivery->reasons.len > 0 ? buf_str(&delivery->reasons) : STR(""),
-    };
-
-    buf_clear(counts);
-    wa_counts_render(counts, kept ? &delivery->total : &delivery->result.counts);
-    row.counts = buf_str(counts);
-    return kept ? settle_webhook(delivery, tx, &row)
-                : store_webhook_append(tx, &row, &delivery->result.webhook_id);
-}
-
-/* Does somebody own the number? If not, it is a reason for quarantine, said once for a run of
- * elements. */
-static enum err find_owner(struct delivery *delivery, struct str number, bool *ret_owned)
-{
-    int64_t business_id;
-    enum err err = inbound_business(&delivery->receiver->work, number, &business_id);
-
-    *ret_owned = err == OK;
-    if (err != ERR_NOT_FOUND) {
-        return err;
-    }
-    if (!str_eq(delivery->unknown, number)) {
-        delivery->unknown = number;
-        wa_reason_add(&delivery->reasons, "phone_number_id %.*s belongs to no business",
-                      (int)MIN(number.len, 32), number.data);
-    }
-    return OK;
-}
-
-static void count(struct delivery *delivery, enum wa_kind kind)
-{
-    delivery->result.counts.of[kind]++;
-}
-
-static enum err apply_message(struct delivery *delivery, const struct wa_message *message)
-{
-    struct inbound_work *work = &delivery->receiver->work;
-    bool owned, stored;
-    enum err err = find_owner(delivery, message->in.phone_number_id, &owned);
-
-    if (err != OK || !owned) {
-        return err;
-    }
-    err = inbound_message_store(work, &message->in, &stored);
-    if (err == OK) {
-        count(delivery, stored ? message->kind : WA_DUPLICATE);
-    }
-    if (err == OK && work->waiting.chat_id != 0) {
-        buf_add(&delivery->waiting, &work->waiting, sizeof work->waiting);
-    }
-    return err;
-}
-
-static enum err apply_change(struct delivery *delivery, const struct wa_change *change)
-{
-    bool owned, stored;
-    enum err err = find_owner(delivery, change->in.phone_number_id, &owned);
-
-    if (err != OK || !owned) {
-        return err;
-    }
-    err = change_store(&delivery->receiver->work, &change->in, &stored);
-    if (err == OK) {
-        count(delivery, stored ? change->kind : WA_DUPLICATE);
-    }
-    return err;
-}
-
-static enum err apply_call(struct delivery *delivery, const struct wa_call *call)
-{
-    bool owned, fresh;
-    enum err err = find_owner(delivery, call->in.phone_number_id, &owned);
-
-    if (err != OK || !owned) {
-        return err;
-    }
-    err = call_store(&delivery->receiver->work, &call->in, &fresh);
-    if (err == OK) {
-        count(delivery, fresh ? call->kind : WA_DUPLICATE);
-    }
-    return err;
-}
-
-static enum err apply_status(struct delivery *delivery, const struct inbound_status *status)
-{
-    bool owned, fresh;
-    enum err err = find_owner(delivery, status->phone_number_id, &owned);
-
-    if (err != OK || !owned) {
-        return err;
-    }
-    err = status_apply(&delivery->receiver->work, status, &fresh);
-    if (err == OK) {
-        count(delivery, fresh ? WA_STATUS : WA_DUPLICATE);
-    }
-    return err;
-}
-
-static void reset(struct delivery *delivery)
-{
-    delivery->result = (struct webhook_result) { .counts = delivery->decoded.counts };
-    delivery->unsettled = false;
-    delivery->unknown = STR_NONE;
-    buf_clear(&delivery->waiting);
-    buf_clear(&delivery->merges);
-    buf_clear(&delivery->reasons);
-    buf_add_str(&delivery->reasons, buf_str(&delivery->decoded.reasons));
-}
-
-static enum err apply(struct store_job *job, struct store_tx *tx)
-{
-    struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
-    const struct wa_delivery *decoded = &delivery->decoded;
-    enum err err = OK;
-
-    reset(delivery);
-    inbound_begin(&delivery->receiver->work, tx, delivery->received_ms);
-    for (size_t i = 0; i < decoded->message_count && err == OK; i++) {
-        err = apply_message(delivery, &decoded->messages[i]);
-    }
-    for (size_t i = 0; i < decoded->change_count && err == OK; i++) {
-        err = apply_change(delivery, &decoded->changes[i]);
-    }
-    for (size_t i = 0; i < decoded->status_count && err == OK; i++) {
-        err = apply_status(delivery, &decoded->statuses[i]);
-    }
-    for (size_t i = 0; i < decoded->call_count && err == OK; i++) {
-        err = apply_call(delivery, &decoded->calls[i]);
-    }
-    buf_add_str(&delivery->merges, buf_str(&delivery->receiver->work.merges));
-    if (err == OK && delivery->source.kept_id > 0) {
-        delivery->total =
-            wa_counts_again(&delivery->source.counts, &delivery->result.counts, &decoded->counts);
-    }
-    return err != OK ? err : record_webhook(delivery, tx, buf_str(&delivery->body));
-}
-
-static enum err apply_quarantine(struct store_job *job, struct store_tx *tx)
-{
-    struct delivery *delivery = CONTAINER_OF(job, struct delivery, job);
-    struct str body = buf_str(&delivery->body);
-
-    delivery->unsettled = false;
-    delivery->total = delivery->source.counts;
-    if (delivery->root == NULL) {
-        body.len = MIN(body.len, (size_t)GARBAGE_KEPT);
-    }
-    return record_webhook(delivery, tx, body);
-}
-
 /* ---- on the loop */
 
 static void quarantine_done(struct store_job *job, enum err err)
@@ -361,7 +163,7 @@ static void quarantine(struct delivery *delivery, enum err answer)
 {
     delivery->answer = answer;
     delivery->result = (struct webhook_result) { .webhook_id = 0 };
-    submit(delivery, apply_quarantine, quarantine_done);
+    submit(delivery, delivery_apply_raw, quarantine_done);
 }
 
 static void report_merges(const struct delivery *delivery)
@@ -424,8 +226,8 @@ static void parsed(struct delivery *delivery)
 {
     if (delivery->root == NULL) {
         wa_reason_add(&delivery->reasons, "not JSON: %s", delivery->syntax.text);
-        if (delivery->body.len > GARBAGE_KEPT) {
-            wa_reason_add(&delivery->reasons, "%d of %zu bytes are kept", GARBAGE_KEPT,
+        if (delivery->body.len > DELIVERY_GARBAGE_KEPT) {
+            wa_reason_add(&delivery->reasons, "%d of %zu bytes are kept", DELIVERY_GARBAGE_KEPT,
                           delivery->body.len);
         }
         quarantine(delivery, ERR_SYNTAX);
@@ -433,7 +235,7 @@ static void parsed(struct delivery *delivery)
         delivery->result.counts = delivery->decoded.counts;
         delivery_end(delivery, OK);
     } else {
-        submit(delivery, apply, applied);
+        submit(delivery, delivery_apply, applied);
     }
 }
 

@@ -5,180 +5,7 @@
 #include "siod/chat/content.h"
 #include "siod/webhook/decoder.h"
 
-enum { DAY_S = 24 * 3600, NAME_MAX_BYTES = 1024, USERNAME_MAX_BYTES = 256, EMOJI_MAX_BYTES = 256 };
-
-/* ---- single values */
-
-/* A copy that lives as long as the delivery. */
-static struct str keep(struct wa_delivery *delivery, struct str text)
-{
-    struct wa_text *kept = xmalloc(sizeof *kept + text.len);
-
-    memcpy(kept->data, text.data, text.len);
-    kept->next = delivery->texts;
-    delivery->texts = kept;
-    return (struct str) { kept->data, text.len };
-}
-
-struct str decode_id(struct decoder *decoder, const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-    char digits[24];
-    struct str id = json_id_text(value, digits);
-
-    if (id.len == 0 || id.len > WA_ID_MAX) {
-        return STR_NONE;
-    }
-    return json_is_integer(value) ? keep(decoder->out, id) : id;
-}
-
-static struct str first_id(struct str a, struct str b)
-{
-    return a.len > 0 ? a : b;
-}
-
-bool decode_seconds(const json_t *value, int64_t *ret_seconds)
-{
-    struct str digits = json_str(value);
-    int64_t seconds = 0;
-
-    if (json_is_integer(value)) {
-        *ret_seconds = json_integer_value(value);
-        return true;
-    }
-    if (digits.len == 0 || digits.len > 12) {
-        return false;
-    }
-    for (size_t i = 0; i < digits.len; i++) {
-        if (digits.data[i] < '0' || digits.data[i] > '9') {
-            return false;
-        }
-        seconds = seconds * 10 + (digits.data[i] - '0');
-    }
-    *ret_seconds = seconds;
-    return true;
-}
-
-/* The time of receipt stands in for what is no time, or one too far ahead: milliseconds, say. */
-int64_t decode_timestamp(const struct decoder *decoder, const json_t *element)
-{
-    int64_t seconds;
-
-    if (!decode_seconds(json_object_get(element, "timestamp"), &seconds) || seconds <= 0 ||
-        seconds > decoder->received_s + DAY_S) {
-        return decoder->received_s;
-    }
-    return seconds;
-}
-
-/* Every event of a chat carries it, so an absurd one is left out. */
-static struct str name_of(const json_t *contact)
-{
-    struct str name = json_str_at(json_object_get(contact, "profile"), "name");
-
-    return name.len <= NAME_MAX_BYTES ? name : STR_NONE;
-}
-
-static struct str username_of(const json_t *contact)
-{
-    struct str name = json_str_at(json_object_get(contact, "profile"), "username");
-
-    return name.len <= USERNAME_MAX_BYTES ? name : STR_NONE;
-}
-
-/* ---- contacts[] */
-
-void *decode_grow(void *array, size_t count_now, size_t *room, size_t size)
-{
-    if (count_now < *room) {
-        return array;
-    }
-    *room = *room == 0 ? 4 : *room * 2;
-    return xrealloc(array, *room * size);
-}
-
-void decode_profiles_forget(struct decoder *decoder)
-{
-    HASH_CLEAR(by_user_id, decoder->by_user_id);
-    HASH_CLEAR(by_wa_id, decoder->by_wa_id);
-}
-
-/* Of several profiles with one id the first counts. */
-static void index_profile(struct decoder *decoder, struct profile *profile)
-{
-    struct str user_id = profile->user_id, wa_id = profile->wa_id;
-    struct profile *known;
-
-    if (user_id.len > 0) {
-        HASH_FIND(by_user_id, decoder->by_user_id, user_id.data, (unsigned)user_id.len, known);
-        if (known == NULL) {
-            HASH_ADD_KEYPTR(by_user_id, decoder->by_user_id, user_id.data, (unsigned)user_id.len,
-                            profile);
-        }
-    }
-    if (wa_id.len > 0) {
-        HASH_FIND(by_wa_id, decoder->by_wa_id, wa_id.data, (unsigned)wa_id.len, known);
-        if (known == NULL) {
-            HASH_ADD_KEYPTR(by_wa_id, decoder->by_wa_id, wa_id.data, (unsigned)wa_id.len, profile);
-        }
-    }
-}
-
-void decode_profiles(struct decoder *decoder, const json_t *contacts)
-{
-    size_t room = json_array_size(contacts), used = 0, i;
-    const json_t *contact;
-
-    decode_profiles_forget(decoder);
-    if (room > decoder->profile_room) {
-        decoder->profiles = xrealloc(decoder->profiles, room * sizeof *decoder->profiles);
-        decoder->profile_room = room;
-    }
-    json_array_foreach(contacts, i, contact)
-    {
-        const struct profile profile = {
-            .name = name_of(contact),
-            .username = username_of(contact),
-            .wa_id = decode_id(decoder, contact, "wa_id"),
-            .user_id = decode_id(decoder, contact, "user_id"),
-            .parent_user_id = decode_id(decoder, contact, "parent_user_id"),
-        };
-
-        if (profile.wa_id.len > 0 || profile.user_id.len > 0) {
-            decoder->profiles[used] = profile;
-            index_profile(decoder, &decoder->profiles[used++]);
-        }
-    }
-}
-
-/* Only the ids say whose profile it is; its place says nothing. */
-static const struct profile *find_profile(const struct decoder *decoder,
-                                          const struct inbound_party *party)
-{
-    struct str user_id = party->user_id, phone = party->phone;
-    struct profile *profile = NULL;
-
-    if (user_id.len > 0) {
-        HASH_FIND(by_user_id, decoder->by_user_id, user_id.data, (unsigned)user_id.len, profile);
-    }
-    if (profile == NULL && phone.len > 0) {
-        HASH_FIND(by_wa_id, decoder->by_wa_id, phone.data, (unsigned)phone.len, profile);
-    }
-    return profile;
-}
-
-void decode_party(const struct decoder *decoder, struct inbound_party *party)
-{
-    const struct profile *profile = find_profile(decoder, party);
-
-    if (profile != NULL) {
-        party->name = profile->name;
-        party->username = profile->username;
-        party->wa_id = profile->wa_id;
-        party->user_id = first_id(party->user_id, profile->user_id);
-        party->parent_user_id = first_id(party->parent_user_id, profile->parent_user_id);
-    }
-}
+enum { EMOJI_MAX_BYTES = 256 };
 
 /* ---- messages[] and message_echoes[] */
 
@@ -187,7 +14,7 @@ static struct str text_of(struct decoder *decoder, const json_t *element, struct
     autobuf struct buf scratch = BUF_INIT;
     struct str text = content_text(type, element, &scratch);
 
-    return text.data != NULL && text.data == scratch.data ? keep(decoder->out, text) : text;
+    return text.data != NULL && text.data == scratch.data ? decode_keep(decoder, text) : text;
 }
 
 static enum wa_kind kind_of(struct str type)
@@ -231,7 +58,7 @@ static void read_change_of_id(struct decoder *decoder, const json_t *element,
     const json_t *system = json_object_get(element, "system");
 
     in->new_wa_id =
-        first_id(decode_id(decoder, system, "wa_id"), decode_id(decoder, system, "new_wa_id"));
+        decode_first(decode_id(decoder, system, "wa_id"), decode_id(decoder, system, "new_wa_id"));
     in->new_user_id = decode_id(decoder, system, "user_id");
     in->new_parent_user_id = decode_id(decoder, system, "parent_user_id");
 }
@@ -478,8 +305,8 @@ const char *decode_status(struct decoder *decoder, const json_t *element)
     if (!status_known(status.status)) {
         return "unknown status";
     }
-    status.participant = first_id(decode_id(decoder, element, "recipient_participant_user_id"),
-                                  decode_id(decoder, element, "recipient_participant_id"));
+    status.participant = decode_first(decode_id(decoder, element, "recipient_participant_user_id"),
+                                      decode_id(decoder, element, "recipient_participant_id"));
     status.wa_timestamp_s = decode_timestamp(decoder, element);
     status.errors = errors_list(json_object_get(element, "errors"));
     out->statuses =
