@@ -10,6 +10,8 @@
  * stand, or beyond, the stream goes on with these, less those that the page had already. Where
  * positions are missing, a gap record says so: retention, or the erasure of a contact, has removed
  * them. */
+#include "siod/control/tail.h"
+
 #include <string.h>
 
 #include "libshared/alloc.h"
@@ -69,115 +71,6 @@ static void tail_free(void *state)
     free(tail);
 }
 
-static bool listed(const json_t *list, struct str text)
-{
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(list, i, item)
-    {
-        if (str_eq(json_str(item), text)) {
-            return true;
-        }
-    }
-    return list == NULL;
-}
-
-/* The first of some JSON values that are separated by commas. */
-static struct str first_value(struct str values)
-{
-    unsigned depth = 0;
-    bool quoted = false;
-
-    for (size_t i = 0; i < values.len; i++) {
-        char c = values.data[i];
-
-        if (quoted) {
-            i += c == '\\';
-            quoted = c != '"';
-        } else if (c == ',' && depth == 0) {
-            return (struct str) { values.data, i };
-        } else {
-            quoted = c == '"';
-            depth += (c == '{' || c == '[');
-            depth -= (c == '}' || c == ']');
-        }
-    }
-    return values;
-}
-
-static bool id_listed(const json_t *list, int64_t id)
-{
-    json_t *item;
-    size_t i;
-
-    json_array_foreach(list, i, item)
-    {
-        if (json_integer_value(item) == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Does one of these members of the payload, NULL behind the last, hold an id of the list? */
-static bool names_id(struct str payload, const char *const *keys, const json_t *list)
-{
-    struct str inside, quoted, value;
-    int64_t id;
-
-    if (!json_text_is_object(payload)) {
-        return false;
-    }
-    inside = json_text_inside(payload);
-    while (json_text_take_member(&inside, &quoted, &value)) {
-        for (const char *const *key = keys; *key != NULL; key++) {
-            if (str_eq(json_text_inside(quoted), str_of(*key)) && json_text_id(value, &id) &&
-                id_listed(list, id)) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-static bool about_chat(const json_t *list, const struct desk_emission *emission, struct str payload)
-{
-    static const char *const keys[] = { "chatId", NULL };
-    static const struct str prefix = STR_INIT("chat_");
-    int64_t id;
-
-    return list == NULL ||
-           (emission->room.len > prefix.len && str_starts_with(emission->room, prefix) &&
-            json_text_id(str_skip(emission->room, prefix.len), &id) && id_listed(list, id)) ||
-           names_id(payload, keys, list);
-}
-
-static bool about_agent(const json_t *list, struct str payload)
-{
-    static const char *const keys[] = { "agentId", "userId", "readBy", NULL };
-
-    return list == NULL || names_id(payload, keys, list);
-}
-
-static bool wanted(const struct control_call *call, const struct desk_emission *emission)
-{
-    const json_t *chats = control_arg(call, "chat"), *agents = control_arg(call, "agent");
-    int64_t business_id = control_arg_int(call, "business");
-    struct str payload;
-
-    if ((business_id != 0 && business_id != emission->business_id) ||
-        !listed(control_arg(call, "event"), emission->event) ||
-        !listed(control_arg(call, "room"), emission->room)) {
-        return false;
-    }
-    if (chats == NULL && agents == NULL) {
-        return true;
-    }
-    payload = first_value(emission->args);
-    return about_chat(chats, emission, payload) && about_agent(agents, payload);
-}
-
 static void add_number_or_null(struct buf *out, int64_t number)
 {
     if (number > 0) {
@@ -189,7 +82,7 @@ static void add_number_or_null(struct buf *out, int64_t number)
 
 static void render(struct buf *out, const struct desk_emission *emission)
 {
-    struct str payload = first_value(emission->args);
+    struct str payload = tail_payload(emission->args);
 
     buf_add_cstr(out, "{\"seq\":");
     add_number_or_null(out, (int64_t)emission->seq);
@@ -273,7 +166,7 @@ static void on_emission(struct desk_tap *tap, const struct desk_emission *emissi
     struct tail *tail = CONTAINER_OF(tap, struct tail, tap);
     autobuf struct buf text = BUF_INIT;
 
-    if (tail->log.reading || !wanted(tail->call, emission) ||
+    if (tail->log.reading || !tail_wanted(tail->call, emission) ||
         (emission->position > 0 && emission->position <= tail->log.position)) {
         return;
     }
@@ -328,7 +221,7 @@ static bool add_row(void *arg, const struct store_event *event)
     skip_to(log, event->position - 1);
     log->position = event->position;
     log->rows++;
-    if (wanted(tail->call, &emission)) {
+    if (tail_wanted(tail->call, &emission)) {
         render(&log->page, &emission);
         end_record(log, false);
     }
