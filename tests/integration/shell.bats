@@ -127,7 +127,7 @@ has_history() {
     with_a_chat
     shell_start
     enter 'chat show 1'
-    see 'chatId              1'
+    see 'chatId                         1'
     see_last 'sioctl>'
     assert_equal "$(control_connections)" 1
     enter 'chat show 99'
@@ -289,14 +289,14 @@ terminal_is_gone() {
         '.entry[0].changes[0].value.contacts[0].profile.name = $name')"
     shell_start
     enter 'chat show 1'
-    see 'contact.name        E\x1b]0;x\x07\x1b[31mvil'
+    see 'contact.name                   E\x1b]0;x\x07\x1b[31mvil'
     assert_contains "$(in_tmux capture-pane -pe)" $'\e[1mcontact.name'
     in_tmux kill-server
     wait "$TERMINAL_PID" || :
     export NO_COLOR=1
     shell_start
     enter 'chat show 1'
-    see 'contact.name        E\x1b]0;x\x07\x1b[31mvil'
+    see 'contact.name                   E\x1b]0;x\x07\x1b[31mvil'
     [[ $(in_tmux capture-pane -pe) != *$'\e[1m'* ]]
 }
 
