@@ -2,6 +2,7 @@
 #include "libshared/alloc.h"
 #include "libshared/json.h"
 #include "siod/webhook/decoder.h"
+#include "siod/webhook/number.h"
 
 enum { NAME_MAX_BYTES = 1024, USERNAME_MAX_BYTES = 256 };
 
@@ -74,20 +75,31 @@ void decode_profiles(struct decoder *decoder, const json_t *contacts)
     }
 }
 
+static const struct profile *find_by_wa_id(const struct decoder *decoder, struct str wa_id)
+{
+    struct profile *profile = NULL;
+
+    if (wa_id.len > 0) {
+        HASH_FIND(by_wa_id, decoder->by_wa_id, wa_id.data, (unsigned)wa_id.len, profile);
+    }
+    return profile;
+}
+
 /* Only the ids say whose profile it is; its place says nothing. */
 static const struct profile *find_profile(const struct decoder *decoder,
                                           const struct inbound_party *party)
 {
-    struct str user_id = party->user_id, phone = party->phone;
-    struct profile *profile = NULL;
+    struct str user_id = party->user_id;
+    const struct profile *profile;
+    struct profile *known = NULL;
+    char other[WA_NUMBER_ROOM];
 
     if (user_id.len > 0) {
-        HASH_FIND(by_user_id, decoder->by_user_id, user_id.data, (unsigned)user_id.len, profile);
+        HASH_FIND(by_user_id, decoder->by_user_id, user_id.data, (unsigned)user_id.len, known);
     }
-    if (profile == NULL && phone.len > 0) {
-        HASH_FIND(by_wa_id, decoder->by_wa_id, phone.data, (unsigned)phone.len, profile);
-    }
-    return profile;
+    profile = known != NULL ? known : find_by_wa_id(decoder, party->phone);
+    return profile != NULL ? profile
+                           : find_by_wa_id(decoder, wa_number_other_form(party->phone, other));
 }
 
 void decode_party(const struct decoder *decoder, struct inbound_party *party)

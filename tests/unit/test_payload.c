@@ -399,6 +399,45 @@ static void profiles_are_matched_by_id_and_never_by_place(void **state)
     assert_str(other.delivery.messages[0].in.party.phone, "333");
 }
 
+/* A message from `from` beside the only profile, which has `wa_id`. */
+static void decode_beside(struct decoded *decoded, const char *from, const char *wa_id)
+{
+    autofree char *text =
+        xasprintf("{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{\"field\":"
+                  "\"messages\",\"value\":{\"metadata\":{\"phone_number_id\":\"1\"},\"contacts\":"
+                  "[{\"profile\":{\"name\":\"Bia\"},\"wa_id\":\"%s\"}],\"messages\":"
+                  "[{\"from\":\"%s\",\"id\":\"a\",\"type\":\"text\"}]}}]}]}",
+                  wa_id, from);
+
+    decode_text(decoded, str_of(text));
+}
+
+static void numbers_of_brazil_and_mexico_find_the_profile_under_their_other_form(void **state)
+{
+    static const struct {
+        const char *from, *wa_id;
+        bool same;
+    } cases[] = {
+        { "551188887777", "5511988887777", true },   { "5511988887777", "551188887777", true },
+        { "525512345678", "5215512345678", true },   { "5215512345678", "525512345678", true },
+        { "551188887777", "5511888887777", false },  { "5511888887777", "551188887777", false },
+        { "55118888777", "551198888777", false },    { "541188887777", "5411988887777", false },
+        { "55118888777x", "5511988887777x", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        autodecoded struct decoded decoded;
+        const struct inbound_party *party;
+
+        decode_beside(&decoded, cases[i].from, cases[i].wa_id);
+        party = &decoded.delivery.messages[0].in.party;
+        assert_str(party->phone, cases[i].from);
+        assert_str(party->wa_id, cases[i].same ? cases[i].wa_id : NULL);
+        assert_str(party->name, cases[i].same ? "Bia" : NULL);
+    }
+}
+
 static void profiles_are_found_however_many_there_are_and_in_whatever_order(void **state)
 {
     enum { COUNT = 5000 };
@@ -815,6 +854,7 @@ int main(void)
         cmocka_unit_test(ids_keep_their_digits_whatever_their_type),
         cmocka_unit_test(a_customer_may_have_no_number),
         cmocka_unit_test(profiles_are_matched_by_id_and_never_by_place),
+        cmocka_unit_test(numbers_of_brazil_and_mexico_find_the_profile_under_their_other_form),
         cmocka_unit_test(profiles_are_found_however_many_there_are_and_in_whatever_order),
         cmocka_unit_test(a_group_that_cannot_be_named_never_becomes_a_private_chat),
         cmocka_unit_test(side_fields_never_cost_a_message),
