@@ -117,15 +117,23 @@ static bool learn(struct str *known, struct str told, bool newest)
     return true;
 }
 
+static struct str either(struct str first, struct str second)
+{
+    return first.len > 0 ? first : second;
+}
+
 /* What the payload tells beyond the row goes into *contact; true if there was anything. Number and
- * wa_id stand in for one another only while nothing better is known. */
+ * wa_id stand in for one another only while nothing better is known; while they are the same, a new
+ * number is the new wa_id. */
 static bool learn_party(struct store_contact *contact, const struct inbound_party *party,
                         bool newest)
 {
+    bool same = str_eq(contact->phone, contact->wa_id);
     bool name = learn(&contact->name, party->name, newest);
     bool username = learn(&contact->username, party->username, newest);
     bool phone = learn(&contact->phone, party->phone, newest);
-    bool wa_id = learn(&contact->wa_id, party->wa_id, newest);
+    bool wa_id =
+        learn(&contact->wa_id, same ? either(party->wa_id, party->phone) : party->wa_id, newest);
     bool user_id = learn(&contact->user_id, party->user_id, newest);
 
     if (contact->wa_id.len == 0) {

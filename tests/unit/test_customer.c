@@ -61,6 +61,21 @@ static void a_customer_who_changes_number_keeps_the_chat(void **state)
     assert_int_equal(sql_int(f, "SELECT count(*) FROM contact_alias"), 2);
 }
 
+static void a_new_number_is_the_wa_id_too_where_nothing_else_is_said(void **state)
+{
+    struct fixture *f = *state;
+
+    struct inbound_message back;
+
+    assert_true(store_message(f, text_of("w1", "492", NULL)));
+    assert_true(store_message(f, change("w2", "492", NULL, "493", NULL)));
+    back = text_of("w3", "492", NULL);
+    back.party.wa_id = STR_NONE;
+    assert_true(store_message(f, back));
+    assert_text(f, "SELECT phone FROM contact", "492");
+    assert_text(f, "SELECT wa_id FROM contact", "492");
+}
+
 static void a_customer_who_changes_user_id_keeps_the_chat(void **state)
 {
     struct fixture *f = *state;
@@ -387,6 +402,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_customer_who_changes_number_keeps_the_chat),
+        TEST(a_new_number_is_the_wa_id_too_where_nothing_else_is_said),
         TEST(a_customer_who_changes_user_id_keeps_the_chat),
         TEST(a_change_that_comes_after_the_new_name_joins_the_two),
         TEST(a_change_of_somebody_unknown_is_of_the_one_who_has_the_new_name),
