@@ -26,9 +26,13 @@ static enum err show_fetch(struct store_query *query, struct store_reader *reade
     struct message_show *show = CONTAINER_OF(query, struct message_show, query);
     struct store_message message;
     struct store_contact contact;
-    enum err err = store_message_find(reader, show->message_id,
-                                      control_arg_str(show->call, "message"), &message, &contact);
+    struct str name = control_arg_str(show->call, "message");
+    enum err err = store_message_find(reader, show->message_id, name, &message, &contact);
 
+    /* Ids of the platform are opaque: nothing keeps them from being digits. */
+    if (err == ERR_NOT_FOUND && show->message_id != 0) {
+        err = store_message_find(reader, 0, name, &message, &contact);
+    }
     buf_clear(&show->text);
     if (err == OK) {
         message_render(&show->text, &message, &contact);

@@ -268,8 +268,10 @@ audited() {
         '[1,"wamid.HBgM","hello",1,"15551230001"]'
     assert_equal "$(sioctl message show wamid.HBgM -o ndjson | jq .id)" 1
     assert_contains "$(sioctl message show 1)" 'contact.name'
-    exit_code 1 message show 2
-    assert_equal "$said" "sioctl: not_found: no message '2'"
+    post_webhook "$(text_webhook 900719925474099 15551230001 'digits only')"
+    assert_equal "$(sioctl message show 900719925474099 -o ndjson | jq .id)" 2
+    exit_code 1 message show 3
+    assert_equal "$said" "sioctl: not_found: no message '3'"
     exit_code 1 message show wamid.none
     exit_code 2 message show
 }
