@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 
 #include "libshared/alloc.h"
+#include "libshared/json.h"
 #include "libshared/wire/signature.h"
 #include "siod/metrics/metrics.h"
 #include "siod/store/store.h"
@@ -14,6 +15,7 @@
 enum {
     CHALLENGE_MAX = 256,
     RESERVE_MAX = 256 * 1024, /* room made for what a Content-Length only announces */
+    ENVELOPE_DEPTH = 10,      /* what the platform puts around the text of a message */
 };
 
 /* A POST while its body arrives, and after that until it is answered. It outlives its request when
@@ -341,7 +343,8 @@ static void take_limits(struct webhook_receiver *receiver, const struct webhook_
 {
     receiver->body_bytes = config->body_bytes;
     receiver->body_bytes_in_flight = config->body_bytes_in_flight;
-    receiver->json_depth = config->json_depth;
+    receiver->json_depth =
+        config->json_depth > 0 ? MIN(config->json_depth + ENVELOPE_DEPTH, JSON_DEPTH_MAX) : 0;
 }
 
 static void app_rekey(struct webhook_app *app, const struct webhook_app_config *config)

@@ -150,6 +150,10 @@ received() {
     start_siod
     printf '[%.0s' {1..5000} >"$BATS_TEST_TMPDIR/deep"
     assert_equal "$(post_file "$BATS_TEST_TMPDIR/deep")" 400
+    text_webhook wamid.0 16505551234 hello | sed "s/\"body\":/\"n\":$(printf '[%.0s' {1..512})$(printf ']%.0s' {1..512}),&/" \
+        >"$BATS_TEST_TMPDIR/deep"
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/deep")" 200
+    assert_equal "$(sioctl message show wamid.0 -o json | jq -r .text)" hello
     assert_equal "$(post_webhook "$(text_webhook wamid.1 16505551234 hello)")" 200
 }
 
