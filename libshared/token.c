@@ -370,6 +370,11 @@ enum err token_verify(struct token_verifier *verifier, struct str token, int64_t
     return err;
 }
 
+int64_t token_leeway_s(const struct token_verifier *verifier)
+{
+    return verifier->rules.leeway_s;
+}
+
 void token_verifier_stats(const struct token_verifier *verifier, struct token_stats *ret_stats)
 {
     *ret_stats = verifier->stats;

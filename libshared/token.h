@@ -64,6 +64,8 @@ void token_verifier_free(struct token_verifier *verifier);
 NODISCARD
 enum err token_verify(struct token_verifier *verifier, struct str token, int64_t now_s,
                       struct token_claims *ret_claims, struct errmsg *msg);
+/* For how long after its exp a token is still accepted. */
+int64_t token_leeway_s(const struct token_verifier *verifier);
 struct token_stats {
     uint64_t verified, cached, failed;
     unsigned entries;

@@ -55,8 +55,8 @@ struct desk_agent {
     int64_t user_id, business_id;
     enum token_role role;
     uint32_t token_issued_s; /* its iat, 0 = it has none */
-    int64_t token_expires_s;
-    char *name; /* may be empty */
+    int64_t token_expires_s; /* when the socket is closed for it; INT64_MAX = never */
+    char *name;              /* may be empty */
 };
 const struct desk_agent *desk_agent_of(const struct sio_socket *socket);
 struct sio_namespace *desk_namespace(struct desk *desk);

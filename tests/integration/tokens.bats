@@ -173,6 +173,14 @@ start_agent() {
     wait_until agent_saw a '.type == "connect_error" and .data.code == "token_expired"'
 }
 
+@test "a token that is accepted late, for clocks that differ, keeps its socket" {
+    start_agent -o jwt.leeway_s=3600
+    assert_equal "$(claims "{\"userId\":7,\"businessId\":1,\"exp\":$((now - 60))}")" connected
+    agent_start soon --transports websocket --token "$(jwt "{\"userId\":8,\"businessId\":1,\"exp\":$((EPOCHSECONDS + 3))}")"
+    wait_until agent_saw soon '.type == "disconnect"'
+    refute agent_saw a '.type == "disconnect" and .reason == "transport close"'
+}
+
 @test "no token appears in the log" {
     local good
     start_agent -o log.level=debug
