@@ -33,46 +33,76 @@ struct webhook {
     char wamid_text[32];
     struct buf body;
     bool sending;
-    uint64_t posted, answered, refused, delivered, doubled, foreign;
+    uint64_t posted, answered, refused; /* webhooks */
+    uint64_t bytes;                     /* in them */
+    uint64_t messages, delivered, doubled, foreign;
     uint64_t sent_ns[MESSAGES_MAX];
     uint64_t due_ns[DUE_MAX]; /* ring of what waits for a connection */
     unsigned due_first, due_end;
     struct histogram reply, delivery;
 };
 
-static void body_write(struct webhook *webhook, uint64_t number)
+static uint64_t customer_of(const struct options *options, uint64_t number)
 {
-    const struct options *options = webhook->scenario->options;
     const uint64_t stride = 7919; /* a prime: they come in no order that an index would like */
-    uint64_t customer = 15550000000 + number * stride % options->customers;
+
+    return 15550000000 + number * stride % options->customers;
+}
+
+static void profiles_write(struct webhook *webhook, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t customer = customer_of(webhook->scenario->options, first + i);
+
+        buf_printf(&webhook->body,
+                   "%s{\"profile\":{\"name\":\"Customer %" PRIu64 "\"},\"wa_id\":\"%" PRIu64 "\"}",
+                   i > 0 ? "," : "", customer, customer);
+    }
+}
+
+static void messages_write(struct webhook *webhook, uint64_t first, uint64_t count)
+{
+    for (uint64_t number = first; number < first + count; number++) {
+        buf_printf(&webhook->body,
+                   "%s{\"from\":\"%" PRIu64 "\",\"id\":\"%.*s%0*" PRIx64
+                   "\",\"timestamp\":\"%" PRId64 "\",\"text\":{\"body\":\"Is number %" PRIu64
+                   " still in stock, and can it be here by Friday?\"},\"type\":\"text\"}",
+                   number > first ? "," : "", customer_of(webhook->scenario->options, number),
+                   STR_ARG(webhook->wamid), NUMBER_DIGITS, number, clock_wall_ms() / 1000, number);
+    }
+}
+
+static void body_write(struct webhook *webhook, uint64_t first, uint64_t count)
+{
     struct buf *body = &webhook->body;
 
     buf_clear(body);
-    buf_printf(body,
-               "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"id\":\"102290129340398\","
-               "\"changes\":[{\"value\":{\"messaging_product\":\"whatsapp\",\"metadata\":{"
-               "\"display_phone_number\":\"15550783881\",\"phone_number_id\":\"%s\"},",
-               options->phone);
-    buf_printf(body,
-               "\"contacts\":[{\"profile\":{\"name\":\"Customer %" PRIu64 "\"},\"wa_id\":\"%" PRIu64
-               "\"}],\"messages\":[{\"from\":\"%" PRIu64 "\",\"id\":\"%.*s%0*" PRIx64 "\",",
-               customer, customer, customer, STR_ARG(webhook->wamid), NUMBER_DIGITS, number);
-    buf_printf(body,
-               "\"timestamp\":\"%" PRId64 "\",\"text\":{\"body\":\"Is number %" PRIu64
-               " still in stock, and can it be here by Friday?\"},\"type\":\"text\"}]},"
-               "\"field\":\"messages\"}]}]}",
-               clock_wall_ms() / 1000, number);
+    buf_printf(
+        body,
+        "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"id\":\"102290129340398\","
+        "\"changes\":[{\"value\":{\"messaging_product\":\"whatsapp\",\"metadata\":{"
+        "\"display_phone_number\":\"15550783881\",\"phone_number_id\":\"%s\"},\"contacts\":[",
+        webhook->scenario->options->phone);
+    profiles_write(webhook, first, count);
+    buf_add_cstr(body, "],\"messages\":[");
+    messages_write(webhook, first, count);
+    buf_add_cstr(body, "]},\"field\":\"messages\"}]}]}");
 }
 
 static void post(struct webhook *webhook, struct poster *poster, uint64_t due_ns)
 {
-    uint64_t number = webhook->posted++;
+    uint64_t first = webhook->messages, count = webhook->scenario->options->batch;
 
-    if (number >= MESSAGES_MAX) {
-        bench_fail("more than %d webhooks in one run: measure for less time", MESSAGES_MAX);
+    if (first + count > MESSAGES_MAX) {
+        bench_fail("more than %d messages in one run: measure for less time", MESSAGES_MAX);
     }
-    webhook->sent_ns[number] = due_ns;
-    body_write(webhook, number);
+    webhook->posted++;
+    webhook->messages += count;
+    for (uint64_t i = 0; i < count; i++) {
+        webhook->sent_ns[first + i] = due_ns;
+    }
+    body_write(webhook, first, count);
+    webhook->bytes += webhook->body.len;
     poster_post(poster, webhook->scenario->options->path,
                 (struct str) { webhook->secret, webhook->secret_len }, buf_str(&webhook->body),
                 due_ns);
@@ -137,7 +167,7 @@ static bool number_of(const struct webhook *webhook, struct str packet, uint64_t
     }
     memcpy(digits, at, NUMBER_DIGITS);
     *ret_number = strtoull(digits, NULL, 16);
-    return *ret_number < webhook->posted;
+    return *ret_number < webhook->messages;
 }
 
 static void on_event(struct client *client, struct str packet)
@@ -167,12 +197,18 @@ static bool all_connected(void *arg)
     return webhook->connected == webhook->scenario->options->http;
 }
 
+/* What the agents have to be told. */
+static uint64_t deliveries(const struct webhook *webhook)
+{
+    return (webhook->posted - webhook->refused) * webhook->scenario->options->batch *
+           webhook->agents.count;
+}
+
 static bool all_delivered(void *arg)
 {
     struct webhook *webhook = arg;
 
-    return webhook->answered == webhook->posted &&
-           webhook->delivered >= (webhook->posted - webhook->refused) * webhook->agents.count;
+    return webhook->answered == webhook->posted && webhook->delivered >= deliveries(webhook);
 }
 
 static void secret_read(struct webhook *webhook)
@@ -225,7 +261,7 @@ static void measure(struct webhook *webhook)
     struct scenario *scenario = webhook->scenario;
     struct pace pace = { .send_due = send_due, .arg = webhook };
     struct reading start, end;
-    uint64_t answered;
+    uint64_t answered, bytes;
 
     webhook->sending = true;
     while (scenario->options->rate <= 0 && webhook->idle_count > 0) {
@@ -235,13 +271,16 @@ static void measure(struct webhook *webhook)
     histogram_clear(&webhook->reply);
     histogram_clear(&webhook->delivery);
     answered = webhook->answered;
+    bytes = webhook->bytes;
     start = reading_take(scenario->options->pid);
     scenario_drive(scenario, &pace, scenario->options->seconds);
     end = reading_take(scenario->options->pid);
     answered = webhook->answered - answered;
+    bytes = webhook->bytes - bytes;
     webhook->sending = false;
 
     scenario_rate(scenario, "per_s", answered, reading_seconds(&start, &end));
+    scenario_rate(scenario, "bytes_s", bytes, reading_seconds(&start, &end));
     reading_report(scenario->result, &start, &end, answered);
     scenario_latency(scenario, "latency_us", &webhook->delivery);
     scenario_latency(scenario, "reply_us", &webhook->reply);
@@ -254,7 +293,7 @@ static void report_losses(struct webhook *webhook)
 
     loop_run_until(scenario->loop, DRAIN_S, all_delivered, webhook);
     loop_run_for(scenario->loop, 0.2); /* a second copy would arrive by then */
-    expected = (webhook->posted - webhook->refused) * webhook->agents.count;
+    expected = deliveries(webhook);
     scenario_count(scenario, "sent", webhook->posted);
     scenario_count(scenario, "answered", webhook->answered);
     scenario_count(scenario, "refused", webhook->refused);
