@@ -227,7 +227,7 @@ static enum err follow_up(struct inbound_work *work, const struct inbound_messag
         err = answered_on_phone(work, row);
     }
     if (err == OK && in->group_id.data != NULL && in->direction == STORE_INBOUND) {
-        err = store_group_speaker(work->tx, row->chat_id, contact->id);
+        err = store_group_speaker(work->tx, row->chat_id, contact->id, row->id);
     }
     if (err == OK && contact->id != 0) {
         err = customer_learn(work, in, row, contact);

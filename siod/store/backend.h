@@ -104,7 +104,8 @@ struct store_backend {
                              void (*fn)(void *arg, const struct store_merge *merge), void *arg);
     enum err (*chat_ensure)(struct store_tx *tx, const struct store_chat *chat,
                             int64_t *ret_chat_id, bool *ret_created);
-    enum err (*group_speaker)(struct store_tx *tx, int64_t chat_id, int64_t contact_id);
+    enum err (*group_speaker)(struct store_tx *tx, int64_t chat_id, int64_t contact_id,
+                              int64_t message_id);
     enum err (*chat_touch)(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                            int64_t wa_timestamp_s, bool inbound,
                            struct store_waiting *ret_reopened);

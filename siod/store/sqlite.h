@@ -109,6 +109,7 @@ enum sqlite_statement {
     ST_JOIN_CHANGES,
     ST_JOIN_PARTICIPANTS,
     ST_JOIN_ALIASES,
+    ST_JOIN_NEWER,
     ST_JOIN_CONTACT,
     ST_JOIN_CONTACT_DROP,
     ST_DECISION_APPEND,
@@ -513,7 +514,8 @@ enum err sqlite_contact_get(struct store_tx *tx, int64_t contact_id,
                             struct store_contact *ret_contact);
 enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
                             int64_t *ret_chat_id, bool *ret_created);
-enum err sqlite_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id);
+enum err sqlite_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id,
+                              int64_t message_id);
 enum err sqlite_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,
                            int64_t wa_timestamp_s, bool inbound,
                            struct store_waiting *ret_reopened);

@@ -173,7 +173,8 @@ enum err sqlite_chat_ensure(struct store_tx *tx, const struct store_chat *chat,
     return err;
 }
 
-enum err sqlite_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id)
+enum err sqlite_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id,
+                              int64_t message_id)
 {
     struct sqlite_conn *conn = &writer_of(tx)->conn;
     struct query q = query_begin(conn, ST_CHAT_PARTICIPANT,
@@ -188,9 +189,12 @@ enum err sqlite_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t cont
         return err;
     }
     q = query_begin(conn, ST_CHAT_SPEAKER,
-                    "UPDATE chat SET contact_id = ?1 WHERE id = ?2 AND contact_id IS NOT ?1");
+                    "UPDATE chat SET contact_id = ?1 WHERE id = ?2 AND contact_id IS NOT ?1"
+                    " AND ?3 = (SELECT id FROM message WHERE chat_id = ?2 AND direction = 0"
+                    "  ORDER BY wa_timestamp_s DESC, id DESC LIMIT 1)");
     put_int(&q, contact_id);
     put_int(&q, chat_id);
+    put_int(&q, message_id);
     return query_run(&q);
 }
 

@@ -430,10 +430,32 @@ static enum err rename_owner(struct store_tx *tx, int64_t contact_id, int64_t in
     return err;
 }
 
+#define LAST_WRITTEN_OF(id)                                                                        \
+    "(SELECT coalesce(max(last_message_at_ms), 0) FROM chat"                                       \
+    " WHERE contact_id = " id " AND group_id IS NULL)"
+
+/* Whichever stays, it is called as the one with the later message: in whatever order they came. */
+static enum err take_newer_names(struct store_tx *tx, int64_t contact_id, int64_t into_id)
+{
+    return run_ids(tx, ST_JOIN_NEWER,
+                   "UPDATE contact SET"
+                   " name = iif(length(other.name) > 0, other.name, contact.name),"
+                   " username = coalesce(other.username, contact.username),"
+                   " phone = coalesce(other.phone, contact.phone),"
+                   " wa_id = coalesce(other.wa_id, contact.wa_id),"
+                   " user_id = coalesce(other.user_id, contact.user_id)"
+                   " FROM contact AS other WHERE contact.id = ?2 AND other.id = ?1"
+                   " AND " LAST_WRITTEN_OF("?1") " > " LAST_WRITTEN_OF("?2"),
+                   contact_id, into_id);
+}
+
 enum err sqlite_contact_join(struct store_tx *tx, int64_t contact_id, int64_t into_id,
                              void (*fn)(void *arg, const struct store_merge *merge), void *arg)
 {
-    enum err err = join_all_chats(tx, contact_id, into_id, fn, arg);
+    enum err err = take_newer_names(tx, contact_id, into_id);
 
+    if (err == OK) {
+        err = join_all_chats(tx, contact_id, into_id, fn, arg);
+    }
     return err != OK ? err : rename_owner(tx, contact_id, into_id);
 }

@@ -251,9 +251,10 @@ enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, i
     return CALL(tx, chat_ensure, chat, ret_chat_id, ret_created);
 }
 
-enum err store_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id)
+enum err store_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id,
+                             int64_t message_id)
 {
-    return CALL(tx, group_speaker, chat_id, contact_id);
+    return CALL(tx, group_speaker, chat_id, contact_id, message_id);
 }
 
 enum err store_chat_touch(struct store_tx *tx, int64_t chat_id, int64_t message_id,

@@ -483,9 +483,11 @@ enum err store_contact_join(struct store_tx *tx, int64_t contact_id, int64_t int
 NODISCARD
 enum err store_chat_ensure(struct store_tx *tx, const struct store_chat *chat, int64_t *ret_chat_id,
                            bool *ret_created);
-/* Somebody wrote in a group: its participant from now on, and the contact that the chat shows. */
+/* Somebody wrote in a group: its participant from now on, and, unless a later message is there, the
+ * contact that the chat shows. */
 NODISCARD
-enum err store_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id);
+enum err store_group_speaker(struct store_tx *tx, int64_t chat_id, int64_t contact_id,
+                             int64_t message_id);
 /* Last message, window; values only move forward. A chat that is closed, or whose agent is offline,
  * waits again when its customer writes: *ret_reopened then, otherwise its chat_id is 0. */
 NODISCARD

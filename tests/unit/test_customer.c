@@ -122,6 +122,42 @@ static void a_change_of_somebody_unknown_is_of_the_one_who_has_the_new_name(void
 
 /* ---- two who are one */
 
+static void who_wrote_last_says_how_the_two_are_called(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(store_message(f, text_of("w1", "492", "Jonas")));
+    assert_true(store_message(f, at(text_of("w4", "494", "Jonas Berg"), 1772357700)));
+    assert_true(store_message(f, at(change("w3", "493", NULL, "494", NULL), 1772357600)));
+    assert_true(store_message(f, at(change("w2", "492", NULL, "493", NULL), 1772357500)));
+    assert_counts(f, 1, 1, 4);
+    assert_text(f, "SELECT phone FROM contact", "494");
+    assert_text(f, "SELECT wa_id FROM contact", "494");
+    assert_text(f, "SELECT name FROM contact", "Jonas Berg");
+}
+
+static struct inbound_message in_group(const char *wamid, const char *from, int64_t second)
+{
+    struct inbound_message message = at(text_of(wamid, from, NULL), second);
+
+    message.group_id = STR("G");
+    return message;
+}
+
+static void a_late_message_does_not_make_its_writer_the_last_one_of_the_group(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(store_message(f, in_group("w1", "492", 1772357500)));
+    assert_true(store_message(f, in_group("w2", "493", 1772357400)));
+    assert_text(f, "SELECT contact.phone FROM chat JOIN contact ON contact.id = chat.contact_id",
+                "492");
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM chat_participant"), 2);
+    assert_true(store_message(f, in_group("w3", "493", 1772357500)));
+    assert_text(f, "SELECT contact.phone FROM chat JOIN contact ON contact.id = chat.contact_id",
+                "493");
+}
+
 static void a_message_with_both_names_joins_their_contacts(void **state)
 {
     struct fixture *f = *state;
@@ -406,6 +442,8 @@ int main(void)
         TEST(a_customer_who_changes_user_id_keeps_the_chat),
         TEST(a_change_that_comes_after_the_new_name_joins_the_two),
         TEST(a_change_of_somebody_unknown_is_of_the_one_who_has_the_new_name),
+        TEST(who_wrote_last_says_how_the_two_are_called),
+        TEST(a_late_message_does_not_make_its_writer_the_last_one_of_the_group),
         TEST(a_message_with_both_names_joins_their_contacts),
         TEST(the_older_chat_stays_also_where_the_contact_is_the_younger),
         TEST(a_repetition_joins_nobody),
