@@ -26,27 +26,13 @@ void base64_add(struct buf *to, struct str bytes)
     }
 }
 
-static int value_of(char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* The bits of four characters, of which the last `padding` count as zero. */
 static bool read_word(const char *text, size_t padding, uint32_t *ret_word)
 {
     uint32_t word = 0;
 
     for (size_t i = 0; i < 4; i++) {
-        int value = i < 4 - padding ? value_of(text[i]) : 0;
+        int value = i < 4 - padding ? base64_value(text[i], "+/") : 0;
 
         if (value < 0) {
             return false;

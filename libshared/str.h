@@ -45,3 +45,15 @@ static inline struct str str_skip(struct str s, size_t n)
 {
     return (struct str) { s.data + n, s.len - n };
 }
+
+/* `s` without the spaces and tabs around it. */
+static inline struct str str_trim(struct str s)
+{
+    while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t')) {
+        s = str_skip(s, 1);
+    }
+    while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t')) {
+        s.len--;
+    }
+    return s;
+}

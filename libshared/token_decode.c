@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "libshared/base64.h"
 #include "libshared/json.h"
 #include "libshared/token_part.h"
 
@@ -29,20 +30,6 @@ enum err token_split(struct str token, struct token_parts *ret_parts, struct err
     return OK;
 }
 
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
-}
-
 bool token_base64_decode(struct str text, struct buf *ret_bytes)
 {
     unsigned bits = 0, count = 0;
@@ -50,7 +37,7 @@ bool token_base64_decode(struct str text, struct buf *ret_bytes)
     bool good = true;
 
     for (size_t i = 0; good && i < text.len; i++) {
-        int value = base64_value(text.data[i]);
+        int value = base64_value(text.data[i], "-_");
 
         good = value >= 0;
         bits = (bits << 6 | ((unsigned)value & 63)) & 0xfff;

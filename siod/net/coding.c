@@ -18,17 +18,6 @@ struct preference {
     unsigned place;
 };
 
-static struct str trim(struct str text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text = str_skip(text, 1);
-    }
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
-}
-
 /* Cuts `*rest` at the first `separator` and returns what stood before it. */
 static struct str cut(struct str *rest, char separator)
 {
@@ -37,7 +26,7 @@ static struct str cut(struct str *rest, char separator)
     struct str piece = { rest->data, len };
 
     *rest = at != NULL ? str_skip(*rest, len + 1) : STR_NONE;
-    return trim(piece);
+    return str_trim(piece);
 }
 
 /* "0.25" in thousandths; what is no weight is 0. */
@@ -67,7 +56,7 @@ static unsigned weight_of(struct str parameters)
         struct str name = cut(&parameter, '=');
 
         if (str_eq_nocase(name, STR("q"))) {
-            return parse_weight(trim(parameter));
+            return parse_weight(str_trim(parameter));
         }
     }
     return WEIGHT_MAX;

@@ -48,22 +48,6 @@ static bool is_token(struct str text)
     return text.len > 0;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct str trim(struct str text)
-{
-    while (text.len > 0 && is_blank(text.data[0])) {
-        text = str_skip(text, 1);
-    }
-    while (text.len > 0 && is_blank(text.data[text.len - 1])) {
-        text.len--;
-    }
-    return text;
-}
-
 /* Cuts the next line, without its CR LF, off *rest. */
 static struct str next_line(struct str *rest)
 {
@@ -167,7 +151,7 @@ static int on_value(http_parser *parser, const char *at, size_t len)
     if (parse->head->count == 0) {
         return 1;
     }
-    parse->head->fields[parse->head->count - 1].value = trim((struct str) { at, len });
+    parse->head->fields[parse->head->count - 1].value = str_trim((struct str) { at, len });
     return 0;
 }
 
@@ -245,7 +229,7 @@ bool http_list_has(struct str list, struct str token)
         const char *comma = memchr(list.data, ',', list.len);
         size_t len = comma != NULL ? (size_t)(comma - list.data) : list.len;
 
-        if (str_eq_nocase(trim((struct str) { list.data, len }), token)) {
+        if (str_eq_nocase(str_trim((struct str) { list.data, len }), token)) {
             return true;
         }
         list = str_skip(list, comma != NULL ? len + 1 : len);

@@ -14,6 +14,7 @@
 #include <openssl/sha.h>
 
 #include "libshared/alloc.h"
+#include "libshared/base64.h"
 #include "libshared/buf.h"
 #include "libshared/log.h"
 #include "libshared/wire/ws_frame.h"
@@ -322,25 +323,11 @@ static bool key_valid(struct str key)
         return false;
     }
     for (size_t i = 0; i < 22; i++) {
-        char c = key.data[i];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '+' || c == '/')) {
+        if (base64_value(key.data[i], "+/") < 0) {
             return false;
         }
     }
     return true;
-}
-
-static struct str trim(struct str text)
-{
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) {
-        text = str_skip(text, 1);
-    }
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) {
-        text.len--;
-    }
-    return text;
 }
 
 static bool is_token(struct str text)
@@ -365,7 +352,7 @@ static bool first_protocol(const struct http_request *request, struct str *ret_p
     while (rest.data != NULL) {
         const char *comma = rest.len > 0 ? memchr(rest.data, ',', rest.len) : NULL;
         size_t len = comma != NULL ? (size_t)(comma - rest.data) : rest.len;
-        struct str token = trim((struct str) { rest.data, len });
+        struct str token = str_trim((struct str) { rest.data, len });
 
         if (count == PROTOCOLS_MAX || !is_token(token)) {
             return false;
