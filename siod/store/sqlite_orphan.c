@@ -56,13 +56,13 @@ static enum err find_end(struct sqlite_writer *writer, const struct orphans *kin
     return query_end(&q);
 }
 
-enum err sqlite_orphans_purge(struct sqlite_writer *writer, struct store_purge *purge)
+/* A slice of one table; *ret_more: it goes on behind it. */
+static enum err purge_slice(struct sqlite_writer *writer, struct store_purge *purge, bool *ret_more)
 {
     const struct orphans *kind = &orphans[writer->walk.table];
     struct sqlite_walk next = { .table = writer->walk.table };
     struct query q;
-    bool more;
-    enum err err = find_end(writer, kind, &next, &more);
+    enum err err = find_end(writer, kind, &next, ret_more);
 
     if (err == OK) {
         q = query_begin(&writer->conn, kind->purge, kind->purge_sql);
@@ -76,12 +76,23 @@ enum err sqlite_orphans_purge(struct sqlite_writer *writer, struct store_purge *
     }
     *(kind->purge == ST_PURGE_STATUSES ? &purge->statuses : &purge->changes) +=
         (uint64_t)sqlite3_changes64(writer->conn.db);
-    if (!more) {
+    if (!*ret_more) {
         next.table = (next.table + 1) % ARRAY_SIZE(orphans);
-        more = next.table > 0;
     }
-    purge->more |= more;
     sqlite_walk_finish(&writer->walk);
     writer->walk = next;
     return OK;
+}
+
+/* Where a table ends, the next one begins in the same job: mostly there is little in any. */
+enum err sqlite_orphans_purge(struct sqlite_writer *writer, struct store_purge *purge)
+{
+    bool more;
+    enum err err;
+
+    do {
+        err = purge_slice(writer, purge, &more);
+    } while (err == OK && !more && writer->walk.table > 0);
+    purge->more |= err == OK && more;
+    return err;
 }
