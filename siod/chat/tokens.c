@@ -203,9 +203,7 @@ void desk_token_revoke(struct desk *desk, const struct store_revocation *revocat
     revoke->done = done;
     revoke->arg = arg;
     if (!store_submit(desk->config.store, &revoke->job)) {
-        bool works = store_health(desk->config.store, NULL) == STORE_OK;
-
-        revoke_done(&revoke->job, works ? ERR_BUSY : ERR_STORE);
+        revoke_done(&revoke->job, store_refusal(desk->config.store));
     }
 }
 

@@ -216,9 +216,7 @@ static void add_checked(struct store_query *query, enum err err)
     } else if (add->exists) {
         control_fail(call, ERR_EXISTS, "business %lld exists already", (long long)add->business.id);
     } else if (!store_submit(control_config(call)->store, &add->job)) {
-        bool works = store_health(control_config(call)->store, NULL) == STORE_OK;
-
-        control_fail(call, works ? ERR_BUSY : ERR_STORE, NULL);
+        control_fail(call, store_refusal(control_config(call)->store), NULL);
     } else {
         control_hold(call);
     }

@@ -20,10 +20,8 @@ int64_t sweep_id_at(const struct sweep *sweep, size_t i)
 void sweep_fail(struct sweep *sweep, enum err err)
 {
     struct control_call *call = sweep->call;
-    bool works = store_health(control_config(call)->store, NULL) == STORE_OK;
-
-    if (err == ERR_BUSY && !works) {
-        err = ERR_STORE;
+    if (err == ERR_BUSY) {
+        err = store_refusal(control_config(call)->store);
     }
     control_fail(call, err, sweep->msg.text[0] != '\0' ? "%s" : NULL, sweep->msg.text);
 }

@@ -193,6 +193,11 @@ bool store_submit(struct store *store, struct store_job *job)
     return taken;
 }
 
+enum err store_refusal(const struct store *store)
+{
+    return store->health == STORE_OK ? ERR_BUSY : ERR_STORE;
+}
+
 bool store_accepting(const struct store *store)
 {
     return atomic_load_explicit(&store->accepting, memory_order_relaxed);

@@ -364,6 +364,9 @@ struct store_job {
 /* False when the queue is full or the store has failed: done() is not called then. */
 NODISCARD
 bool store_submit(struct store *store, struct store_job *job);
+/* Why it is false: ERR_BUSY or ERR_STORE. */
+NODISCARD
+enum err store_refusal(const struct store *store);
 /* Would store_submit() take a job now? Asked before a request's body is read. */
 bool store_accepting(const struct store *store);
 
