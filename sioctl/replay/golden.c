@@ -204,7 +204,7 @@ static int64_t chat_of(const json_t *event)
     json_t *chat = json_object_get(payload, "chatId");
 
     if (chat == NULL) {
-        chat = json_dig(payload, "message", "chatId", NULL);
+        chat = json_object_get(json_object_get(payload, "message"), "chatId");
     }
     return json_integer_value(chat);
 }
@@ -244,7 +244,7 @@ static const char *record_of(const struct golden *golden, const struct seen *see
     json_t *payload = json_object_get(seen->event, "payload");
     json_t *id = json_object_get(payload, "messageId");
     struct str wamid =
-        names_original(&golden->names, json_str(json_dig(payload, "message", "wamid", NULL)));
+        names_original(&golden->names, json_str_at(json_object_get(payload, "message"), "wamid"));
     const char *record = NULL;
 
     if (seen->decided) {
