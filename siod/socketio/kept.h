@@ -73,6 +73,8 @@ struct sio_kept {
 /* recovery.c */
 void sio_recovery_init(struct sio_server *server);
 void sio_recovery_finish(struct sio_server *server);
+/* How much may wait for one client has changed; 0 = no limit. */
+void sio_recovery_fit_queue(struct sio_server *server, size_t queue_bytes);
 /* There is something that has to go in time. */
 void sio_recovery_watch(struct sio_server *server);
 void sio_pid_write(const struct sio_recovery *recovery, const char *id, char ret_pid[SIO_PID_LEN]);

@@ -28,11 +28,21 @@ const char *sio_recovery_refused_label(enum sio_recovery_refused reason)
     return labels[reason];
 }
 
+/* What is sent at once must not look like a client that does not read. */
+void sio_recovery_fit_queue(struct sio_server *server, size_t queue_bytes)
+{
+    struct sio_recovery *recovery = &server->recovery;
+
+    recovery->replay_bytes = recovery->config.max_bytes;
+    if (queue_bytes > 0) {
+        recovery->replay_bytes = MIN(recovery->replay_bytes, queue_bytes / 2);
+    }
+}
+
 void sio_recovery_init(struct sio_server *server)
 {
     struct sio_recovery *recovery = &server->recovery;
     const struct eio_config *engine = &server->config.engine;
-    size_t queue_bytes = engine->queue_bytes;
 
     recovery->config = server->config.recovery;
     if (recovery->config.window_ms == 0) {
@@ -41,10 +51,7 @@ void sio_recovery_init(struct sio_server *server)
     /* a ping goes out late by an interval, and its answer may be waited for twice */
     recovery->beat_ms = engine->ping_interval_ms + 2 * engine->ping_timeout_ms + SLACK_MS;
     recovery->keep_ms = recovery->config.window_ms + recovery->beat_ms;
-    recovery->replay_bytes = recovery->config.max_bytes;
-    if (queue_bytes > 0) { /* what is sent at once must not look like a client that does not read */
-        recovery->replay_bytes = MIN(recovery->replay_bytes, queue_bytes / 2);
-    }
+    sio_recovery_fit_queue(server, engine->queue_bytes);
     TAILQ_INIT(&recovery->streams);
     TAILQ_INIT(&recovery->kept);
     if (recovery->config.enabled) {

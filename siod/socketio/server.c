@@ -54,6 +54,7 @@ struct sio_server *sio_server_new(struct loop *loop, const struct sio_config *co
 void sio_server_reconfigure(struct sio_server *server, const struct sio_config *config)
 {
     take_limits(server, config);
+    sio_recovery_fit_queue(server, config->engine.queue_bytes);
     eio_server_reconfigure(server->engine, &config->engine);
 }
 
