@@ -457,6 +457,10 @@ enum err sqlite_message_gone(struct store_tx *tx, struct str phone_number_id, st
 enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct str phone_number_id,
                                struct str wamid);
 enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase);
+struct mention_names;
+/* Adds what a contact is known by: its numbers, user ids and aliases. */
+enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id,
+                              struct mention_names *names);
 enum err sqlite_purge(struct store_tx *tx, struct store_purge *purge);
 enum err sqlite_measure(struct store_tx *tx, struct store_size *ret_size);
 

@@ -9,10 +9,10 @@
 
 enum { SLICE_ROWS = 200, SLICE_BYTES = 1 << 20, MENTIONS_A_SLICE = 20 };
 
-static enum err load_names(struct sqlite_writer *writer, int64_t contact_id,
-                           struct mention_names *names)
+enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id,
+                              struct mention_names *names)
 {
-    struct query q = query_begin(&writer->conn, ST_ERASE_NAMES,
+    struct query q = query_begin(conn, ST_ERASE_NAMES,
                                  "SELECT phone FROM contact WHERE id = ?1 UNION"
                                  " SELECT wa_id FROM contact WHERE id = ?1 UNION"
                                  " SELECT user_id FROM contact WHERE id = ?1 UNION"
@@ -267,7 +267,7 @@ enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase)
     struct store_contact contact;
     enum err err = sqlite_contact_get(tx, erase->contact_id, &contact);
 
-    err = err == OK ? load_names(writer, erase->contact_id, &names) : err;
+    err = err == OK ? sqlite_contact_names(&writer->conn, erase->contact_id, &names) : err;
     if (err != OK) {
         return err;
     }

@@ -118,22 +118,6 @@ static enum err export_section(struct sqlite_conn *conn, const struct section *s
 
 /* ------------------------------------------------------------------ what mentions it */
 
-static enum err load_names(struct sqlite_conn *conn, int64_t contact_id,
-                           struct mention_names *names)
-{
-    struct query q = query_begin(conn, ST_ERASE_NAMES,
-                                 "SELECT phone FROM contact WHERE id = ?1 UNION"
-                                 " SELECT wa_id FROM contact WHERE id = ?1 UNION"
-                                 " SELECT user_id FROM contact WHERE id = ?1 UNION"
-                                 " SELECT value FROM contact_alias WHERE contact_id = ?1");
-
-    put_int(&q, contact_id);
-    while (query_row(&q)) {
-        mention_names_add(names, get_str(&q));
-    }
-    return query_end(&q);
-}
-
 static enum err export_log(struct sqlite_conn *conn, const struct mention_names *names,
                            store_record_fn *fn, void *arg)
 {
@@ -203,7 +187,7 @@ enum err sqlite_contact_export(struct store_reader *reader, int64_t contact_id, 
             err = ERR_NOT_FOUND;
         }
     }
-    err = err == OK ? load_names(conn, contact_id, &names) : err;
+    err = err == OK ? sqlite_contact_names(conn, contact_id, &names) : err;
     err = err == OK ? export_log(conn, &names, fn, arg) : err;
     return err == OK ? export_webhooks(conn, &names, fn, arg) : err;
 }
