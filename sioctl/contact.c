@@ -24,7 +24,7 @@ enum exit_code run_contact_export(struct session *session)
     static const char *const lists[] = { "aliases",     "chats",    "groups",    "decisions",
                                          "readCursors", "messages", "statuses",  "participations",
                                          "calls",       "changes",  "reactions", "events",
-                                         "webhooks" };
+                                         "audit",       "webhooks" };
     autojson json_t *records = NULL;
     autojson json_t *document = json_object();
     enum exit_code code = session_call(session, &call, &records);

@@ -12,10 +12,10 @@ struct name {
     enum store_alias kind;
     struct str value;
 };
-enum { NAMES = 4, FINDING_NAMES = 3 };
+enum { NAMES = 5, FINDING_NAMES = 3 };
 
-/* The parent id names a person over several portfolios and is not unique within a business: it is
- * kept, as the last one, but finds nobody. */
+/* The parent id names a person over several portfolios and is not unique within a business, and a
+ * username goes from one to another: they are kept, as the last ones, but find nobody. */
 static void names_of(const struct inbound_party *party, struct name names[NAMES])
 {
     names[0] = (struct name) { STORE_ALIAS_BSUID, party->user_id };
@@ -23,6 +23,7 @@ static void names_of(const struct inbound_party *party, struct name names[NAMES]
     names[2] = (struct name) { STORE_ALIAS_WA_ID,
                                str_eq(party->phone, party->wa_id) ? STR_NONE : party->phone };
     names[3] = (struct name) { STORE_ALIAS_PARENT_BSUID, party->parent_user_id };
+    names[4] = (struct name) { STORE_ALIAS_USERNAME, party->username };
 }
 
 /* What a system message says that the customer is called from now on. */
@@ -68,7 +69,8 @@ static enum err put_names(struct inbound_work *work, const struct store_contact 
     names_of(party, names);
     for (size_t i = 0; i < NAMES && err == OK; i++) {
         if (names[i].value.len > 0) {
-            err = put(work->tx, contact->business_id, contact->id, names[i].kind, names[i].value);
+            err = (names[i].kind == STORE_ALIAS_USERNAME ? store_contact_alias_move : put)(
+                work->tx, contact->business_id, contact->id, names[i].kind, names[i].value);
         }
     }
     return err;
@@ -397,7 +399,7 @@ enum err customer_met(struct inbound_work *work, const struct inbound_party *par
     bool duplicate;
     enum err err = customer_of(work, &in, contact, &duplicate);
 
-    if (err == OK && learn_party(contact, party, false)) {
+    if (err == OK && (learn_party(contact, party, false) || is_news(contact, party))) {
         err = write(work, &in, contact);
     }
     return err;

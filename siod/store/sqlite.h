@@ -163,6 +163,7 @@ enum sqlite_statement {
     ST_ERASE_CONTACT,
     ST_MESSAGE_CHANGES_DELETE,
     ST_EXPORT_LOG,
+    ST_EXPORT_AUDIT,
     ST_EXPORT_WEBHOOKS,
     ST_CONTACT_EXISTS,
     ST_CONTACT_OWN_CHATS,
@@ -458,8 +459,8 @@ enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct 
                                struct str wamid);
 enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase);
 struct mention_names;
-/* Adds what a contact is known by: its numbers, user ids and aliases. */
-enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id,
+/* Adds what a contact is and was known by: numbers, user ids, usernames; own_words: its id too. */
+enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id, bool own_words,
                               struct mention_names *names);
 enum err sqlite_purge(struct store_tx *tx, struct store_purge *purge);
 enum err sqlite_measure(struct store_tx *tx, struct store_size *ret_size);

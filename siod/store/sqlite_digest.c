@@ -7,10 +7,11 @@
 /* A few values may be so large that a slice has enough of them. */
 enum { SLICE_BYTES = 16 << 20 };
 
-/* A contact is known by its names, whatever order they became known in. */
+/* A contact is known by its names, whatever order they became known in. Who last had a username
+ * that several have had is a matter of order. */
 #define NAMES_OF(contact_id)                                                                       \
     "(SELECT group_concat(name, ' ') FROM (SELECT kind || ':' || hex(value) AS name"               \
-    " FROM contact_alias WHERE contact_id = " contact_id " ORDER BY kind, value))"
+    " FROM contact_alias WHERE contact_id = " contact_id " AND kind < 3 ORDER BY kind, value))"
 
 #define CHAT_NAMES    NAMES_OF("chat.contact_id")
 #define MESSAGE_NAMES NAMES_OF("message.contact_id")

@@ -9,18 +9,28 @@
 
 enum { SLICE_ROWS = 200, SLICE_BYTES = 1 << 20, MENTIONS_A_SLICE = 20 };
 
-enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id,
+enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id, bool own_words,
                               struct mention_names *names)
 {
-    struct query q = query_begin(conn, ST_ERASE_NAMES,
-                                 "SELECT phone FROM contact WHERE id = ?1 UNION"
-                                 " SELECT wa_id FROM contact WHERE id = ?1 UNION"
-                                 " SELECT user_id FROM contact WHERE id = ?1 UNION"
-                                 " SELECT value FROM contact_alias WHERE contact_id = ?1");
+    struct query q = query_begin(
+        conn, ST_ERASE_NAMES,
+        "SELECT ?2, phone FROM contact WHERE id = ?1 UNION"
+        " SELECT ?2, wa_id FROM contact WHERE id = ?1 UNION"
+        " SELECT ?2, user_id FROM contact WHERE id = ?1 UNION"
+        " SELECT ?3, username FROM contact WHERE id = ?1 UNION"
+        " SELECT iif(kind = ?4, ?3, ?2), value FROM contact_alias WHERE contact_id = ?1 UNION"
+        " SELECT ?5, CAST(?1 AS BLOB) WHERE ?6");
 
     put_int(&q, contact_id);
+    put_int(&q, MENTION_ID);
+    put_int(&q, MENTION_USERNAME);
+    put_int(&q, STORE_ALIAS_USERNAME);
+    put_int(&q, MENTION_CONTACT);
+    put_int(&q, own_words);
     while (query_row(&q)) {
-        mention_names_add(names, get_str(&q));
+        enum mention kind = (enum mention)get_int(&q);
+
+        mention_names_add(names, kind, get_str(&q));
     }
     return query_end(&q);
 }
@@ -186,16 +196,22 @@ static enum err erase_messages(struct sqlite_writer *writer, struct store_erase 
 #define OWN_CHATS "(SELECT id FROM chat WHERE contact_id = ?1 AND group_id IS NULL)"
 #define OWN_NAMES "(SELECT value FROM contact_alias WHERE contact_id = ?1)"
 
-static enum err step(struct sqlite_writer *writer, struct store_erase *erase,
-                     const struct mention_names *names)
+static enum err step(struct sqlite_writer *writer, struct store_erase *erase)
 {
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+    enum err err = sqlite_contact_names(&writer->conn, erase->contact_id,
+                                        erase->phase != STORE_ERASE_WEBHOOKS, &names);
+
+    if (err != OK) {
+        return err;
+    }
     switch (erase->phase) {
     case STORE_ERASE_WEBHOOKS:
-        return erase_in_webhooks(writer, erase, names);
+        return erase_in_webhooks(writer, erase, &names);
     case STORE_ERASE_LOG:
-        return erase_in_log(writer, erase, names);
+        return erase_in_log(writer, erase, &names);
     case STORE_ERASE_AUDIT:
-        return erase_in_audit(writer, erase, names);
+        return erase_in_audit(writer, erase, &names);
     case STORE_ERASE_MESSAGES:
         return erase_messages(writer, erase);
     case STORE_ERASE_REST:
@@ -205,8 +221,7 @@ static enum err step(struct sqlite_writer *writer, struct store_erase *erase,
 }
 
 /* What came while the slices went on. */
-static enum err catch_up(struct sqlite_writer *writer, struct store_erase *erase,
-                         const struct mention_names *names)
+static enum err catch_up(struct sqlite_writer *writer, struct store_erase *erase)
 {
     enum err err = OK;
 
@@ -217,14 +232,13 @@ static enum err catch_up(struct sqlite_writer *writer, struct store_erase *erase
         if (phase < STORE_ERASE_MESSAGES) {
             erase->after_id = MAX(erase->after_id, erase->ends[phase]);
         }
-        err = step(writer, erase, names);
+        err = step(writer, erase);
     }
     return err;
 }
 
 /* Few rows, in one transaction. A group that it founded goes on without it. */
-static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *erase,
-                           const struct mention_names *names)
+static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *erase)
 {
     static const struct {
         enum sqlite_statement id;
@@ -243,7 +257,7 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
         { ST_ERASE_ALIASES, "DELETE FROM contact_alias WHERE contact_id = ?1" },
         { ST_ERASE_CONTACT, "DELETE FROM contact WHERE id = ?1" },
     };
-    enum err err = catch_up(writer, erase, names);
+    enum err err = catch_up(writer, erase);
 
     for (size_t i = 0; err == OK && i < ARRAY_SIZE(steps); i++) {
         struct query q = query_begin(&writer->conn, steps[i].id, steps[i].sql);
@@ -262,20 +276,18 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
 enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase)
 {
     struct sqlite_writer *writer = writer_of(tx);
-    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
     enum store_erase_phase phase = erase->phase;
     struct store_contact contact;
     enum err err = sqlite_contact_get(tx, erase->contact_id, &contact);
 
-    err = err == OK ? sqlite_contact_names(&writer->conn, erase->contact_id, &names) : err;
     if (err != OK) {
         return err;
     }
     if (erase->phase == STORE_ERASE_REST) {
-        return erase_rest(writer, erase, &names);
+        return erase_rest(writer, erase);
     }
     for (unsigned i = 0; err == OK && i < MENTIONS_A_SLICE && erase->phase == phase; i++) {
-        err = step(writer, erase, &names);
+        err = step(writer, erase);
     }
     return err;
 }

@@ -118,55 +118,92 @@ static enum err export_section(struct sqlite_conn *conn, const struct section *s
 
 /* ------------------------------------------------------------------ what mentions it */
 
-static enum err export_log(struct sqlite_conn *conn, const struct mention_names *names,
-                           store_record_fn *fn, void *arg)
+/* The beginning of a record: section, a number of the row, when. */
+static void add_head(struct buf *out, const char *head, int64_t number, const char *time_key,
+                     int64_t at_ms)
 {
-    struct query q = query_begin(conn, ST_EXPORT_LOG,
-                                 "SELECT position, at_ms, room, event, args FROM log ORDER BY id");
+    buf_add_cstr(out, head);
+    buf_add_i64(out, number);
+    buf_printf(out, ",\"%s\":", time_key);
+    add_time(out, at_ms);
+}
 
-    while (query_row(&q)) {
-        autobuf struct buf out = BUF_INIT;
-        int64_t position = get_int(&q), at_ms = get_int(&q);
-        struct str room = get_str(&q), event = get_str(&q), args = get_str(&q);
+static void export_event(struct query *q, const struct mention_names *names, struct buf *out)
+{
+    int64_t position = get_int(q), at_ms = get_int(q);
+    struct str room = get_str(q), event = get_str(q), args = get_str(q);
 
-        if (mention_in(args, names)) {
-            buf_add_cstr(&out, "{\"section\":\"events\",\"position\":");
-            buf_add_i64(&out, position);
-            buf_add_cstr(&out, ",\"at\":");
-            add_time(&out, at_ms);
-            buf_add_cstr(&out, ",\"room\":");
-            json_add_string(&out, room);
-            buf_add_cstr(&out, ",\"event\":");
-            json_add_string(&out, event);
-            buf_add_cstr(&out, ",\"args\":[");
-            buf_add_str(&out, args);
-            buf_add_cstr(&out, "]}");
-            fn(arg, buf_str(&out));
-        }
+    if (mention_in(args, names)) {
+        add_head(out, "{\"section\":\"events\",\"position\":", position, "at", at_ms);
+        buf_add_cstr(out, ",\"room\":");
+        json_add_string(out, room);
+        buf_add_cstr(out, ",\"event\":");
+        json_add_string(out, event);
+        buf_add_cstr(out, ",\"args\":[");
+        buf_add_str(out, args);
+        buf_add_cstr(out, "]}");
     }
-    return query_end(&q);
+}
+
+static void export_audit(struct query *q, const struct mention_names *names, struct buf *out)
+{
+    int64_t id = get_int(q), at_ms = get_int(q);
+    struct str command = get_str(q), args = get_str(q);
+
+    if (mention_in(args, names)) {
+        add_head(out, "{\"section\":\"audit\",\"id\":", id, "at", at_ms);
+        buf_add_cstr(out, ",\"command\":");
+        json_add_string(out, command);
+        buf_add_cstr(out, ",\"args\":");
+        buf_add_str(out, args);
+        buf_add_char(out, '}');
+    }
 }
 
 /* Of a body that others share only what mentions this contact. */
-static enum err export_webhooks(struct sqlite_conn *conn, const struct mention_names *names,
-                                store_record_fn *fn, void *arg)
+static void export_webhook(struct query *q, const struct mention_names *names, struct buf *out)
 {
-    struct query q = query_begin(conn, ST_EXPORT_WEBHOOKS,
-                                 "SELECT id, received_at_ms, body FROM webhook ORDER BY id");
+    int64_t id = get_int(q), at_ms = get_int(q);
+    struct str body = get_str(q);
 
+    if (mention_in(body, names)) {
+        add_head(out, "{\"section\":\"webhooks\",\"webhookId\":", id, "receivedAt", at_ms);
+        buf_add_cstr(out, ",\"elements\":[");
+        mention_collect(body, names, out);
+        buf_add_cstr(out, "]}");
+    }
+}
+
+static const struct scan {
+    enum sqlite_statement id;
+    bool own_words; /* siod wrote it: it may be in siod's words */
+    const char *sql;
+    void (*export)(struct query *q, const struct mention_names *names, struct buf *out);
+} scans[] = {
+    { ST_EXPORT_LOG, true, "SELECT position, at_ms, room, event, args FROM log ORDER BY id",
+      export_event },
+    { ST_EXPORT_AUDIT, true, "SELECT id, at_ms, command, args FROM audit ORDER BY id",
+      export_audit },
+    { ST_EXPORT_WEBHOOKS, false, "SELECT id, received_at_ms, body FROM webhook ORDER BY id",
+      export_webhook },
+};
+
+static enum err export_scan(struct sqlite_conn *conn, const struct scan *scan, int64_t contact_id,
+                            store_record_fn *fn, void *arg)
+{
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+    enum err err = sqlite_contact_names(conn, contact_id, scan->own_words, &names);
+    struct query q;
+
+    if (err != OK) {
+        return err;
+    }
+    q = query_begin(conn, scan->id, scan->sql);
     while (query_row(&q)) {
         autobuf struct buf out = BUF_INIT;
-        int64_t id = get_int(&q), at_ms = get_int(&q);
-        struct str body = get_str(&q);
 
-        if (mention_in(body, names)) {
-            buf_add_cstr(&out, "{\"section\":\"webhooks\",\"webhookId\":");
-            buf_add_i64(&out, id);
-            buf_add_cstr(&out, ",\"receivedAt\":");
-            add_time(&out, at_ms);
-            buf_add_cstr(&out, ",\"elements\":[");
-            mention_collect(body, names, &out);
-            buf_add_cstr(&out, "]}");
+        scan->export(&q, &names, &out);
+        if (out.len > 0) {
             fn(arg, buf_str(&out));
         }
     }
@@ -177,7 +214,6 @@ enum err sqlite_contact_export(struct store_reader *reader, int64_t contact_id, 
                                void *arg)
 {
     struct sqlite_conn *conn = &reader_of(reader)->conn;
-    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
     uint64_t rows;
     enum err err = sqlite_exec(conn, "BEGIN");
 
@@ -187,9 +223,10 @@ enum err sqlite_contact_export(struct store_reader *reader, int64_t contact_id, 
             err = ERR_NOT_FOUND;
         }
     }
-    err = err == OK ? sqlite_contact_names(conn, contact_id, &names) : err;
-    err = err == OK ? export_log(conn, &names, fn, arg) : err;
-    return err == OK ? export_webhooks(conn, &names, fn, arg) : err;
+    for (size_t i = 0; err == OK && i < ARRAY_SIZE(scans); i++) {
+        err = export_scan(conn, &scans[i], contact_id, fn, arg);
+    }
+    return err;
 }
 
 enum err sqlite_contact_own_chats(struct store_reader *reader, int64_t contact_id,

@@ -112,6 +112,7 @@ const char *store_alias_name(enum store_alias kind)
         [STORE_ALIAS_WA_ID] = "wa_id",
         [STORE_ALIAS_BSUID] = "user_id",
         [STORE_ALIAS_PARENT_BSUID] = "parent_user_id",
+        [STORE_ALIAS_USERNAME] = "username",
     };
 
     return names[kind];

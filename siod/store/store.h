@@ -61,7 +61,12 @@ struct store_agent {
 };
 
 /* How a contact is known. Keys of the alias table with the business. */
-enum store_alias { STORE_ALIAS_WA_ID, STORE_ALIAS_BSUID, STORE_ALIAS_PARENT_BSUID };
+enum store_alias {
+    STORE_ALIAS_WA_ID,
+    STORE_ALIAS_BSUID,
+    STORE_ALIAS_PARENT_BSUID,
+    STORE_ALIAS_USERNAME, /* finds nobody: who had it before may be called otherwise now */
+};
 
 struct store_contact {
     int64_t id, business_id;

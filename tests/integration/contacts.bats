@@ -130,3 +130,36 @@ number_change() {
     assert_equal "$(sioctl business show 2 -o json | jq -c '[.businessId, .phoneNumberIds, .agents, .chats]')" \
         '[2,["555"],0,{"waiting":1,"assigned":0}]'
 }
+
+# named WAMID NUMBER USER_ID USERNAME TEXT
+named() {
+    from "$1" "$2" "$3" "$5" | jq -c --arg name "$4" '.entry[0].changes[0].value.contacts[0].profile.username = $name'
+}
+
+@test "all that a customer was ever called is exported and erased, usernames too, and nothing of others" {
+    local name document
+    post_webhook "$(named wamid.1 16505551234 '' ann.before 'by number')"
+    post_webhook "$(named wamid.2 16505551234 '' ann.after 'by number again')"
+    post_webhook "$(named wamid.3 '' DE.7 ann.joined 'by user id')"
+    post_webhook "$(number_change wamid.4 16505551234 12195555358)"
+    post_webhook "$(named wamid.5 12195555358 DE.7 ann.now 'by both')"
+    post_webhook "$(named wamid.6 16505550002 DE.8 ann 'ask @ann.before')"
+    post_webhook "$(named wamid.7 16505550003 DE.9 bob 'I am bob, and no ann.before')"
+    post_webhook "$(jq -c '.entry[0].changes += [$other.entry[0].changes[0]]' --argjson other \
+        "$(named wamid.9 16505550003 DE.9 bob 'bob remains')" <<<"$(named wamid.8 '' DE.7 ann.now 'beside bob')")"
+    assert_equal "$(sioctl contact show 1 -o json | jq -c '[.aliases[] | select(.kind == "username").value] | sort')" \
+        '["ann.after","ann.before","ann.joined","ann.now"]'
+    document=$(sioctl contact export 1 -o json)
+    assert_equal "$(jq -c '[.webhooks[].elements[] | select(.id) | .id] | unique' <<<"$document")" \
+        '["wamid.1","wamid.2","wamid.3","wamid.4","wamid.5","wamid.6","wamid.8"]'
+    assert_equal "$(jq -c '[.aliases[] | select(.kind == 3).value] | sort' <<<"$document")" \
+        '["ann.after","ann.before","ann.joined","ann.now"]'
+    sioctl contact erase 1 >/dev/null
+    stop_siod
+    for name in 16505551234 12195555358 DE.7 ann.after ann.joined ann.now; do
+        refute grep -aF "$name" "$SIOD_DIR/siod.db"
+    done
+    assert_equal "$(sqlite3 "$SIOD_DIR/siod.db" "SELECT count(*) FROM webhook WHERE instr(body, 'username')")" 2
+    assert_equal "$(sqlite3 "$SIOD_DIR/siod.db" "SELECT text FROM message ORDER BY id" | wc -l)" 3
+    grep -qaF 'bob remains' "$SIOD_DIR/siod.db"
+}

@@ -24,9 +24,9 @@ static void test_a_name_counts_where_it_stands_alone(void **state)
     CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
 
     (void)state;
-    mention_names_add(&names, STR("4915"));
-    mention_names_add(&names, STR_NONE);
-    mention_names_add(&names, STR("DE.7"));
+    mention_names_add(&names, MENTION_ID, STR("4915"));
+    mention_names_add(&names, MENTION_ID, STR_NONE);
+    mention_names_add(&names, MENTION_ID, STR("DE.7"));
     for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
         if (mention_in(str_of(vectors[i].text), &names) != vectors[i].found) {
             fail_msg("%s", vectors[i].text);
@@ -34,10 +34,71 @@ static void test_a_name_counts_where_it_stands_alone(void **state)
     }
 }
 
+static void test_a_name_is_found_however_its_characters_are_written(void **state)
+{
+    static const struct {
+        const char *text;
+        bool found;
+    } vectors[] = {
+        { "{\"from\":\"\\u0034915\"}", true },           { "{\"body\":\"call\\n4915\"}", true },
+        { "{\"body\":\"\\u002b4915\"}", true },          { "{\"body\":\"a\\u00344915\"}", false },
+        { "{\"a\":1},{\"from\":\"\\u0034915\"}", true }, { "no JSON: \\ 4915", true },
+    };
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+
+    (void)state;
+    mention_names_add(&names, MENTION_ID, STR("4915"));
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        if (mention_in(str_of(vectors[i].text), &names) != vectors[i].found) {
+            fail_msg("%s", vectors[i].text);
+        }
+    }
+}
+
+static void test_a_username_counts_where_it_can_be_nothing_else(void **state)
+{
+    static const struct {
+        const char *text;
+        bool found;
+    } vectors[] = {
+        { "{\"username\":\"text\"}", true },
+        { "{\"username\" : \"@text\"}", true },
+        { "{\"username\":\"\\u0040text\"}", true },
+        { "{\"body\":\"ask @text.\"}", true },
+        { "{\"body\":\"ask \\u0040text, please\"}", true },
+        { "{\"type\":\"text\",\"text\":{\"body\":\"text\"}}", false },
+        { "{\"username\":\"text2\"}", false },
+        { "{\"username\":\"text.b\"}", false },
+        { "{\"body\":\"@text.b\"}", false },
+        { "{\"body\":\"@text_b\"}", false },
+        { "{\"body\":\"joe@text\"}", false },
+        { "text", false },
+    };
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+
+    (void)state;
+    mention_names_add(&names, MENTION_USERNAME, STR("@text"));
+    mention_names_add(&names, MENTION_USERNAME, STR("@"));
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        if (mention_in(str_of(vectors[i].text), &names) != vectors[i].found) {
+            fail_msg("%s", vectors[i].text);
+        }
+    }
+}
+
+static void test_siods_own_id_counts_as_the_id_of_a_contact(void **state)
+{
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+
+    (void)state;
+    mention_names_add(&names, MENTION_CONTACT, STR("7"));
+    assert_true(mention_in(STR("{\"reaction\":{\"contactId\":7,\"name\":\"Ann\"}}"), &names));
+    assert_false(mention_in(STR("{\"contactId\":77,\"chatId\":7}"), &names));
+}
+
 #define BODY(messages, contacts)                                                                   \
     "{\"entry\":[{\"id\":\"1\",\"changes\":[{\"value\":{\"messages\":[" messages                   \
     "],\"contacts\":[" contacts "]}}]}]}"
-#define MINE   "{\"from\":\"1\",\"text\":{\"body\":\"secret\"}}"
 #define THEIRS "{\"from\":\"2\",\"text\":{\"body\":\"kept\"}}"
 
 static void test_of_a_shared_body_what_is_others_stays(void **state)
@@ -47,7 +108,7 @@ static void test_of_a_shared_body_what_is_others_stays(void **state)
     autobuf struct buf mine = BUF_INIT;
 
     (void)state;
-    mention_names_add(&names, STR("1999"));
+    mention_names_add(&names, MENTION_ID, STR("1999"));
     assert_true(mention_remove(STR(BODY("{\"from\":\"1999\",\"text\":\"secret\"}," THEIRS,
                                         "{\"wa_id\":\"1999\"},{\"wa_id\":\"2\"}")),
                                &names, &rest));
@@ -256,6 +317,9 @@ int main(void)
 #define ERASE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_name_counts_where_it_stands_alone),
+        cmocka_unit_test(test_a_name_is_found_however_its_characters_are_written),
+        cmocka_unit_test(test_a_username_counts_where_it_can_be_nothing_else),
+        cmocka_unit_test(test_siods_own_id_counts_as_the_id_of_a_contact),
         cmocka_unit_test(test_of_a_shared_body_what_is_others_stays),
         ERASE_TEST(test_every_table_is_told_what_it_holds),
         ERASE_TEST(test_nothing_of_an_erased_contact_is_left_in_the_files),
