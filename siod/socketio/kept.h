@@ -50,7 +50,7 @@ struct sio_claim {
 
 struct sio_kept_room {
     struct str name;
-    int64_t joined; /* the stream's position then: what is older was not for this socket */
+    struct sio_mark joined; /* the stream's place then: what is older was not for this socket */
 };
 
 struct sio_kept {

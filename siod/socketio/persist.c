@@ -29,7 +29,7 @@ bool sio_session_export(const struct sio_socket *socket, struct buf *state)
 
         buf_add_char(state, (char)name.len);
         buf_add_str(state, name);
-        add_number(state, (uint64_t)sio_membership_joined(socket, i));
+        add_number(state, (uint64_t)sio_membership_joined(socket, i).position);
     }
     return true;
 }
@@ -50,7 +50,7 @@ static bool take_room(struct str *list, struct sio_kept_room *ret_room)
         return false;
     }
     ret_room->name = (struct str) { list->data + 1, len };
-    ret_room->joined = (int64_t)number_at(list->data + 1 + len);
+    ret_room->joined = (struct sio_mark) { (int64_t)number_at(list->data + 1 + len), 0 };
     *list = str_skip(*list, 1 + len + NUMBER);
     return true;
 }

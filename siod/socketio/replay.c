@@ -19,12 +19,13 @@ static bool is_own(const struct sio_kept *kept, struct str name)
     return str_eq(name, (struct str) { kept->id, SID_LEN });
 }
 
-/* `position`: of the last durable event at or before it. */
-static bool was_in(const struct sio_kept *kept, struct str name, int64_t position)
+/* Had it joined when the stream was at `position`, or at `passing`? */
+static bool was_in(const struct sio_kept *kept, struct str name, int64_t position, uint64_t passing)
 {
     const struct sio_kept_room *room = sio_kept_room(kept, name);
 
-    return (room != NULL && room->joined <= position) || is_own(kept, name);
+    return (room != NULL && room->joined.position <= position && room->joined.passing <= passing) ||
+           is_own(kept, name);
 }
 
 static bool is_left_out(const struct sio_kept *kept, const struct sio_passed *passed)
@@ -53,7 +54,8 @@ static bool was_for(const struct sio_kept *kept, const struct sio_passed *passed
         return false;
     }
     for (unsigned i = 0; i < passed->rooms; i++) {
-        if (was_in(kept, sio_passed_name(&names), passed->mark.position)) {
+        if (was_in(kept, sio_passed_name(&names), passed->mark.position,
+                   passed->mark.passing - 1)) {
             return true;
         }
     }
@@ -65,7 +67,7 @@ void sio_replay_add_row(const struct sio_kept *kept, const struct sio_log_row *r
 {
     const struct row head = { row->position, (uint32_t)row->event.len, (uint32_t)row->args.len };
 
-    if (!is_own(kept, row->origin) && was_in(kept, row->room, row->position - 1)) {
+    if (!is_own(kept, row->origin) && was_in(kept, row->room, row->position - 1, UINT64_MAX)) {
         buf_add(rows, &head, sizeof head);
         buf_add_str(rows, row->event);
         buf_add_str(rows, row->args);

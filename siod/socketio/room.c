@@ -104,7 +104,7 @@ bool sio_room_has(const struct sio_room *room, const struct sio_socket *socket)
     return find_slot(socket, room) >= 0;
 }
 
-static void add_member(struct sio_room *room, struct sio_socket *socket, int64_t joined)
+static void add_member(struct sio_room *room, struct sio_socket *socket, struct sio_mark joined)
 {
     if (room->count == room->cap) {
         room->cap = room->cap > 0 ? room->cap * 2 : MEMBERS_FIRST;
@@ -118,7 +118,8 @@ static void add_member(struct sio_room *room, struct sio_socket *socket, int64_t
         (struct sio_member) { socket, socket->connection->session, socket->room_count & SLOT_MASK,
                               socket->connection->is_v4, (uint32_t)socket->owner };
     socket->rooms[socket->room_count] =
-        (struct sio_membership) { room, room->count, (uint32_t)joined };
+        (struct sio_membership) { room, room->count, (uint32_t)joined.position,
+                                  (uint32_t)joined.passing };
     room->count++;
     socket->room_count++;
 }
@@ -192,11 +193,12 @@ bool sio_socket_join(struct sio_socket *socket, struct str name)
     if (room == NULL) {
         room = room_new(socket, &key, key_len);
     }
-    add_member(room, socket, socket->stream != NULL ? socket->stream->now.position : 0);
+    add_member(room, socket,
+               socket->stream != NULL ? socket->stream->now : (struct sio_mark) { 0, 0 });
     return true;
 }
 
-void sio_room_enter(struct sio_socket *socket, struct str name, int64_t joined)
+void sio_room_enter(struct sio_socket *socket, struct str name, struct sio_mark joined)
 {
     struct room_key key;
     unsigned key_len = make_key(&key, socket->scope, name);
@@ -212,11 +214,15 @@ void sio_room_enter(struct sio_socket *socket, struct str name, int64_t joined)
     add_member(room, socket, joined);
 }
 
-int64_t sio_membership_joined(const struct sio_socket *socket, unsigned slot)
+struct sio_mark sio_membership_joined(const struct sio_socket *socket, unsigned slot)
 {
-    int64_t now = socket->stream->now.position;
+    const struct sio_membership *membership = &socket->rooms[slot];
+    struct sio_mark now = socket->stream->now;
 
-    return now - (uint32_t)((uint32_t)now - socket->rooms[slot].joined);
+    return (struct sio_mark) {
+        now.position - (uint32_t)((uint32_t)now.position - membership->joined_position),
+        now.passing - (uint32_t)((uint32_t)now.passing - membership->joined_passing),
+    };
 }
 
 void sio_socket_leave(struct sio_socket *socket, struct str name)

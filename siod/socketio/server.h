@@ -46,8 +46,8 @@ struct sio_member {
 
 struct sio_membership {
     struct sio_room *room;
-    unsigned index;  /* in room->members */
-    uint32_t joined; /* the stream's position then, its low half */
+    unsigned index;                           /* in room->members */
+    uint32_t joined_position, joined_passing; /* the stream's place then, the low halves */
 };
 
 struct sio_room {
@@ -238,10 +238,10 @@ bool sio_room_has(const struct sio_room *room, const struct sio_socket *socket);
 struct sio_room *sio_room_find(struct sio_namespace *nsp, uint64_t scope, struct str name);
 void sio_rooms_leave(struct sio_socket *socket);
 struct str sio_room_name(const struct sio_room *room);
-/* Position of the stream when the socket entered socket->rooms[slot]. */
-int64_t sio_membership_joined(const struct sio_socket *socket, unsigned slot);
+/* Place of the stream when the socket entered socket->rooms[slot]. */
+struct sio_mark sio_membership_joined(const struct sio_socket *socket, unsigned slot);
 /* Again, as it was then, whatever the limits are now. */
-void sio_room_enter(struct sio_socket *socket, struct str name, int64_t joined);
+void sio_room_enter(struct sio_socket *socket, struct str name, struct sio_mark joined);
 void sio_room_describe(const struct sio_room *room, struct sio_room_info *ret_info);
 /* To a place whose member is gone or has been moved. */
 void sio_member_move(struct sio_room *room, unsigned from, unsigned to);

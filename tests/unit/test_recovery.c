@@ -533,6 +533,28 @@ static void who_left_or_spoke_nonsense_does_not_come_back(void **state)
     assert_false(come_back(&again, &f, &session, &before));
 }
 
+static void what_was_said_before_it_joined_is_not_heard_again(void **state)
+{
+    autosio struct sio_fixture f = { 0 };
+    autoclient struct client speaker = { 0 }, ws = { 0 };
+    autobuf struct buf before = BUF_INIT;
+    struct session session, other;
+
+    (void)state;
+    run(&f, NULL);
+    say_hello(&speaker, &f, "{\"owner\":8}", &other, &before);
+    join(&speaker, "red"); /* the room is there all the time */
+    say_hello(&ws, &f, "{\"owner\":7}", &session, &before);
+    free(hear(&ws, &session));
+    speak(&speaker, "421[\"say\",\"red\"]");
+    join(&ws, "red");
+    speak(&speaker, "422[\"say\",\"red\"]");
+    drop(&ws, &f, 1);
+    assert_true(come_back(&ws, &f, &session, &before));
+    assert_string_equal(before.data, "42[\"said\",\"red\"] ");
+    assert_int_equal(stats_of(&f).replayed, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -543,6 +565,7 @@ int main(void)
         cmocka_unit_test(what_is_more_than_the_limit_gives_a_new_session),
         cmocka_unit_test(what_is_sent_again_fits_the_queue_that_a_reload_left),
         cmocka_unit_test(the_oldest_session_goes_when_there_are_too_many),
+        cmocka_unit_test(what_was_said_before_it_joined_is_not_heard_again),
         cmocka_unit_test(who_left_or_spoke_nonsense_does_not_come_back),
     };
 
