@@ -95,6 +95,8 @@ void eio_session_send(struct eio_session *session, struct frame *frame);
 bool eio_session_writable(const struct eio_session *session);
 /* Orderly: what is queued goes out first. on_close(reason) follows at the end of the round. */
 void eio_session_close(struct eio_session *session, enum eio_reason reason);
+/* False once its end was decided. */
+bool eio_session_is_open(const struct eio_session *session);
 
 void eio_session_set_user(struct eio_session *session, void *user);
 void *eio_session_user(const struct eio_session *session);

@@ -145,6 +145,11 @@ void eio_session_close(struct eio_session *session, enum eio_reason reason)
     eio_session_end(session, reason, EIO_FAREWELL_ORDERLY);
 }
 
+bool eio_session_is_open(const struct eio_session *session)
+{
+    return session->state == EIO_STATE_OPEN;
+}
+
 void eio_session_forget(struct eio_session *session)
 {
     timer_clear(&session->timer);

@@ -1,4 +1,4 @@
-/* Binary packets on their way in: the text comes first, its attachments follow (protocol.md 3).
+/* Packets that wait. Of binary ones the text comes first, its attachments follow (protocol.md 3).
  *
  * Nothing is allocated by what a packet announces: each attachment is added as it comes, and all of
  * them together may be no larger than one message. */
@@ -14,9 +14,14 @@ static struct budget *budget(const struct sio_partial *partial)
 
 static bool give_way(struct hold *hold)
 {
-    struct sio_connection *connection = CONTAINER_OF(hold, struct sio_partial, hold)->connection;
+    struct sio_partial *partial = CONTAINER_OF(hold, struct sio_partial, hold);
+    struct sio_connection *connection = partial->connection;
 
-    sio_partial_free(TAKE(connection->partial));
+    if (partial->restore != NULL) {
+        sio_restore_drop_held(partial->restore);
+    } else {
+        sio_partial_free(TAKE(connection->partial));
+    }
     sio_connection_no_room(connection);
     return true;
 }
@@ -47,6 +52,16 @@ void sio_partial_free(struct sio_partial *partial)
     buf_finish(&partial->head);
     buf_finish(&partial->data);
     free(partial);
+}
+
+void sio_held_free(struct sio_held *held)
+{
+    struct sio_partial *packet;
+
+    while ((packet = STAILQ_FIRST(held)) != NULL) {
+        STAILQ_REMOVE_HEAD(held, link);
+        sio_partial_free(packet);
+    }
 }
 
 void sio_partial_unhold(struct sio_partial *partial)

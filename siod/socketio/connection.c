@@ -158,6 +158,34 @@ static void on_event(struct sio_socket *socket, const struct sio_packet *packet,
     socket->nsp->app->on_event(socket, &event);
 }
 
+/* Its socket is being restored: whatever comes behind the CONNECT waits for that, but not the wish
+ * to leave. */
+static struct sio_restore *must_wait(const struct sio_connection *connection,
+                                     const struct sio_packet *packet)
+{
+    bool leaving;
+    const struct sio_socket *socket = find_socket(connection, packet->nsp, &leaving);
+
+    return socket != NULL && packet->type != SIO_DISCONNECT ? socket->restore : NULL;
+}
+
+/* Takes the packet. */
+static void hold_back(struct sio_connection *connection, struct sio_restore *restore,
+                      struct sio_partial *packet)
+{
+    if (packet == NULL) {
+        sio_connection_no_room(connection);
+    } else if (!sio_restore_hold(restore, packet)) {
+        sio_partial_free(packet);
+        reject(connection, EIO_REASON_FORCED_SERVER_CLOSE, "too much before it was answered");
+    }
+}
+
+static bool may_leave(const struct sio_socket *socket, const struct sio_packet *packet)
+{
+    return packet->type == SIO_DISCONNECT && socket->restore != NULL;
+}
+
 /* What needs a namespace that was joined. */
 static void on_joined_packet(struct sio_connection *connection, const struct sio_packet *packet,
                              struct sio_attachments attachments)
@@ -168,7 +196,7 @@ static void on_joined_packet(struct sio_connection *connection, const struct sio
     if (socket == NULL && leaving) {
         return; /* it was on its way when we sent `41` */
     }
-    if (socket == NULL || socket->state != SIO_STATE_JOINED) {
+    if (socket == NULL || (socket->state != SIO_STATE_JOINED && !may_leave(socket, packet))) {
         reject(connection, EIO_REASON_FORCED_SERVER_CLOSE, "namespace not joined");
     } else if (packet->type == SIO_EVENT || packet->type == SIO_BINARY_EVENT) {
         on_event(socket, packet, attachments);
@@ -183,6 +211,7 @@ static void on_packet(struct sio_connection *connection, const struct sio_packet
                       struct str text)
 {
     const struct sio_attachments none = { NULL, 0 };
+    struct sio_restore *restore;
 
     switch (packet->type) {
     case SIO_CONNECT:
@@ -191,7 +220,12 @@ static void on_packet(struct sio_connection *connection, const struct sio_packet
     case SIO_DISCONNECT:
     case SIO_EVENT:
     case SIO_ACK:
-        on_joined_packet(connection, packet, none);
+        restore = must_wait(connection, packet);
+        if (restore != NULL) {
+            hold_back(connection, restore, sio_partial_new(connection, text, 0));
+        } else {
+            on_joined_packet(connection, packet, none);
+        }
         break;
     case SIO_CONNECT_ERROR:
         reject(connection, EIO_REASON_FORCED_CLOSE, "only the server refuses");
@@ -238,12 +272,13 @@ static enum err bind_attachments(struct sio_server *server, const struct sio_par
     return err;
 }
 
-/* The text of the packet was found to be good when it came. */
-static void on_complete(struct sio_connection *connection, const struct sio_partial *partial)
+/* The text of the packet was found to be good when it came. Takes the packet. */
+static void on_complete(struct sio_connection *connection, struct sio_partial *partial)
 {
     struct sio_server *server = connection->server;
     struct str data[SIO_ATTACHMENTS_MAX];
     struct sio_attachments attachments = { .data = data };
+    struct sio_restore *restore = NULL;
     struct sio_packet packet;
     enum err err =
         sio_packet_decode(buf_str(&partial->head), &server->json, &server->scratch, &packet);
@@ -251,9 +286,26 @@ static void on_complete(struct sio_connection *connection, const struct sio_part
     err = err == OK ? bind_attachments(server, partial, &packet, data, &attachments.count) : err;
     if (err != OK) {
         reject(connection, EIO_REASON_FORCED_CLOSE, "placeholder without attachment");
+    } else if ((restore = must_wait(connection, &packet)) != NULL) {
+        hold_back(connection, restore, partial);
     } else {
+        sio_partial_unhold(partial);
         on_joined_packet(connection, &packet, attachments);
     }
+    if (restore == NULL) {
+        sio_partial_free(partial);
+    }
+}
+
+void sio_connection_resume(struct sio_connection *connection, struct sio_held *held)
+{
+    struct sio_partial *packet;
+
+    while (eio_session_is_open(connection->session) && (packet = STAILQ_FIRST(held)) != NULL) {
+        STAILQ_REMOVE_HEAD(held, link);
+        on_complete(connection, packet);
+    }
+    sio_held_free(held);
 }
 
 static void on_binary(struct sio_connection *connection, struct str data)
@@ -273,9 +325,7 @@ static void on_binary(struct sio_connection *connection, struct str data)
         sio_connection_no_room(connection);
     } else if (sio_partial_complete(partial)) {
         connection->partial = NULL;
-        sio_partial_unhold(partial);
         on_complete(connection, partial);
-        sio_partial_free(partial);
     }
 }
 

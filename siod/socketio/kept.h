@@ -18,6 +18,7 @@
 #include "siod/socketio/stream.h"
 
 struct sio_connection;
+struct sio_partial;
 
 /* A pid is the id of the session and a keyed hash of it, so that nothing has to be remembered of
  * the thousands of connections that are never lost. */
@@ -104,6 +105,12 @@ void sio_kept_expire(struct sio_server *server);
 bool sio_claim_read(struct str auth, struct sio_claim *ret_claim);
 /* The socket was accepted. */
 void sio_restore_begin(struct sio_restore *restore);
+/* A whole packet of the client's that came before that; takes it. False: no more are held. */
+NODISCARD
+bool sio_restore_hold(struct sio_restore *restore, struct sio_partial *packet);
+void sio_restore_drop_held(struct sio_restore *restore);
+/* Client or server want an end of the session. */
+void sio_restore_forget(struct sio_restore *restore);
 /* The socket goes before that; its client may come again. */
 void sio_restore_abandon(struct sio_restore *restore);
 

@@ -14,7 +14,9 @@ enum {
     /* What goes before the CONNECT: one segment on any network, and one answer to a poll. */
     BEFORE_BYTES = 1200,
     BEFORE_FRAMES = 14,
+    HELD_MAX = 64, /* packets that came right behind the CONNECT */
 };
+static const enum sio_recovery_refused not_refused = SIO_RECOVERY_REFUSED_COUNT;
 
 struct sio_restore {
     struct sio_namespace *nsp;
@@ -27,6 +29,10 @@ struct sio_restore {
     unsigned scanned;
     struct buf rows;
     bool reading, is_too_much;
+    /* the loop's */
+    struct sio_held held;
+    unsigned held_count;
+    size_t held_bytes;
 };
 
 bool sio_claim_read(struct str auth, struct sio_claim *ret_claim)
@@ -204,7 +210,48 @@ bool sio_socket_claim(struct sio_socket *socket, uint64_t scope, uint64_t owner)
         .max_bytes = recovery->replay_bytes,
         .reached = from.position,
     };
+    STAILQ_INIT(&socket->restore->held);
     return true;
+}
+
+/* ---- what comes before it is done */
+
+static size_t held_size(const struct sio_partial *packet)
+{
+    return packet->head.len + packet->data.len;
+}
+
+bool sio_restore_hold(struct sio_restore *restore, struct sio_partial *packet)
+{
+    size_t max_bytes = restore->nsp->server->config.engine.max_payload;
+    size_t bytes = restore->held_bytes + held_size(packet);
+
+    if (restore->held_count == HELD_MAX || (max_bytes > 0 && bytes > max_bytes)) {
+        return false;
+    }
+    packet->restore = restore;
+    restore->held_count++;
+    restore->held_bytes = bytes;
+    STAILQ_INSERT_TAIL(&restore->held, packet, link);
+    return true;
+}
+
+void sio_restore_drop_held(struct sio_restore *restore)
+{
+    sio_held_free(&restore->held);
+}
+
+/* They wait for it no longer. */
+static void take_held(struct sio_restore *restore, struct sio_held *ret_held)
+{
+    struct sio_partial *packet;
+
+    STAILQ_INIT(ret_held);
+    STAILQ_CONCAT(ret_held, &restore->held);
+    STAILQ_FOREACH (packet, ret_held, link) {
+        packet->restore = NULL;
+        sio_partial_unhold(packet);
+    }
 }
 
 /* ---- the end of it, one way or the other */
@@ -222,6 +269,11 @@ static void restore_free(struct sio_restore *restore)
     free(restore);
 }
 
+void sio_restore_forget(struct sio_restore *restore)
+{
+    sio_kept_forget(restore->kept);
+}
+
 void sio_restore_abandon(struct sio_restore *restore)
 {
     struct sio_kept *kept = restore->kept;
@@ -230,6 +282,7 @@ void sio_restore_abandon(struct sio_restore *restore)
         kept->restore = NULL;
         sio_kept_renew(kept);
     }
+    sio_restore_drop_held(restore);
     restore->socket->restore = NULL;
     restore->socket = NULL;
     if (!restore->reading) {
@@ -280,23 +333,41 @@ static void resume(struct sio_restore *restore, const struct sio_frames *frames)
     sio_socket_tell_joined(socket);
 }
 
-static void complete(struct sio_restore *restore)
+/* What was missed; not_refused, or why it is not whole. */
+static enum sio_recovery_refused render(const struct sio_restore *restore,
+                                        struct sio_frames *ret_frames)
 {
     struct sio_stream *stream = restore->kept->stream;
     const struct sio_replay replay = { stream, restore->kept, restore->from,
                                        buf_str(&restore->rows) };
-    struct sio_frames frames;
 
     if (!restore->kept->is_kept) { /* it was forgotten meanwhile */
-        give_up(restore, SIO_RECOVERY_UNKNOWN);
-    } else if (!sio_stream_covers(stream, restore->from.passing, restore->kept->since_ms)) {
-        give_up(restore, SIO_RECOVERY_OVERFLOW);
-    } else if (!sio_replay_render(&replay, restore->max_bytes, &frames)) {
-        give_up(restore, SIO_RECOVERY_TOO_MUCH);
-    } else {
-        resume(restore, &frames);
-        sio_frames_finish(&frames);
+        return SIO_RECOVERY_UNKNOWN;
     }
+    if (!sio_stream_covers(stream, restore->from.passing, restore->kept->since_ms)) {
+        return SIO_RECOVERY_OVERFLOW;
+    }
+    return sio_replay_render(&replay, restore->max_bytes, ret_frames) ? not_refused
+                                                                      : SIO_RECOVERY_TOO_MUCH;
+}
+
+static void complete(struct sio_restore *restore, enum sio_recovery_refused refused)
+{
+    struct sio_connection *connection = restore->socket->connection;
+    struct sio_frames frames = { NULL, 0, 0, 0, 0 };
+    struct sio_held held;
+
+    take_held(restore, &held);
+    if (refused == not_refused) {
+        refused = render(restore, &frames);
+    }
+    if (refused == not_refused) {
+        resume(restore, &frames);
+    } else {
+        give_up(restore, refused);
+    }
+    sio_frames_finish(&frames);
+    sio_connection_resume(connection, &held);
 }
 
 /* ---- the log */
@@ -312,7 +383,7 @@ static void go_on(struct sio_restore *restore)
         restore->reading = true;
         restore->nsp->log->read(restore->nsp->log_arg, restore);
     } else {
-        complete(restore);
+        complete(restore, not_refused);
     }
 }
 
@@ -344,9 +415,9 @@ void sio_restore_read(struct sio_restore *restore, bool failed, int64_t reached)
     if (restore->socket == NULL || restore->socket->state != SIO_STATE_CONNECTING) {
         restore_free(restore);
     } else if (restore->is_too_much) {
-        give_up(restore, SIO_RECOVERY_TOO_MUCH);
+        complete(restore, SIO_RECOVERY_TOO_MUCH);
     } else if (failed || reached <= restore->reached) {
-        give_up(restore, SIO_RECOVERY_LOG);
+        complete(restore, SIO_RECOVERY_LOG);
     } else {
         restore->reached = reached;
         go_on(restore);

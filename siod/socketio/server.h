@@ -94,10 +94,13 @@ struct sio_socket {
     char id[SID_SIZE];
 };
 
-/* A binary packet whose attachments are still coming, one after the other and with nothing else in
- * between. */
+/* A packet that cannot be handled yet. It is binary and its attachments are still coming, one after
+ * the other and with nothing else in between; or it is whole, and its socket is being restored. */
+STAILQ_HEAD(sio_held, sio_partial);
 struct sio_partial {
     struct sio_connection *connection;
+    struct sio_restore *restore;    /* that it waits for; NULL: it waits for attachments */
+    STAILQ_ENTRY(sio_partial) link; /* in the restore's */
     struct hold hold;
     struct buf head; /* the packet's text */
     struct buf data; /* the attachments, joined */
@@ -168,6 +171,8 @@ void sio_connection_close(struct eio_session *session, enum eio_reason reason);
 void sio_connection_no_room(struct sio_connection *connection);
 /* The first namespace was joined. */
 void sio_connection_joined(struct sio_connection *connection);
+/* Handles packets that were held back, one after the other, and frees them. */
+void sio_connection_resume(struct sio_connection *connection, struct sio_held *held);
 
 /* protocol4.c: clients of Socket.IO 2 (protocol.md 4) */
 /* The session is open: the main namespace is connected unasked. */
@@ -184,6 +189,7 @@ NODISCARD
 struct sio_partial *sio_partial_new(struct sio_connection *connection, struct str head,
                                     unsigned attachments);
 void sio_partial_free(struct sio_partial *partial);
+void sio_held_free(struct sio_held *held);
 /* ERR_TOO_LARGE when together they would be larger than a message may be, ERR_BUSY when there is
  * no room. */
 NODISCARD

@@ -67,6 +67,9 @@ void sio_socket_close(struct sio_socket *socket, struct sio_reason reason)
     if (socket->kicked) {
         reason.kind = SIO_LEFT_SERVER;
     }
+    if (socket->restore != NULL && !sio_reason_recoverable(reason)) {
+        sio_restore_forget(socket->restore);
+    }
     sio_kept_add(socket, reason);
     socket->state = SIO_STATE_LEAVING;
     socket->nsp->app->on_disconnect(socket, reason);

@@ -7,7 +7,7 @@
 #include "siod/socketio/socketio.h"
 #include "tests/unit/eio_rig.h"
 
-enum { OP_TEXT = 1, OP_BINARY = 2 };
+enum { OP_TEXT = 1, OP_BINARY = 2, OP_PING = 9, OP_PONG = 10 };
 
 /* `config` is filled in before sio_fixture_run(); the rest is touched by the loop thread only while
  * the rig runs. */
