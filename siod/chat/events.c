@@ -131,13 +131,16 @@ void event_suspend(const struct event_ctx *ctx, struct event_later *ret_later)
 {
     *ret_later = (struct event_later) { .desk = ctx->desk, .name = ctx->name, .ack = ctx->ack };
     memcpy(ret_later->socket_id, sio_socket_id(ctx->from->socket), SID_SIZE);
+    memcpy(ret_later->session_sid, eio_session_sid(sio_socket_session(ctx->from->socket)),
+           SID_SIZE);
 }
 
 bool event_resume(const struct event_later *later, struct event_ctx *ret_ctx)
 {
     struct sio_socket *socket = sio_socket_find(later->desk->nsp, str_of(later->socket_id));
 
-    if (socket == NULL) {
+    if (socket == NULL ||
+        strcmp(eio_session_sid(sio_socket_session(socket)), later->session_sid) != 0) {
         return false;
     }
     *ret_ctx = (struct event_ctx) {

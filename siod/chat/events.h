@@ -39,10 +39,11 @@ struct event_later {
     struct desk *desk;
     const char *name;
     int64_t ack;
-    char socket_id[SID_SIZE];
+    char socket_id[SID_SIZE], session_sid[SID_SIZE]; /* the second: of the connection */
 };
 void event_suspend(const struct event_ctx *ctx, struct event_later *ret_later);
-/* False when the socket has gone meanwhile. */
+/* False when the socket has gone meanwhile, or came back with another connection: answers belong to
+ * the one that asked. */
 bool event_resume(const struct event_later *later, struct event_ctx *ret_ctx);
 
 /* Handlers, one for each ON row. They answer with event_done() or event_refuse(), now or later. */
