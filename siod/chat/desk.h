@@ -84,11 +84,20 @@ int64_t desk_chat_business(struct desk *desk, int64_t chat_id);
 unsigned desk_emit(struct desk *desk, int64_t business_id, const struct sio_broadcast *broadcast);
 /* Is this a name for an event of somebody else's? Clients of Socket.IO take some for their own. */
 bool desk_may_emit(struct str event);
-/* By somebody else's word the socket leaves a room: what its user was typing there ends. */
-void desk_leave_room(struct sio_socket *socket, struct str room);
-/* Likewise it joins one, as sio_socket_join(). */
+
+/* By somebody else's word, which a restart must not undo: `recorded` is told when no row of the
+ * session says otherwise any more, maybe before these return. May be NULL. */
+typedef void desk_recorded(void *arg, enum err err);
+/* The socket leaves a room: what its user was typing there ends. */
+void desk_leave_room(struct sio_socket *socket, struct str room, desk_recorded *recorded,
+                     void *arg);
+/* It joins one, as sio_socket_join(). False: nothing changed, and nobody is told. */
 NODISCARD
-bool desk_join_room(struct sio_socket *socket, struct str room);
+bool desk_join_room(struct sio_socket *socket, struct str room, desk_recorded *recorded, void *arg);
+/* It is disconnected, and its client cannot come back to the session. */
+void desk_kick(struct sio_socket *socket);
+/* Of all that were kicked. */
+void desk_kicks_record(struct desk *desk, desk_recorded *recorded, void *arg);
 
 /* Everything that is emitted, as it is emitted, whether anybody receives it or not: for `sioctl
  * tail`. */

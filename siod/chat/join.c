@@ -103,7 +103,7 @@ static void history_failed(const struct join_query *join, const struct event_ctx
     char room[CHAT_ROOM_SIZE];
 
     if (!join->was_member) {
-        desk_leave_room(ctx->from->socket, chat_room(join->wanted.chat_id, room));
+        desk_leave_room(ctx->from->socket, chat_room(join->wanted.chat_id, room), NULL, NULL);
     }
     refuse(ctx, err, err_text(err));
 }
@@ -271,27 +271,36 @@ void on_leave_chat(const struct event_ctx *ctx, const struct chat_ref *chat)
     (void)session_changed(ctx->from, leave_settled, leaving);
 }
 
-bool desk_join_room(struct sio_socket *socket, struct str room)
+static void changed(struct sio_socket *socket, bool changed, desk_recorded *recorded, void *arg)
+{
+    bool is_settled = !changed || session_changed(sio_socket_user(socket), recorded, arg);
+
+    if (is_settled && recorded != NULL) {
+        recorded(arg, OK);
+    }
+}
+
+bool desk_join_room(struct sio_socket *socket, struct str room, desk_recorded *recorded, void *arg)
 {
     unsigned rooms = sio_socket_room_count(socket);
     bool joined = sio_socket_join(socket, room);
 
-    if (sio_socket_room_count(socket) != rooms) {
-        (void)session_changed(sio_socket_user(socket), NULL, NULL);
+    if (joined) {
+        changed(socket, sio_socket_room_count(socket) != rooms, recorded, arg);
     }
     return joined;
 }
 
-void desk_leave_room(struct sio_socket *socket, struct str room)
+void desk_leave_room(struct sio_socket *socket, struct str room, desk_recorded *recorded, void *arg)
 {
+    bool was_in = sio_socket_in(socket, room);
+
     const struct str chat = STR("chat_");
     int64_t chat_id;
 
     if (str_starts_with(room, chat) && id_parse(str_skip(room, chat.len), &chat_id)) {
         typing_leave(sio_socket_user(socket), chat_id);
     }
-    if (sio_socket_in(socket, room)) {
-        sio_socket_leave(socket, room);
-        (void)session_changed(sio_socket_user(socket), NULL, NULL);
-    }
+    sio_socket_leave(socket, room);
+    changed(socket, was_in, recorded, arg);
 }

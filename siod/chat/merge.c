@@ -130,8 +130,8 @@ static void move_members(struct desk *desk, int64_t business_id, int64_t chat_id
     sio_sessions_forget_room(desk->nsp, (uint64_t)business_id, from);
     members = (const void *)list.data;
     for (size_t i = 0; i < list.len / sizeof *members; i++) {
-        desk_leave_room(members[i].socket, from);
-        if (!desk_join_room(members[i].socket, into)) {
+        desk_leave_room(members[i].socket, from, NULL, NULL);
+        if (!desk_join_room(members[i].socket, into, NULL, NULL)) {
             log_debug(LOG_CHAT, "room of a merged chat not joined", "chat=%" PRId64, into_id);
         }
     }

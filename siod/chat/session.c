@@ -306,6 +306,15 @@ void session_end(struct desk_socket *self, bool recoverable)
     watch(sessions);
 }
 
+void session_give_up(struct desk_socket *self)
+{
+    if (is_kept(self) && session_must_wait(self)) {
+        session_forget(self->desk, str_of(sio_socket_id(self->socket)));
+        self->has_row = false;
+        self->row_removals = 0;
+    }
+}
+
 void session_forget(struct desk *desk, struct str id)
 {
     add_op(desk->sessions, false, id, NULL, STR(""));
@@ -321,6 +330,23 @@ struct sessions *sessions_new(struct desk *desk)
     sessions->desk = desk;
     TAILQ_INIT(&sessions->unsaved);
     return sessions;
+}
+
+void desk_kick(struct sio_socket *socket)
+{
+    session_give_up(sio_socket_user(socket));
+    sio_socket_disconnect(socket, true);
+}
+
+void desk_kicks_record(struct desk *desk, desk_recorded *recorded, void *arg)
+{
+    if (desk->config.recovery_window_ms == 0) {
+        recorded(arg, OK);
+        return;
+    }
+    pending(desk->sessions)->done = recorded;
+    pending(desk->sessions)->arg = arg;
+    submit(desk->sessions, false);
 }
 
 void desk_sessions_flush(struct desk *desk)

@@ -35,5 +35,7 @@ bool session_must_wait(const struct desk_socket *socket);
 bool session_changed(struct desk_socket *socket, void (*done)(void *arg, enum err err), void *arg);
 /* The socket goes, and is in its rooms still. */
 void session_end(struct desk_socket *socket, bool recoverable);
+/* Nobody can come back to it, and that is to be known when desk_kicks_record() says so. */
+void session_give_up(struct desk_socket *socket);
 /* Nobody can come back to it. */
 void session_forget(struct desk *desk, struct str id);

@@ -41,7 +41,7 @@ static void audit_done(struct store_job *job, enum err err)
         log_warn(LOG_CONTROL, "audit row not written", "who=\"%s\" cmd=\"%s\" error=%s", audit->who,
                  audit->cmd, err_code(err));
     }
-    control_audited(audit->call);
+    control_arrived(audit->call, OK);
     audit_free(audit);
 }
 
@@ -75,8 +75,7 @@ void control_audit(struct control_call *call, const char *cmd)
     audit->cmd = xstrdup(cmd);
     audit->args = args_text(call->args);
     log_info(LOG_CONTROL, "command", "cmd=\"%s\" who=\"%s\"", cmd, audit->who);
-    control_hold(call);
-    call->audits++;
+    control_await(call);
     if (!store_submit(control_config(call)->store, &audit->job)) {
         audit_done(&audit->job, ERR_BUSY);
     }

@@ -113,19 +113,37 @@ void control_piece(struct control_call *call, struct str result)
     control_peer_send(call->peer, buf_str(&line));
 }
 
+static void encode_unwritten(struct control_call *call)
+{
+    static const struct str text = STR_INIT("done, but not recorded: a restart may undo it");
+
+    buf_clear(&call->answer);
+    ctl_error_encode(&call->answer, str_of(call->id), str_of(err_code(call->unwritten)), text);
+}
+
 static void answer(struct control_call *call)
 {
-    if (call->audits > 0) {
+    if (call->awaited > 0) {
         control_produce_stop(call);
         return;
+    }
+    if (call->unwritten != OK) {
+        encode_unwritten(call);
     }
     control_peer_send(call->peer, buf_str(&call->answer));
     call_end(call);
 }
 
-void control_audited(struct control_call *call)
+void control_await(struct control_call *call)
 {
-    call->audits--;
+    control_hold(call);
+    call->awaited++;
+}
+
+void control_arrived(struct control_call *call, enum err err)
+{
+    call->awaited--;
+    call->unwritten = err != OK ? err : call->unwritten;
     if (control_unhold(call) && call->answer.len > 0) {
         answer(call);
     }

@@ -30,8 +30,9 @@ struct control_call {
 
     char *id; /* JSON text */
     unsigned holds;
-    unsigned audits;   /* rows under way: `answer` waits for them */
-    struct buf answer; /* its line */
+    unsigned awaited;   /* rows under way: `answer` waits for them */
+    enum err unwritten; /* why one of them was not written */
+    struct buf answer;  /* its line */
     bool (*slice)(struct control_call *call);
     struct control_call *slice_next, *slice_prev;
     void (*on_drain)(struct control_call *call);
@@ -61,8 +62,10 @@ void control_piece(struct control_call *call, struct str result);
 PRINTF(3, 4)
 void control_fail(struct control_call *call, enum err err, const char *format, ...);
 
-/* A row of the audit that the call was held for is written, or will not be. */
-void control_audited(struct control_call *call);
+/* The answer waits for a row that is given to the store, until it has arrived there. An error
+ * becomes the answer: what was done may be undone by a restart. */
+void control_await(struct control_call *call);
+void control_arrived(struct control_call *call, enum err err);
 
 /* Around a job that is given away: hold before, unhold when it comes back. False: nobody waits any
  * more; the call and its state are gone. */

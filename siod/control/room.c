@@ -208,6 +208,11 @@ static void answer_member(struct control_call *call, const struct sio_socket *so
     control_reply(call, buf_str(&text));
 }
 
+static void room_recorded(void *arg, enum err err)
+{
+    control_arrived(arg, err);
+}
+
 void control_room_join(struct control_call *call)
 {
     struct str room = control_arg_str(call, "room");
@@ -218,10 +223,14 @@ void control_room_join(struct control_call *call)
     }
     if (room.len == 0 || room.len > SIO_ROOM_NAME_MAX) {
         control_fail(call, ERR_INVALID, "a room's name has 1 to %d bytes", SIO_ROOM_NAME_MAX);
-    } else if (!desk_join_room(socket, room)) {
-        control_fail(call, ERR_RATE_LIMITED, "the socket is in as many rooms as it may be");
-    } else {
+        return;
+    }
+    control_await(call);
+    if (desk_join_room(socket, room, room_recorded, call)) {
         answer_member(call, socket, room);
+    } else {
+        control_fail(call, ERR_RATE_LIMITED, "the socket is in as many rooms as it may be");
+        control_arrived(call, OK);
     }
 }
 
@@ -238,6 +247,7 @@ void control_room_leave(struct control_call *call)
                      room.data);
         return;
     }
-    desk_leave_room(socket, room);
+    control_await(call);
+    desk_leave_room(socket, room, room_recorded, call);
     answer_member(call, socket, room);
 }

@@ -175,10 +175,17 @@ void control_socket_show(struct control_call *call)
     }
 }
 
+static void kicks_recorded(void *arg, enum err err)
+{
+    control_arrived(arg, err);
+}
+
 static void answer_kicked(struct control_call *call, unsigned kicked)
 {
     autobuf struct buf text = BUF_INIT;
 
+    control_await(call);
+    desk_kicks_record(control_config(call)->desk, kicks_recorded, call);
     buf_printf(&text, "{\"kicked\":%u}", kicked);
     control_reply(call, buf_str(&text));
 }
@@ -188,7 +195,7 @@ static void kick_named(struct control_call *call)
     struct sio_socket *socket = control_find_socket(call);
 
     if (socket != NULL) {
-        sio_socket_disconnect(socket, true);
+        desk_kick(socket);
         answer_kicked(call, 1);
     }
 }
@@ -201,7 +208,7 @@ static bool kick_slice(struct control_call *call)
 
     while ((socket = sio_walk_socket(&list->walk)) != NULL) {
         if (wanted(list, desk_agent_of(socket))) {
-            sio_socket_disconnect(socket, true);
+            desk_kick(socket);
             list->kicked++;
         }
         if (control_slice_over(call, &no_piece)) {

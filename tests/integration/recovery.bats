@@ -132,6 +132,30 @@ connected_times() {
     assert_equal "$(connects)" '[false,false,false]'
 }
 
+# known_in CHAT: what the store knows of the session says that it is in that chat.
+known_in() {
+    [[ $(sql "SELECT count(*) FROM session WHERE instr(state, 'chat_$1') > 0") == 1 ]]
+}
+
+@test "what an operator did to a session is on disk before the command answers" {
+    start_siod
+    post_webhook "$(text_webhook wamid.1 491511 one)"
+    agent_connected one --token "$(token 7 1)"
+    local socket
+    socket=$(sioctl socket list -o json | jq -r '.[0].socketId')
+    assert_equal "$(agent_asks one join_chat 1 | jq .ok)" true
+    wait_until known_in 1
+    sioctl room leave chat_1 "$socket"
+    kill_siod
+    refute known_in 1
+    start_siod
+    agent_connected two --token "$(token 8 1)"
+    wait_until sessions_stored 1
+    sioctl socket kick --user 8
+    kill_siod
+    sessions_stored 0
+}
+
 @test "agents who are cut off while siod is restarted and killed miss nothing, or know that they did" {
     local disconnects=60 restarts=1 kills=2
     [[ -z ${SIOD_TEST_ALL:-} ]] || { disconnects=1000 restarts=12 kills=12; }

@@ -78,6 +78,15 @@ fails_and_heals() {
     wait_until agent_saw a '.data.code == "token_revoked"'
 }
 
+@test "on a full disk a socket is kicked, and whoever asked is told that a restart may undo it" {
+    local words code=0
+    echo enospc >"$MODE"
+    words=$(sioctl socket kick --user 7 2>&1) || code=$?
+    assert_equal "$code" 1
+    assert_contains "$words" 'done, but not recorded'
+    wait_until agent_saw a '.type == "disconnect" and .reason == "io server disconnect"'
+}
+
 @test "a disk that became read-only: 503 and no event, and it recovers without a restart" {
     fails_and_heals erofs
 }
