@@ -5,6 +5,7 @@
 #include "libshared/buf.h"
 #include "libshared/json.h"
 #include "siod/chat/inbound.h"
+#include "siod/chat/message.h"
 #include "siod/chat/status.h"
 #include "store_fixture.h"
 
@@ -99,6 +100,14 @@ UNUSED static struct inbound_message text_of(const char *wamid, const char *from
     };
 }
 
+UNUSED static struct inbound_message echo_of(const char *wamid)
+{
+    struct inbound_message echo = text_of(wamid, "491", "Amara");
+
+    echo.direction = STORE_OUTBOUND;
+    return echo;
+}
+
 struct message_job {
     struct inbound_message message;
     const json_t *element; /* NULL: some */
@@ -152,4 +161,41 @@ UNUSED static bool report(struct fixture *f, const char *wamid, const char *word
     }
     assert_int_equal(write_now(f, status_body, &job), OK);
     return job.fresh;
+}
+
+/* ---- what is shown */
+
+/* The message as the API shows it now. */
+UNUSED static enum err show_body(struct store_reader *reader, void *arg)
+{
+    struct buf *out = arg;
+    struct store_message message;
+    struct store_contact contact;
+    enum err err = store_message_find(reader, 0, STR("w1"), &message, &contact);
+
+    buf_clear(out);
+    if (err == OK) {
+        message_render(out, &message, &contact);
+    }
+    return err;
+}
+
+UNUSED static void assert_shown(struct fixture *f, const char *text)
+{
+    autobuf struct buf out = BUF_INIT;
+
+    assert_int_equal(read_now(f, show_body, &out), OK);
+    if (strstr(out.data, text) == NULL) {
+        fail_msg("%s is not in:\n%s", text, out.data);
+    }
+}
+
+UNUSED static void assert_not_shown(struct fixture *f, const char *text)
+{
+    autobuf struct buf out = BUF_INIT;
+
+    assert_int_equal(read_now(f, show_body, &out), OK);
+    if (strstr(out.data, text) != NULL) {
+        fail_msg("%s is in:\n%s", text, out.data);
+    }
 }

@@ -1,0 +1,312 @@
+/* What is done to a message after it was sent: edits, revokes, reactions, and by whom. */
+#include "inbound_fixture.h"
+#include "siod/chat/change.h"
+
+static struct inbound_change change_of(enum store_change_kind kind, const char *wamid, int second)
+{
+    return (struct inbound_change) {
+        .kind = kind,
+        .phone_number_id = STR("100"),
+        .party = { .name = STR("Amara"), .phone = STR("491"), .wa_id = STR("491") },
+        .wamid = str_of(wamid),
+        .target = STR("w1"),
+        .wa_timestamp_s = 1772357500 + second,
+    };
+}
+
+struct change_job {
+    struct inbound_change change;
+    const char *edited;
+    bool stored;
+};
+
+static enum err change_body(struct store_tx *tx, void *arg)
+{
+    struct change_job *job = arg;
+    autojson json_t *edited =
+        job->edited != NULL ? json_loads(job->edited, 0, NULL) : json_object();
+
+    job->change.edited = edited;
+    inbound_begin(&work, tx, NOW_MS);
+    return change_store(&work, &job->change, &job->stored);
+}
+
+static bool change_message(struct fixture *f, struct inbound_change change, const char *edited)
+{
+    struct change_job job = { .change = change, .edited = edited };
+
+    assert_int_equal(write_now(f, change_body, &job), OK);
+    return job.stored;
+}
+
+static bool edit_to(struct fixture *f, const char *wamid, int second, const char *body)
+{
+    autofree char *edited = xasprintf("{\"type\":\"text\",\"text\":{\"body\":\"%s\"}}", body);
+
+    return change_message(f, change_of(STORE_CHANGE_EDIT, wamid, second), edited);
+}
+
+static bool take_back(struct fixture *f, const char *wamid, int second)
+{
+    return change_message(f, change_of(STORE_CHANGE_REVOKE, wamid, second), NULL);
+}
+
+static bool react(struct fixture *f, const char *wamid, int second, const char *from,
+                  const char *emoji)
+{
+    struct inbound_change change = change_of(STORE_CHANGE_REACTION, wamid, second);
+
+    change.party.phone = change.party.wa_id = str_of(from);
+    change.own = from == NULL;
+    change.emoji = str_of(emoji);
+    return change_message(f, change, NULL);
+}
+
+/* In one job, as one webhook brings them. */
+static enum err many_reactions(struct store_tx *tx, void *arg)
+{
+    enum err err = OK;
+
+    inbound_begin(&work, tx, NOW_MS);
+    for (int i = 0; i < *(int *)arg && err == OK; i++) {
+        autofree char *wamid = xasprintf("r%d", i);
+        struct inbound_change change = change_of(STORE_CHANGE_REACTION, wamid, i);
+        bool stored;
+
+        change.own = true;
+        change.emoji = STR("a");
+        err = change_store(&work, &change, &stored);
+    }
+    return err;
+}
+
+static void an_edit_changes_the_text_and_is_told_once(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    buf_clear(&seen);
+    assert_true(edit_to(f, "e1", 1, "hello again"));
+    assert_seen(
+        "1 chat_1 message_updated {\"chatId\":1,\"messageId\":1,\"kind\":\"edit\",\"message\":"
+        "{\"id\":1,\"chatId\":1,\"businessId\":1,\"wamid\":\"w1\",\"direction\":\"inbound\","
+        "\"type\":\"text\",\"text\":\"hello again\",\"status\":\"received\",\"edited\":true,"
+        "\"editedAt\":\"2026-03-01T09:31:41.000Z\",\"contact\":{\"id\":1,");
+    assert_shown(f, "\"text\":\"hello again\"");
+    buf_clear(&seen);
+    assert_false(edit_to(f, "e1", 1, "hello again"));
+    assert_int_equal(seen.len, 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 1);
+}
+
+static void of_several_edits_the_last_counts_in_whatever_order_they_come(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(edit_to(f, "e2", 2, "second"));
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_seen("\"text\":\"second\"");
+    assert_int_equal(seen_count("\"text\":\"hello\""), 0);
+    buf_clear(&seen);
+    assert_true(edit_to(f, "e1", 1, "first"));
+    assert_int_equal(seen.len, 0);
+    assert_true(edit_to(f, "e3", 2, "third"));
+    assert_shown(f, "\"text\":\"third\"");
+    assert_int_equal(seen_count("message_updated"), 1);
+}
+
+static void an_edited_caption_keeps_its_medium(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message image = text_of("w1", "491", "Amara");
+    autojson json_t *element = json_loads(
+        "{\"type\":\"image\",\"image\":{\"id\":\"77\",\"mime_type\":\"image/png\",\"caption\":"
+        "\"old\"}}",
+        0, NULL);
+    struct message_job job = { .message = image };
+
+    job.message.type = STR("image");
+    job.message.text = STR("old");
+    job.element = element;
+    assert_int_equal(write_now(f, message_body, &job), OK);
+    assert_shown(f, "\"text\":\"old\",\"media\":{\"id\":\"77\",\"mimeType\":\"image/png\",");
+    assert_true(change_message(f, change_of(STORE_CHANGE_EDIT, "e1", 1),
+                               "{\"type\":\"image\",\"image\":{\"caption\":\"new\"}}"));
+    assert_shown(f, "\"text\":\"new\",\"media\":{\"id\":\"77\",\"mimeType\":\"image/png\","
+                    "\"sha256\":null,\"caption\":\"new\",");
+    assert_not_shown(f, "old");
+    assert_true(change_message(f, change_of(STORE_CHANGE_EDIT, "e2", 2),
+                               "{\"type\":\"image\",\"image\":{\"filename\":\"b\"}}"));
+    assert_shown(f, "\"caption\":\"old\",\"filename\":\"b\"");
+    assert_not_shown(f, "new");
+}
+
+static void a_revoked_message_says_nothing_any_more(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_true(react(f, "r1", 1, "491", "x"));
+    buf_clear(&seen);
+    assert_true(take_back(f, "v1", 2));
+    assert_seen("\"kind\":\"revoke\",\"message\":{\"id\":1,");
+    assert_seen("\"text\":null,\"status\":\"received\",\"revoked\":true,\"revokedAt\":"
+                "\"2026-03-01T09:31:42.000Z\",\"contact\"");
+    assert_not_shown(f, "hello");
+    assert_not_shown(f, "reactions");
+    assert_not_shown(f, "raw");
+}
+
+static void a_revoke_beats_an_edit_and_a_reaction_whichever_comes_first(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_true(take_back(f, "v1", 1));
+    buf_clear(&seen);
+    assert_true(edit_to(f, "e1", 2, "late"));
+    assert_true(react(f, "r1", 2, "491", "x"));
+    assert_true(take_back(f, "v2", 3));
+    assert_int_equal(seen.len, 0);
+    assert_not_shown(f, "late");
+    assert_not_shown(f, "reactions");
+}
+
+static void changes_wait_for_their_message_over_a_restart(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(edit_to(f, "e1", 1, "edited"));
+    assert_true(react(f, "r1", 1, "491", "x"));
+    assert_int_equal(seen.len, 0);
+    fixture_close(f);
+    fixture_open(f);
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_int_equal(seen_count("\"text\":\"edited\",\"status\":\"received\",\"edited\":true"), 2);
+    assert_int_equal(seen_count("\"reactions\":[{\"emoji\":\"x\""), 2);
+    assert_int_equal(seen_count("message_updated"), 0);
+    assert_int_equal(seen_count("\n"), 2);
+}
+
+static void a_revoke_that_waits_leaves_nothing_to_show(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(edit_to(f, "e1", 1, "edited"));
+    assert_true(take_back(f, "v1", 2));
+    assert_true(react(f, "r1", 3, "491", "x"));
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_int_equal(seen_count("\"text\":null"), 2);
+    assert_int_equal(seen_count("\"revoked\":true"), 2);
+    assert_int_equal(seen_count("reactions"), 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message WHERE text IS NULL AND raw = x''"),
+                     1);
+}
+
+static void each_party_has_one_reaction_the_last(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    buf_clear(&seen);
+    assert_true(react(f, "r1", 1, "491", "a"));
+    assert_seen("\"kind\":\"reaction\",\"reaction\":{\"emoji\":\"a\",\"direction\":\"inbound\","
+                "\"contactId\":1,\"name\":\"Amara\",\"timestamp\":\"2026-03-01T09:31:41.000Z\"},"
+                "\"message\":{\"id\":1,");
+    assert_true(react(f, "r3", 3, "491", "c"));
+    assert_true(react(f, "r2", 2, "491", "b"));
+    assert_true(react(f, "r4", 4, NULL, "d"));
+    assert_int_equal(seen_count("message_updated"), 3);
+    assert_shown(
+        f, "\"reactions\":[{\"emoji\":\"c\",\"direction\":\"inbound\",\"contactId\":1,\"name\":"
+           "\"Amara\",\"timestamp\":\"2026-03-01T09:31:43.000Z\"},{\"emoji\":\"d\","
+           "\"direction\":\"outbound\",\"contactId\":null,\"name\":null,");
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 1);
+}
+
+static void a_reaction_that_is_taken_back_does_not_return(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_true(react(f, "r1", 2, "491", "a"));
+    buf_clear(&seen);
+    assert_true(react(f, "r3", 4, "491", ""));
+    assert_seen("\"reaction\":{\"emoji\":null,");
+    assert_true(react(f, "r2", 3, "491", "b"));
+    assert_false(react(f, "r1", 2, "491", "a"));
+    assert_true(react(f, "r4", 5, "492", ""));
+    assert_int_equal(seen_count("message_updated"), 1);
+    assert_not_shown(f, "reactions");
+}
+
+static void a_reaction_keeps_the_window_open_and_asks_for_nobody(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    sql_exec(f, "UPDATE chat SET state = 2");
+    assert_true(react(f, "r1", 0, "491", "a"));
+    assert_int_equal(sql_int(f, "SELECT window_expires_at_ms / 1000 FROM chat"),
+                     1772357500 + 24 * 3600);
+    assert_int_equal(sql_int(f, "SELECT state FROM chat"), STORE_CHAT_CLOSED);
+    assert_int_equal(sql_int(f, "SELECT last_message_id FROM chat"), 1);
+}
+
+static void a_change_never_reaches_another_tenants_message(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_change change = change_of(STORE_CHANGE_REVOKE, "v1", 1);
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    change.phone_number_id = STR("200");
+    assert_true(change_message(f, change, NULL));
+    assert_shown(f, "hello");
+    sql_exec(f, "UPDATE message SET business_id = 2");
+    buf_clear(&seen);
+    assert_true(take_back(f, "v2", 1));
+    assert_true(report(f, "w1", "read", ""));
+    assert_shown(f, "hello");
+    assert_int_equal(seen.len, 0);
+}
+
+static void thousands_of_changes_of_a_long_message_stay_within_bounds(void **state)
+{
+    enum { LONG = 1 << 20, CHANGES = 100 };
+    struct fixture *f = *state;
+    autofree char *text = xcalloc(LONG + 1, 1);
+    struct inbound_message message = text_of("w1", "491", "Amara");
+
+    memset(text, 'x', LONG);
+    message.text = (struct str) { text, LONG };
+    store_message(f, message);
+    buf_clear(&seen);
+    assert_int_equal(write_now(f, many_reactions, &(int) { CHANGES }), OK);
+    assert_int_equal(seen_count("message_updated"), CHANGES);
+    assert_true(seen.len < CHANGE_TOLD_MAX + 2 * LONG);
+    assert_seen("\"kind\":\"reaction\",\"reaction\":{\"emoji\":\"a\",\"direction\":\"outbound\","
+                "\"contactId\":null,\"name\":null,\"timestamp\":\"2026-03-01T09:33:19.000Z\"},"
+                "\"message\":null,");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, inbound_setup, inbound_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_edit_changes_the_text_and_is_told_once),
+        TEST(of_several_edits_the_last_counts_in_whatever_order_they_come),
+        TEST(an_edited_caption_keeps_its_medium),
+        TEST(a_revoked_message_says_nothing_any_more),
+        TEST(a_revoke_beats_an_edit_and_a_reaction_whichever_comes_first),
+        TEST(changes_wait_for_their_message_over_a_restart),
+        TEST(a_revoke_that_waits_leaves_nothing_to_show),
+        TEST(each_party_has_one_reaction_the_last),
+        TEST(a_reaction_that_is_taken_back_does_not_return),
+        TEST(a_reaction_keeps_the_window_open_and_asks_for_nobody),
+        TEST(a_change_never_reaches_another_tenants_message),
+        TEST(thousands_of_changes_of_a_long_message_stay_within_bounds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
