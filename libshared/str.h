@@ -46,6 +46,15 @@ static inline struct str str_skip(struct str s, size_t n)
     return (struct str) { s.data + n, s.len - n };
 }
 
+/* Takes its first `n` bytes off *s; n <= s->len. */
+static inline struct str str_take(struct str *s, size_t n)
+{
+    struct str taken = { s->data, n };
+
+    *s = str_skip(*s, n);
+    return taken;
+}
+
 /* `s` without the spaces and tabs around it. */
 static inline struct str str_trim(struct str s)
 {

@@ -59,12 +59,25 @@ static enum err store_edited(struct inbound_work *work, int64_t message_id, json
     return store_message_edit(work->tx, &row, mark(work, false, wa_timestamp_s));
 }
 
+/* As changes name it. */
+static int64_t author_of(const struct store_message_state *message)
+{
+    return message->direction == STORE_OUTBOUND ? 0 : message->contact_id;
+}
+
+static bool is_by_author(const struct store_change *change,
+                         const struct store_message_state *target)
+{
+    return change->contact_id == STORE_AUTHOR_UNKNOWN || change->contact_id == author_of(target);
+}
+
 static enum err edit(struct inbound_work *work, const struct store_message_state *target,
                      const struct store_change *change, bool *ret_changed)
 {
     autojson json_t *edited = read_object(change->body), *element = NULL;
     struct str last, original;
-    enum err err = store_change_last_edit(work->tx, change->phone_number_id, change->target, &last);
+    enum err err = store_change_last_edit(work->tx, change->phone_number_id, change->target,
+                                          author_of(target), &last);
 
     if (err != OK || !str_eq(last, change->wamid)) {
         return err;
@@ -164,7 +177,8 @@ static enum err react(struct inbound_work *work, const struct store_message_stat
 static enum err apply(struct inbound_work *work, struct store_message_state *target,
                       const struct store_change *change, bool *ret_changed)
 {
-    if (target->revoked_at_s != 0) {
+    if (target->revoked_at_s != 0 ||
+        (change->kind != STORE_CHANGE_REACTION && !is_by_author(change, target))) {
         return OK;
     }
     switch (change->kind) {
@@ -241,17 +255,19 @@ static enum err row_of(struct inbound_work *work, const struct inbound_change *i
                                    .kind = in->kind,
                                    .wa_timestamp_s = in->wa_timestamp_s,
                                    .body = in->emoji };
+    if (!in->own) {
+        struct store_contact contact = { .business_id = business_id };
+        enum err err = customer_met(work, &in->party, &contact);
+
+        if (err != OK) {
+            return err;
+        }
+        row->contact_id = contact.id;
+    }
     if (in->kind == STORE_CHANGE_EDIT) {
         buf_clear(&work->body);
         json_add_tree_within(&work->body, in->edited, CONTENT_DEPTH_MAX);
         row->body = buf_str(&work->body);
-    }
-    if (in->kind == STORE_CHANGE_REACTION && !in->own) {
-        struct store_contact contact = { .business_id = business_id };
-        enum err err = customer_met(work, &in->party, &contact);
-
-        row->contact_id = contact.id;
-        return err;
     }
     return OK;
 }
@@ -324,6 +340,7 @@ enum err change_parked(struct inbound_work *work, const struct store_message *ro
                                           .chat_id = row->chat_id,
                                           .business_id = row->business_id,
                                           .contact_id = row->contact_id,
+                                          .direction = row->direction,
                                           .status = row->status };
     struct store_change change;
     bool waits;
@@ -342,4 +359,51 @@ enum err change_parked(struct inbound_work *work, const struct store_message *ro
         }
     }
     return err == ERR_NOT_FOUND ? OK : err;
+}
+
+/* ---- those of two contacts that become one */
+
+/* Without its strings, which follow it one after the other. */
+static void keep_change(void *arg, const struct store_change *change)
+{
+    struct buf *list = arg;
+
+    buf_add(list, change, sizeof *change);
+    buf_add_str(list, change->phone_number_id);
+    buf_add_str(list, change->wamid);
+    buf_add_str(list, change->target);
+    buf_add_str(list, change->body);
+}
+
+static struct store_change next_kept(struct str *list)
+{
+    struct store_change change;
+
+    memcpy(&change, str_take(list, sizeof change).data, sizeof change);
+    change.phone_number_id = str_take(list, change.phone_number_id.len);
+    change.wamid = str_take(list, change.wamid.len);
+    change.target = str_take(list, change.target.len);
+    change.body = str_take(list, change.body.len);
+    return change;
+}
+
+enum err change_between(struct inbound_work *work, int64_t contact_id, int64_t other_id,
+                        struct buf *list)
+{
+    return store_changes_between(work->tx, contact_id, other_id, keep_change, list);
+}
+
+enum err change_joined(struct inbound_work *work, int64_t business_id, int64_t contact_id,
+                       const struct buf *list)
+{
+    struct str rest = buf_str(list);
+    enum err err = OK;
+
+    while (err == OK && rest.len > 0) {
+        struct store_change change = next_kept(&rest);
+
+        change.contact_id = contact_id;
+        err = apply_to_message(work, business_id, &change, false);
+    }
+    return err;
 }

@@ -7,6 +7,10 @@
  * order changes come the outcome is one: a revoke beats everything; of several edits the last
  * counts, and so does of the reactions of one party, by (WhatsApp's second, wamid).
  *
+ * Only the author edits or revokes a message: the business what it sent, a customer what that
+ * customer wrote, by whatever name. Anybody else's is kept and does nothing, until the two turn out
+ * to be one customer.
+ *
  * A change that shows goes to the chat's room as message_updated. Runs in a write job. */
 #pragma once
 
@@ -43,6 +47,15 @@ enum err change_store(struct inbound_work *work, const struct inbound_change *ch
 NODISCARD
 enum err change_parked(struct inbound_work *work, const struct store_message *row,
                        bool *ret_changed);
+
+/* Before and after two contacts become one, with the same list: what one of them did to messages of
+ * the other counts from then on. */
+NODISCARD
+enum err change_between(struct inbound_work *work, int64_t contact_id, int64_t other_id,
+                        struct buf *list);
+NODISCARD
+enum err change_joined(struct inbound_work *work, int64_t business_id, int64_t contact_id,
+                       const struct buf *list);
 
 /* In the events of one webhook the changed messages themselves are shown up to this many bytes;
  * then `message` is null: thousands of changes of one long message would make gigabytes of it. */

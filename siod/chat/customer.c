@@ -231,7 +231,7 @@ static enum err settle(struct inbound_work *work, const struct rival *rival,
                                         rival->name.kind, rival->name.value);
     }
     /* The older one stays. */
-    err = merge_contacts(work, MAX(contact->id, rival->contact_id),
+    err = merge_contacts(work, contact->business_id, MAX(contact->id, rival->contact_id),
                          MIN(contact->id, rival->contact_id));
     return err != OK ? err : customer_load(work, MIN(contact->id, rival->contact_id), contact);
 }

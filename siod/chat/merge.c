@@ -7,6 +7,7 @@
 #include "libshared/log.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/assign_job.h"
+#include "siod/chat/change.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 #include "siod/chat/inbound.h"
@@ -67,7 +68,7 @@ static enum err tell(struct inbound_work *work, const struct store_merge *merge)
                : assign_log(work->tx, merge->business_id, merge->into_id, merge->joined_agent_id);
 }
 
-enum err merge_contacts(struct inbound_work *work, int64_t contact_id, int64_t into_id)
+static enum err join(struct inbound_work *work, int64_t contact_id, int64_t into_id)
 {
     size_t before = work->merges.len;
     enum err err = store_contact_join(work->tx, contact_id, into_id, add_merge, work);
@@ -76,6 +77,16 @@ enum err merge_contacts(struct inbound_work *work, int64_t contact_id, int64_t i
         err = tell(work, (const void *)(work->merges.data + at));
     }
     return err;
+}
+
+enum err merge_contacts(struct inbound_work *work, int64_t business_id, int64_t contact_id,
+                        int64_t into_id)
+{
+    autobuf struct buf changes = BUF_INIT;
+    enum err err = change_between(work, contact_id, into_id, &changes);
+
+    err = err == OK ? join(work, contact_id, into_id) : err;
+    return err == OK ? change_joined(work, business_id, into_id, &changes) : err;
 }
 
 /* ---- on the loop */

@@ -14,10 +14,11 @@ struct inbound_work;
 struct store_event;
 struct store_merge;
 
-/* In a write job: rows, events and decisions; adds each pair of chats to work->merges. The contact
- * does not exist afterwards. */
+/* In a write job: rows, events and decisions, and edits and revokes that are the author's now; adds
+ * each pair of chats to work->merges. The contact does not exist afterwards. */
 NODISCARD
-enum err merge_contacts(struct inbound_work *work, int64_t contact_id, int64_t into_id);
+enum err merge_contacts(struct inbound_work *work, int64_t business_id, int64_t contact_id,
+                        int64_t into_id);
 
 /* After the commit, for each pair: loads, waiting chats and what is remembered follow. */
 void desk_chats_merged(void *desk, const struct store_merge *merge);

@@ -141,7 +141,8 @@ static enum err tell_room(struct inbound_work *work, const struct store_message_
                              EVENT_message_status_update);
 }
 
-/* A number that moved from one business to another does not bring the messages of the old one. */
+/* Statuses are of what the business sent: another's is kept, and is no state of a message. A number
+ * that moved from one business to another does not bring the messages of the old one. */
 static enum err apply_to_message(struct inbound_work *work, int64_t business_id,
                                  const struct store_status_row *row)
 {
@@ -151,7 +152,8 @@ static enum err apply_to_message(struct inbound_work *work, int64_t business_id,
     enum err err =
         store_message_state_by_wamid(work->tx, row->phone_number_id, row->wamid, &message);
 
-    if (err == ERR_NOT_FOUND || (err == OK && message.business_id != business_id)) {
+    if (err == ERR_NOT_FOUND || (err == OK && (message.business_id != business_id ||
+                                               message.direction != STORE_OUTBOUND))) {
         return OK;
     }
     if (err == OK) {
@@ -259,25 +261,16 @@ static enum err keep_row(void *arg, const struct store_status_row *row)
     return OK;
 }
 
-static struct str cut(const char **at, size_t len)
-{
-    struct str part = { *at, len };
-
-    *at += len;
-    return part;
-}
-
-static struct store_status_row next_row(const char **at)
+static struct store_status_row next_row(struct str *kept)
 {
     struct kept_row head;
     struct store_status_row row = { .status = STR_NONE };
 
-    memcpy(&head, *at, sizeof head);
-    *at += sizeof head;
+    memcpy(&head, str_take(kept, sizeof head).data, sizeof head);
     row.wa_timestamp_s = head.wa_timestamp_s;
-    row.status = cut(at, head.status);
-    row.participant = cut(at, head.participant);
-    row.error = cut(at, head.error);
+    row.status = str_take(kept, head.status);
+    row.participant = str_take(kept, head.participant);
+    row.error = str_take(kept, head.error);
     return row;
 }
 
@@ -285,10 +278,10 @@ enum err status_parked_participants(struct inbound_work *work, const struct stor
 {
     autobuf struct buf kept = BUF_INIT;
     enum err err = store_status_each(work->tx, row->phone_number_id, row->wamid, keep_row, &kept);
-    const char *at = kept.data, *end = kept.data + kept.len;
+    struct str rest = buf_str(&kept);
 
-    while (err == OK && at < end) {
-        struct store_status_row status = next_row(&at);
+    while (err == OK && rest.len > 0) {
+        struct store_status_row status = next_row(&rest);
         bool risen;
 
         err = participant_apply(work, row->id, row->business_id, &status, &risen);

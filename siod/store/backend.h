@@ -146,7 +146,10 @@ struct store_backend {
     enum err (*change_next)(struct store_tx *tx, struct str phone_number_id, struct str target,
                             const struct store_change *after, struct store_change *ret_change);
     enum err (*change_last_edit)(struct store_tx *tx, struct str phone_number_id, struct str target,
-                                 struct str *ret_wamid);
+                                 int64_t author_id, struct str *ret_wamid);
+    enum err (*changes_between)(struct store_tx *tx, int64_t contact_id, int64_t other_id,
+                                void (*fn)(void *arg, const struct store_change *change),
+                                void *arg);
     enum err (*reaction_get)(struct store_tx *tx, int64_t message_id, int64_t contact_id,
                              struct store_reaction *ret_reaction);
     enum err (*reaction_set)(struct store_tx *tx, const struct store_reaction *reaction);

@@ -63,6 +63,7 @@ const struct store_backend sqlite_backend = {
     .change_record = sqlite_change_record,
     .change_next = sqlite_change_next,
     .change_last_edit = sqlite_change_last_edit,
+    .changes_between = sqlite_changes_between,
     .reaction_get = sqlite_reaction_get,
     .reaction_set = sqlite_reaction_set,
     .participant_get = sqlite_participant_get,

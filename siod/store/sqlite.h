@@ -127,6 +127,7 @@ enum sqlite_statement {
     ST_CHANGE_RECORD,
     ST_CHANGE_NEXT,
     ST_CHANGE_LAST_EDIT,
+    ST_CHANGES_BETWEEN,
     ST_REACTION_GET,
     ST_REACTION_SET,
     ST_REACTIONS_CLEAR,
@@ -590,7 +591,10 @@ enum err sqlite_change_record(struct store_tx *tx, const struct store_change *ch
 enum err sqlite_change_next(struct store_tx *tx, struct str phone_number_id, struct str target,
                             const struct store_change *after, struct store_change *ret_change);
 enum err sqlite_change_last_edit(struct store_tx *tx, struct str phone_number_id, struct str target,
-                                 struct str *ret_wamid);
+                                 int64_t author_id, struct str *ret_wamid);
+enum err sqlite_changes_between(struct store_tx *tx, int64_t contact_id, int64_t other_id,
+                                void (*fn)(void *arg, const struct store_change *change),
+                                void *arg);
 enum err sqlite_reaction_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,
                              struct store_reaction *ret_reaction);
 enum err sqlite_reaction_set(struct store_tx *tx, const struct store_reaction *reaction);

@@ -157,21 +157,49 @@ enum err sqlite_change_next(struct store_tx *tx, struct str phone_number_id, str
 }
 
 enum err sqlite_change_last_edit(struct store_tx *tx, struct str phone_number_id, struct str target,
-                                 struct str *ret_wamid)
+                                 int64_t author_id, struct str *ret_wamid)
 {
     struct query q = query_begin(&writer_of(tx)->conn, ST_CHANGE_LAST_EDIT,
                                  "SELECT wamid FROM message_change INDEXED BY message_change_target"
                                  " WHERE phone_number_id = ? AND target = ? AND kind = ?"
+                                 " AND contact_id IN (?, ?)"
                                  " ORDER BY wa_timestamp_s DESC, wamid DESC LIMIT 1");
 
     put_str_full(&q, phone_number_id);
     put_str_full(&q, target);
     put_int(&q, STORE_CHANGE_EDIT);
+    put_int(&q, author_id);
+    put_int(&q, STORE_AUTHOR_UNKNOWN);
     if (query_row(&q)) {
         *ret_wamid = get_str(&q);
         return query_lend(&q);
     }
     return none(query_end(&q));
+}
+
+enum err sqlite_changes_between(struct store_tx *tx, int64_t contact_id, int64_t other_id,
+                                void (*fn)(void *arg, const struct store_change *change), void *arg)
+{
+    struct query q = query_begin(
+        &writer_of(tx)->conn, ST_CHANGES_BETWEEN,
+        "SELECT change.phone_number_id, change.wamid, change.target, change.kind,"
+        " change.contact_id, change.wa_timestamp_s, change.body"
+        " FROM message_change AS change INDEXED BY message_change_contact JOIN message"
+        " ON message.phone_number_id = change.phone_number_id AND message.wamid = change.target"
+        " WHERE change.contact_id IN (?1, ?2) AND change.contact_id <> 0 AND change.kind <> ?3"
+        " AND message.contact_id IN (?1, ?2) AND message.contact_id <> change.contact_id"
+        " ORDER BY change.kind, change.wa_timestamp_s, change.wamid");
+
+    put_int(&q, contact_id);
+    put_int(&q, other_id);
+    put_int(&q, STORE_CHANGE_REACTION);
+    while (query_row(&q)) {
+        struct store_change change;
+
+        get_change(&q, &change);
+        fn(arg, &change);
+    }
+    return query_end(&q);
 }
 
 /* ------------------------------------------------------------------ reactions */

@@ -110,8 +110,8 @@ enum err sqlite_message_state_by_wamid(struct store_tx *tx, struct str phone_num
                                        struct str wamid, struct store_message_state *ret_state)
 {
     struct query q = query_begin(&writer_of(tx)->conn, ST_MESSAGE_STATE_BY_WAMID,
-                                 "SELECT id, chat_id, business_id, contact_id, status,"
-                                 " revoked_at_s FROM message"
+                                 "SELECT id, chat_id, business_id, contact_id, direction,"
+                                 " status, revoked_at_s FROM message"
                                  " WHERE phone_number_id = ? AND wamid = ?");
     bool found;
     enum err err;
@@ -124,6 +124,7 @@ enum err sqlite_message_state_by_wamid(struct store_tx *tx, struct str phone_num
         ret_state->chat_id = get_int(&q);
         ret_state->business_id = get_int(&q);
         ret_state->contact_id = get_int(&q);
+        ret_state->direction = (enum store_direction)get_int(&q);
         ret_state->status = (enum store_status)get_int(&q);
         ret_state->revoked_at_s = get_int(&q);
     }

@@ -384,9 +384,15 @@ enum err store_change_next(struct store_tx *tx, struct str phone_number_id, stru
 }
 
 enum err store_change_last_edit(struct store_tx *tx, struct str phone_number_id, struct str target,
-                                struct str *ret_wamid)
+                                int64_t author_id, struct str *ret_wamid)
 {
-    return CALL(tx, change_last_edit, phone_number_id, target, ret_wamid);
+    return CALL(tx, change_last_edit, phone_number_id, target, author_id, ret_wamid);
+}
+
+enum err store_changes_between(struct store_tx *tx, int64_t contact_id, int64_t other_id,
+                               void (*fn)(void *arg, const struct store_change *change), void *arg)
+{
+    return CALL(tx, changes_between, contact_id, other_id, fn, arg);
 }
 
 enum err store_reaction_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,

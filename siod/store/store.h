@@ -170,6 +170,7 @@ enum { STORE_SHOWN_MAX = 256 /* reactions, and participants, that are read with 
 /* What a status needs to know of its message. */
 struct store_message_state {
     int64_t id, chat_id, business_id, contact_id;
+    enum store_direction direction;
     enum store_status status;
     int64_t revoked_at_s; /* 0 = it was not */
 };
@@ -182,10 +183,13 @@ struct store_change {
     struct str wamid;  /* its own; unique with the number */
     struct str target; /* the message's */
     enum store_change_kind kind;
-    int64_t contact_id; /* who reacted; 0 = the business, on its phone */
+    int64_t contact_id; /* who did it; 0 = the business, on its phone; STORE_AUTHOR_UNKNOWN */
     int64_t wa_timestamp_s;
     struct str body; /* an edit's `message` as JSON text, a reaction's emoji (empty: removed) */
 };
+
+/* Of edits and revokes that came before their author was kept. */
+enum { STORE_AUTHOR_UNKNOWN = -1 };
 
 /* One party's reaction to a message, the newest one of that party. */
 struct store_reaction {
@@ -594,10 +598,16 @@ enum err store_change_record(struct store_tx *tx, const struct store_change *cha
 NODISCARD
 enum err store_change_next(struct store_tx *tx, struct str phone_number_id, struct str target,
                            const struct store_change *after, struct store_change *ret_change);
-/* The wamid of the last edit of `target` in the same order; ERR_NOT_FOUND. */
+/* The wamid of the last edit of `target` by this author, as in store_change, in the same order.
+ * ERR_NOT_FOUND. */
 NODISCARD
 enum err store_change_last_edit(struct store_tx *tx, struct str phone_number_id, struct str target,
-                                struct str *ret_wamid);
+                                int64_t author_id, struct str *ret_wamid);
+/* The edits and revokes of what the other of two contacts wrote, in the same order of kind and
+ * time. fn must not call the store. */
+NODISCARD
+enum err store_changes_between(struct store_tx *tx, int64_t contact_id, int64_t other_id,
+                               void (*fn)(void *arg, const struct store_change *change), void *arg);
 /* ERR_NOT_FOUND when that party never reacted. */
 NODISCARD
 enum err store_reaction_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,

@@ -95,6 +95,21 @@ react() { # react ID TARGET SECOND EMOJI
         '[[null,true],["end",null]]'
 }
 
+@test "an edit or revoke by somebody else is listed, and changes nothing" {
+    local edit
+    post_webhook "$(text_webhook wamid.1 491 uno)"
+    edit=$(jq -cn '{id: "wamid.e1", type: "edit",
+        edit: {original_message_id: "wamid.1", message: {type: "text", text: {body: "forged"}}}}')
+    post_message "$edit" 492
+    post_message '{"id": "wamid.v1", "type": "revoke", "revoke": {"original_message_id": "wamid.1"}}' 492
+    assert_equal "$(said wamid.1 | jq -c '[.text, .edited, .revoked]')" '["uno",null,null]'
+    assert_equal "$(sioctl webhook list -o json | jq -c '[.[] | [.state, .counts.edits, .counts.revokes]]')" \
+        '[["done",0,1],["done",1,0],["done",0,0]]'
+    assert_contains "$(sioctl webhook show 2 -o json)" forged
+    edit wamid.e2 wamid.1 1749416390 dos
+    assert_equal "$(said wamid.1 | jq -c '[.text, .edited]')" '["dos",true]'
+}
+
 @test "changes that come before their message are part of it, over a restart" {
     edit wamid.e2 wamid.1 1749416392 last
     edit wamid.e1 wamid.1 1749416391 earlier

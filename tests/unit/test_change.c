@@ -289,6 +289,181 @@ static void thousands_of_changes_of_a_long_message_stay_within_bounds(void **sta
                 "\"message\":null,");
 }
 
+/* ---- by whom */
+
+/* A change of w1 by the customer of this number, or by the business when it is NULL. */
+static bool change_by(struct fixture *f, const char *number, enum store_change_kind kind,
+                      const char *wamid, int second, const char *body)
+{
+    autofree char *edited = xasprintf("{\"type\":\"text\",\"text\":{\"body\":\"%s\"}}", body);
+    struct inbound_change change = change_of(kind, wamid, second);
+
+    change.party = (struct inbound_party) { .phone = str_of(number), .wa_id = str_of(number) };
+    change.own = number == NULL;
+    return change_message(f, change, edited);
+}
+
+static bool edit_by(struct fixture *f, const char *number, const char *wamid, int second,
+                    const char *body)
+{
+    return change_by(f, number, STORE_CHANGE_EDIT, wamid, second, body);
+}
+
+static bool revoke_by(struct fixture *f, const char *number, const char *wamid)
+{
+    return change_by(f, number, STORE_CHANGE_REVOKE, wamid, 1, "");
+}
+
+static struct inbound_message number_change(const char *wamid, const char *from, const char *to)
+{
+    struct inbound_message message = text_of(wamid, from, NULL);
+
+    message.type = STR("system");
+    message.opens_window = false;
+    message.new_wa_id = str_of(to);
+    return message;
+}
+
+static void who_did_not_write_a_message_does_not_change_it(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    store_message(f, text_of("w2", "492", "Bo"));
+    buf_clear(&seen);
+    assert_true(edit_by(f, "492", "e1", 1, "forged"));
+    assert_true(edit_by(f, NULL, "e2", 2, "forged"));
+    assert_true(revoke_by(f, "492", "v1"));
+    assert_true(revoke_by(f, NULL, "v2"));
+    assert_true(revoke_by(f, "499", "v3"));
+    assert_false(revoke_by(f, "492", "v1"));
+    assert_int_equal(seen.len, 0);
+    assert_shown(f, "\"text\":\"hello\"");
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message_change"), 5);
+}
+
+static void what_the_business_sent_is_changed_by_the_business_alone(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, echo_of("w1"));
+    buf_clear(&seen);
+    assert_true(edit_by(f, "491", "e1", 2, "forged"));
+    assert_true(revoke_by(f, "491", "v1"));
+    assert_int_equal(seen.len, 0);
+    assert_true(edit_by(f, NULL, "e2", 1, "mended"));
+    assert_shown(f, "\"text\":\"mended\"");
+    assert_true(revoke_by(f, NULL, "v2"));
+    assert_shown(f, "\"revoked\":true");
+}
+
+static void who_did_it_is_asked_when_the_message_comes(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(revoke_by(f, "492", "v1"));
+    assert_true(edit_by(f, "491", "e1", 1, "mine"));
+    assert_true(edit_by(f, "492", "e2", 2, "forged"));
+    assert_true(edit_by(f, NULL, "e3", 3, "forged"));
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_shown(f, "\"text\":\"mine\"");
+    assert_true(edit_by(f, "491", "e4", 0, "older"));
+    assert_shown(f, "\"text\":\"mine\"");
+}
+
+static void in_a_group_another_member_changes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message message = text_of("w1", "491", "Amara");
+
+    message.group_id = STR("G");
+    store_message(f, message);
+    message = text_of("w2", "492", "Bo");
+    message.group_id = STR("G");
+    store_message(f, message);
+    assert_true(revoke_by(f, "492", "v1"));
+    assert_shown(f, "hello");
+    assert_true(revoke_by(f, "491", "v2"));
+    assert_not_shown(f, "hello");
+}
+
+static void an_author_is_known_by_every_name(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message message = text_of("w1", "491", "Amara");
+    struct inbound_change change = change_of(STORE_CHANGE_EDIT, "e1", 1);
+
+    message.party.user_id = STR("DE.1");
+    store_message(f, message);
+    change.party = (struct inbound_party) { .user_id = STR("DE.1") };
+    assert_true(
+        change_message(f, change, "{\"type\":\"text\",\"text\":{\"body\":\"by user id\"}}"));
+    assert_shown(f, "by user id");
+    store_message(f, number_change("w2", "491", "493"));
+    assert_true(edit_by(f, "493", "e2", 2, "by new number"));
+    assert_shown(f, "by new number");
+}
+
+static void an_edit_from_a_new_number_counts_once_it_is_known_to_be_the_authors(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_true(edit_by(f, "493", "e1", 1, "first"));
+    assert_true(edit_by(f, "493", "e2", 2, "second"));
+    assert_shown(f, "hello");
+    buf_clear(&seen);
+    store_message(f, number_change("w2", "491", "493"));
+    assert_shown(f, "\"text\":\"second\"");
+    assert_int_equal(seen_count("message_updated"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
+}
+
+static void a_revoke_of_what_the_younger_of_two_wrote_counts_when_they_are_joined(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(revoke_by(f, "491", "v1"));
+    store_message(f, text_of("w1", "493", "Amara"));
+    assert_shown(f, "hello");
+    buf_clear(&seen);
+    store_message(f, number_change("w2", "491", "493"));
+    assert_shown(f, "\"revoked\":true");
+    assert_seen("\"kind\":\"revoke\"");
+}
+
+static void a_change_whose_author_was_never_kept_counts_as_before(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(edit_to(f, "e1", 1, "edited"));
+    sql_exec(f, "UPDATE message_change SET contact_id = -1");
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_shown(f, "edited");
+}
+
+static void usernames_and_changes_of_an_older_schema_are_taken_over(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_at_schema(
+        f, 12,
+        "INSERT INTO business (id, name, source, created_at_ms) VALUES (1, x'', 0, 0);"
+        "INSERT INTO contact (id, business_id, name, username, created_at_ms)"
+        " VALUES (1, 1, x'', x'616e6e', 0), (2, 1, x'', x'616e6e', 0),"
+        " (3, 1, x'', NULL, 0);"
+        "INSERT INTO message_change (phone_number_id, wamid, target, kind,"
+        " contact_id, wa_timestamp_s, body) VALUES (x'31', x'31', x'32', 0, 0, 1, x''),"
+        " (x'31', x'33', x'32', 1, 0, 1, x''), (x'31', x'34', x'32', 2, 0, 1, x'')");
+    fixture_open(f);
+    assert_int_equal(sql_int(f, "SELECT contact_id FROM contact_alias WHERE kind = 3"
+                                " AND value = x'616e6e'"),
+                     2);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact_alias"), 1);
+    assert_int_equal(sql_int(f, "SELECT sum(contact_id) FROM message_change WHERE kind < 2"), -2);
+    assert_int_equal(sql_int(f, "SELECT contact_id FROM message_change WHERE kind = 2"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, inbound_setup, inbound_teardown)
 
 int main(void)
@@ -306,6 +481,15 @@ int main(void)
         TEST(a_reaction_keeps_the_window_open_and_asks_for_nobody),
         TEST(a_change_never_reaches_another_tenants_message),
         TEST(thousands_of_changes_of_a_long_message_stay_within_bounds),
+        TEST(who_did_not_write_a_message_does_not_change_it),
+        TEST(what_the_business_sent_is_changed_by_the_business_alone),
+        TEST(who_did_it_is_asked_when_the_message_comes),
+        TEST(in_a_group_another_member_changes_nothing),
+        TEST(an_author_is_known_by_every_name),
+        TEST(an_edit_from_a_new_number_counts_once_it_is_known_to_be_the_authors),
+        TEST(a_revoke_of_what_the_younger_of_two_wrote_counts_when_they_are_joined),
+        TEST(a_change_whose_author_was_never_kept_counts_as_before),
+        TEST(usernames_and_changes_of_an_older_schema_are_taken_over),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

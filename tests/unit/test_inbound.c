@@ -224,6 +224,21 @@ static void a_rising_status_is_told_once(void **state)
     assert_int_equal(sql_int(f, "SELECT count(*) FROM status"), 4);
 }
 
+static void a_status_of_what_a_customer_wrote_is_kept_and_does_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, text_of("w1", "491", "Amara"));
+    buf_clear(&seen);
+    assert_true(report(f, "w1", "read", ""));
+    assert_true(report(f, "w1", "failed", ""));
+    assert_true(report(f, "w1", "delivered", "492"));
+    assert_int_equal(seen.len, 0);
+    assert_shown(f, "\"status\":\"received\"");
+    assert_not_shown(f, "participants");
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM status"), 3);
+}
+
 static void a_failure_carries_its_error(void **state)
 {
     struct fixture *f = *state;
@@ -337,6 +352,7 @@ int main(void)
         TEST(an_assigned_chat_asks_only_when_its_agent_is_offline),
         cmocka_unit_test(a_status_only_rises),
         TEST(a_rising_status_is_told_once),
+        TEST(a_status_of_what_a_customer_wrote_is_kept_and_does_nothing),
         TEST(a_failure_carries_its_error),
         TEST(early_statuses_wait_for_their_message),
         TEST(each_participant_has_a_state_of_its_own),
