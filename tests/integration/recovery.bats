@@ -54,6 +54,13 @@ wire() {
     wire revoked --token "$good" --revoke "$SIOD_BIN/sioctl -s $SIOD_SOCKET token revoke --jti lost"
 }
 
+@test "the ack of what was under way does not reach the connection that took over" {
+    local mode=$BATS_TEST_TMPDIR/mode
+    export FAULTIO_MATCH=siod.db FAULTIO_CONTROL=$mode
+    SIOD_PRELOAD=${SIOD_TESTS:-$SIOD_BIN/../tests}/faultio.so start_siod
+    wire late_ack --token "$(token 7 1)" --freeze "echo hang-fsync >$mode" --thaw "echo ok >$mode"
+}
+
 @test "without recovery there is no pid and no offset; clients of Socket.IO 2 never get them" {
     start_siod -o recovery.enabled=false
     wire off --token "$(token 7 1)"

@@ -1,6 +1,6 @@
 // Recovery as it is on the wire, packet by packet.
 //
-//   node recover_wire.mjs SCENARIO --url URL --token JWT --service JWT [--other JWT] [--revoke COMMAND]
+//   node recover_wire.mjs SCENARIO --url URL --token JWT --service JWT [--other JWT] [--revoke COMMAND] [--freeze COMMAND --thaw COMMAND]
 import assert from "node:assert/strict";
 import { execSync } from "node:child_process";
 import { parseArgs } from "node:util";
@@ -14,6 +14,8 @@ const { values: options, positionals } = parseArgs({
         service: { type: "string" },
         other: { type: "string" },
         revoke: { type: "string" },
+        freeze: { type: "string" },
+        thaw: { type: "string" },
     },
 });
 const OFFSET = /^~[-0-9A-Z_a-z]{33}$/;
@@ -241,6 +243,24 @@ const scenarios = {
         client.ws.send(`40${JSON.stringify({ ...session, token })}`);
         await client.until(() => client.packets.length > 0, "answer");
         assert.match(client.packets[0], /^4\{.*token_revoked/);
+    },
+
+    async late_ack() {
+        const { client, first } = await begin();
+
+        await emit("heard");
+        const [[, , offset]] = await client.heard("note", 1);
+
+        execSync(options.freeze);
+        client.ws.send('427["agent_status_update","busy"]');
+        const again = await comesBack({ ...first, offset });
+
+        assert.equal(again.recovered, true);
+        await client.closes();
+        again.client.ws.send('428["agent_status_update","away"]');
+        execSync(options.thaw);
+        await again.client.until(() => again.client.packets.some((packet) => packet.startsWith("38")), "ack");
+        assert.deepEqual(again.client.packets.filter((packet) => packet.startsWith("37")), []);
     },
 
     async off() {
