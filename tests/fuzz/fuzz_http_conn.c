@@ -1,4 +1,4 @@
-/* fuzz: links net wire shared, with fake_conn fake_loop */
+/* fuzz: links net wire shared, with fakes */
 
 /* The HTTP connection state machine: what a peer sends, cut into pieces as the input says, for
  * handlers that behave as the path says: answer at once, early, late, never, echo the body, abort,

@@ -1,12 +1,14 @@
-/* fuzz: links socketio engineio net wire shared, with session_app eio_client fake_conn fake_loop */
+/* fuzz: links socketio, with session_app session_book session_echo sio_client eio_client fakes */
 
 /* Whole sessions: four clients, of Engine.IO 4 and 3, with and without Socket.IO, on both
  * transports, against the real layers on connections and a clock that are faked. The input is a
- * script: what a client does next, when a round ends, how time passes, who goes away.
+ * script: what a client does next, when a round ends, how time passes, who goes away and comes
+ * back, what the store answers, when the process is killed and starts again.
  *
  * Input: flags, then steps. A step is a byte (the client in the two low bits, the action, and
  * whether the round ends after it) and what the action takes from the input behind it. */
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "libshared/wire/engineio.h"
@@ -17,6 +19,8 @@
 #include "tests/fuzz/fake_conn.h"
 #include "tests/fuzz/fake_loop.h"
 #include "tests/fuzz/session_app.h"
+#include "tests/fuzz/session_book.h"
+#include "tests/fuzz/sio_client.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -39,7 +43,9 @@ enum {
 static struct loop *loop;
 static struct http_server *http;
 static struct session_app *app;
-static struct session_peer peers[CLIENTS];
+static struct book *book;
+static bool limit_rate;
+static struct sio_client peers[CLIENTS];
 static struct str input;
 
 static unsigned take_byte(void)
@@ -96,6 +102,10 @@ static const char *const packets[] = {
     "6",
     "9",
     "",
+    "42[\"hush\",1]",
+    "42[\"tell\",\"r\"]",
+    "42[\"commit\",\"r\"]",
+    "40{\"owner\":2}",
 };
 
 static struct str prepared(void)
@@ -132,7 +142,7 @@ static void say_numbered(struct eio_client *client)
 {
     autobuf struct buf packet = BUF_INIT;
 
-    session_peer_number((struct session_peer *)client, &packet);
+    sio_client_number((struct sio_client *)client, &packet);
     eio_client_send(client, false, buf_str(&packet));
 }
 
@@ -274,6 +284,33 @@ static void drain(struct eio_client *client)
     session_app_drain(app, 1 + take_byte() % 4);
 }
 
+/* Claims its session, or another's, or in a way that it makes up. */
+static void come_back(struct eio_client *client)
+{
+    unsigned byte = take_byte();
+    const struct sio_client *other =
+        (byte & 4) != 0 ? &peers[byte % CLIENTS] : (struct sio_client *)client;
+    struct str made_up = (byte & 24) == 24 ? take_bytes() : STR("");
+    autobuf struct buf packet = BUF_INIT;
+
+    sio_client_claim((struct sio_client *)client, other, byte >> 5 & 1, made_up, &packet);
+    eio_client_send(client, false, buf_str(&packet));
+}
+
+static void answer_log(struct eio_client *client)
+{
+    (void)client;
+    (void)session_app_answer(app, take_byte());
+}
+
+static void publish(struct eio_client *client)
+{
+    (void)client;
+    session_app_publish(app);
+}
+
+static void restart(struct eio_client *client);
+
 static void (*const actions[])(struct eio_client *client) = {
     open_polling,
     open_websocket,
@@ -303,6 +340,10 @@ static void (*const actions[])(struct eio_client *client) = {
     drain,
     post_half_large,
     ask_odd,
+    come_back,
+    answer_log,
+    publish,
+    restart,
 };
 
 static void step(void)
@@ -316,16 +357,46 @@ static void step(void)
     }
 }
 
-static void start(unsigned flags)
+static void start_process(void)
 {
     static const struct http_limits limits = { 4000, 30, 0, 0 };
 
+    http = http_server_new(loop, &limits);
+    session_app_start(app, loop, http, limit_rate);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        peers[i].client.http = http;
+    }
+}
+
+static void end_process(void)
+{
+    for (int i = 0; i < CLIENTS; i++) {
+        eio_client_stick(&peers[i].client, false);
+        hang_up_all(&peers[i].client);
+    }
+    session_end_round(loop, peers, CLIENTS, 0);
+    session_app_stop(app);
+    http_server_free(http);
+}
+
+static void restart(struct eio_client *client)
+{
+    (void)client;
+    end_process();
+    start_process();
+}
+
+static void start(unsigned flags)
+{
     loop = loop_new();
     budget_set_limit(loop_budget(loop), BUDGET);
-    http = http_server_new(loop, &limits);
-    app = session_app_new(loop, http, (flags & FLAG_RATE) != 0);
+    book = book_new();
+    app = session_app_new(book);
+    limit_rate = (flags & FLAG_RATE) != 0;
+    start_process();
     for (unsigned i = 0; i < CLIENTS; i++) {
-        session_peer_init(&peers[i], loop, http, i);
+        sio_client_init(&peers[i], loop, book, i);
+        peers[i].client.http = http;
         peers[i].client.base64 ^= (flags & FLAG_BASE64) != 0;
         peers[i].client.protocol ^= (flags & FLAG_OTHERS) != 0 ? 3 ^ 4 : 0;
     }
@@ -334,6 +405,8 @@ static void start(unsigned flags)
 /* Every session ends and every request is answered, while the peers are still there. */
 static void drain_all(void)
 {
+    while (session_app_answer(app, 0)) {
+    }
     session_app_drain(app, 1);
     for (int i = 0; i < DRAIN_ROUNDS; i++) {
         session_end_round(loop, peers, CLIENTS, DRAIN_ROUND_MS);
@@ -352,16 +425,13 @@ static void finish(unsigned flags)
     if ((flags & FLAG_ABRUPT) == 0) {
         drain_all();
     }
-    for (int i = 0; i < CLIENTS; i++) {
-        hang_up_all(&peers[i].client);
-    }
-    session_end_round(loop, peers, CLIENTS, 0);
-    for (int i = 0; i < CLIENTS; i++) {
-        eio_client_finish(&peers[i].client);
-    }
+    end_process();
     REQUIRE(loop_budget(loop)->used == 0);
-    http_server_free(http);
-    session_app_free(app);
+    for (int i = 0; i < CLIENTS; i++) {
+        sio_client_finish(&peers[i]);
+    }
+    free(app);
+    book_free(book);
     loop_free(loop);
 }
 

@@ -1,7 +1,5 @@
 #include "tests/fuzz/session_app.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,23 +8,27 @@
 #include "siod/net/loop.h"
 #include "siod/socketio/socketio.h"
 #include "tests/fuzz/fake_conn.h"
-#include "tests/fuzz/fake_loop.h"
+#include "tests/fuzz/session_book.h"
+#include "tests/fuzz/session_echo.h"
 
 enum {
     MEMBERS_MAX = 64,
     ASKS_MAX = 512,
     ASK_TIMEOUT_MS = 60,
-    NUMBERS_MAX = 10000,
 };
 
-/* Odd, so that it has an inverse modulo 2^32: numbers are told from what the input makes up. */
-static const uint32_t number_factor = 0x9e3779b1, number_inverse = 0x0e8b2f51;
+static const struct sio_recovery_config recovery = {
+    .enabled = true, .window_ms = 3000, .max_bytes = 3000, .memory_bytes = 4000, .max_sessions = 6
+};
+static const uint8_t pid_key[SIO_RECOVERY_KEY_BYTES] = "no secret, here";
 
 /* A socket that the application was given. */
 struct member {
     struct sio_socket *socket; /* NULL: the place is free */
+    uint64_t owner;
     bool accepted;
-    uint64_t echoes;
+    struct book_session *claimed; /* NULL: its client does not come back */
+    struct book_session *session; /* once it has joined */
 };
 
 struct ask {
@@ -37,75 +39,14 @@ struct ask {
 struct session_app {
     struct eio_server *echo;
     struct sio_server *socketio;
-    unsigned open;     /* sessions of the echo */
-    unsigned accepted; /* sockets */
+    struct sio_namespace *main;
+    struct book *book;
+    unsigned open_echoes;
+    unsigned joined; /* sockets */
     struct member members[MEMBERS_MAX];
     struct ask asks[ASKS_MAX];
     unsigned ask_count;
 };
-
-/* ---- the echo */
-
-struct echo_session {
-    uint64_t echoes;
-    uint32_t last_number;
-};
-
-static void echo_open(void *arg, struct eio_session *session)
-{
-    struct session_app *app = arg;
-
-    app->open++;
-    eio_session_set_user(session, xnew(struct echo_session));
-}
-
-/* Numbered messages come in order, none of them twice. */
-static void check_number(struct echo_session *echo, struct str text)
-{
-    char digits[9] = { 0 };
-    char *end;
-    uint32_t number;
-
-    if (text.len != 8) {
-        return;
-    }
-    memcpy(digits, text.data, 8);
-    number = (uint32_t)strtoul(digits, &end, 16) * number_inverse;
-    if (*end == '\0' && number > 0 && number < NUMBERS_MAX) {
-        REQUIRE(number > echo->last_number);
-        echo->last_number = number;
-    }
-}
-
-static void echo_message(struct eio_session *session, bool binary, struct str payload)
-{
-    struct echo_session *echo = eio_session_user(session);
-    char count[24];
-    struct frame *frame;
-
-    if (binary) {
-        frame = frame_binary(payload);
-        eio_session_send(session, frame);
-        frame_unref(frame);
-    } else {
-        check_number(echo, payload);
-    }
-    snprintf(count, sizeof count, "4%" PRIu64 ":", ++echo->echoes);
-    frame = frame_text2(str_of(count), binary ? STR("") : payload);
-    eio_session_send(session, frame);
-    frame_unref(frame);
-}
-
-static void echo_close(struct eio_session *session, enum eio_reason reason)
-{
-    struct session_app *app = eio_session_arg(session);
-
-    REQUIRE(reason < EIO_REASON_COUNT && app->open > 0);
-    app->open--;
-    free(eio_session_user(session));
-}
-
-static const struct eio_ops echo_ops = { echo_open, echo_message, echo_close };
 
 /* ---- the namespaces */
 
@@ -122,11 +63,28 @@ static struct member *find_member(struct session_app *app, const struct sio_sock
 /* The callbacks of a socket that was not accepted have no other way back. */
 static struct session_app *the_app;
 
-static void accept_member(struct session_app *app, struct member *member)
+static void accept_member(struct member *member)
 {
     member->accepted = true;
-    app->accepted++;
-    sio_socket_accept(member->socket, 1, member);
+    sio_socket_accept(member->socket, BOOK_SCOPE, member);
+}
+
+/* The number behind `key` in JSON, or `other`. */
+static uint64_t number_at(struct str auth, const char *key, uint64_t other)
+{
+    const char *at = memmem(auth.data, auth.len, key, strlen(key));
+
+    return at != NULL ? strtoull(at + strlen(key), NULL, 10) : other;
+}
+
+/* Whose session it would be that is claimed with success. */
+static struct book_session *claimed(const struct book *book, struct str auth)
+{
+    static const char key[] = "\"pid\":\"";
+    const char *at = memmem(auth.data, auth.len, key, sizeof key - 1);
+
+    REQUIRE(at != NULL);
+    return book_find(book, at + sizeof key - 1);
 }
 
 static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
@@ -135,13 +93,36 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     struct member *member = find_member(app, NULL);
 
     REQUIRE(find_member(app, socket) == NULL);
-    if (member == NULL || str_eq(auth, STR("{\"no\":1}"))) {
-        sio_socket_refuse(socket, STR("no"), STR("{\"why\":0}"));
+    if (member == NULL) {
+        sio_socket_refuse(socket, STR("full"), STR(""));
         return;
     }
-    *member = (struct member) { .socket = socket };
-    if (!str_eq(auth, STR("{\"later\":1}"))) {
-        accept_member(app, member);
+    *member = (struct member) { .socket = socket, .owner = number_at(auth, "\"owner\":", 1) };
+    if (sio_socket_claim(socket, BOOK_SCOPE, member->owner)) {
+        member->claimed = claimed(app->book, auth);
+        REQUIRE(member->claimed != NULL && member->claimed->owner == member->owner);
+    }
+    sio_socket_set_owner(socket, member->owner);
+    if (number_at(auth, "\"no\":", 0) == 1) {
+        member->socket = NULL;
+        sio_socket_refuse(socket, STR("no"), STR("{\"why\":0}"));
+    } else if (number_at(auth, "\"later\":", 0) == 0) {
+        accept_member(member);
+    }
+}
+
+static void on_joined(struct sio_socket *socket, bool recovered)
+{
+    struct member *member = sio_socket_user(socket);
+
+    REQUIRE(member->socket == socket && member->session == NULL);
+    the_app->joined++;
+    if (recovered) {
+        member->session = member->claimed;
+        REQUIRE(book_find(the_app->book, sio_socket_id(socket)) == member->claimed);
+        book_resume(member->session, socket);
+    } else {
+        member->session = book_begin(the_app->book, socket, member->owner);
     }
 }
 
@@ -149,19 +130,32 @@ static void accept_waiting(struct session_app *app)
 {
     for (size_t i = 0; i < MEMBERS_MAX; i++) {
         if (app->members[i].socket != NULL && !app->members[i].accepted) {
-            accept_member(app, &app->members[i]);
+            accept_member(&app->members[i]);
         }
+    }
+}
+
+/* `number,` and the arguments. */
+static void add_args(struct buf *args, uint32_t number, struct str rest)
+{
+    buf_add_u64(args, number);
+    if (rest.len > 0) {
+        buf_add_char(args, ',');
+        buf_add_str(args, rest);
     }
 }
 
 static void on_answer(struct sio_socket *socket, void *arg, const struct sio_answer *answer)
 {
     struct ask *ask = arg;
+    struct member *member = find_member(the_app, socket);
+    autobuf struct buf args = BUF_INIT;
 
-    REQUIRE(ask->pending && ask->socket == socket && find_member(the_app, socket) != NULL);
+    REQUIRE(ask->pending && ask->socket == socket && member != NULL);
     ask->pending = false;
     if (answer != NULL) {
-        sio_socket_emit_binary(socket, STR("answered"), answer->args, answer->attachments);
+        add_args(&args, book_note_own(the_app->book, member->session), answer->args);
+        sio_socket_emit_binary(socket, STR("answered"), buf_str(&args), answer->attachments);
     }
 }
 
@@ -182,26 +176,56 @@ static void echo_event(struct member *member, const struct sio_event *event)
 {
     autobuf struct buf args = BUF_INIT;
 
-    buf_add_u64(&args, ++member->echoes);
-    if (event->args.len > 0) {
-        buf_add_char(&args, ',');
-        buf_add_str(&args, event->args);
-    }
+    buf_add_u64(&args, book_note_own(the_app->book, member->session));
+    buf_add_char(&args, ',');
+    add_args(&args, (uint32_t)++member->session->echoes, event->args);
     sio_socket_emit_binary(member->socket, STR("echo"), buf_str(&args), event->attachments);
 }
 
 static void broadcast(struct sio_socket *socket, const struct sio_event *event)
 {
+    struct sio_namespace *nsp = sio_socket_namespace(socket);
+    autobuf struct buf args = BUF_INIT;
     struct sio_broadcast said = { .event = STR("said"),
-                                  .args = event->args,
                                   .attachments = event->attachments,
                                   .is_volatile = str_eq(event->name, STR("mumble")) };
 
-    if (!str_eq(event->name, STR("shout"))) {
+    if (str_eq(event->name, STR("hush"))) {
+        said.except_owner = 1;
+    } else if (!str_eq(event->name, STR("shout"))) {
         said.room = event->args;
         said.except = socket;
     }
-    REQUIRE(sio_emit(sio_socket_namespace(socket), sio_socket_scope(socket), &said) <= MEMBERS_MAX);
+    add_args(&args, book_note(the_app->book, nsp, &said), event->args);
+    said.args = buf_str(&args);
+    REQUIRE(sio_emit(nsp, BOOK_SCOPE, &said) <= MEMBERS_MAX);
+}
+
+/* Durable: "tell" at once, "commit" when something is published. */
+static void tell(struct sio_socket *socket, const struct sio_event *event)
+{
+    if (sio_socket_namespace(socket) != the_app->main || event->attachments.count > 0) {
+        return;
+    }
+    book_commit(the_app->book, socket, event->args, event->args);
+    if (str_eq(event->name, STR("tell"))) {
+        book_publish(the_app->book, the_app->main);
+    }
+}
+
+static void join(struct member *member, struct str room)
+{
+    if (sio_socket_join(member->socket, room)) {
+        REQUIRE(sio_socket_in(member->socket, room));
+        book_enter_room(member->session, room);
+    }
+}
+
+static void leave(struct member *member, struct str room)
+{
+    sio_socket_leave(member->socket, room);
+    REQUIRE(!sio_socket_in(member->socket, room));
+    book_leave_room(member->session, room);
 }
 
 static void on_event(struct sio_socket *socket, const struct sio_event *event)
@@ -209,14 +233,13 @@ static void on_event(struct sio_socket *socket, const struct sio_event *event)
     struct member *member = sio_socket_user(socket);
     struct str name = event->name;
 
-    REQUIRE(member->socket == socket && member->accepted);
+    REQUIRE(member->socket == socket && member->session != NULL);
     if (str_eq(name, STR("echo"))) {
         echo_event(member, event);
     } else if (str_eq(name, STR("join"))) {
-        REQUIRE(!sio_socket_join(socket, event->args) || sio_socket_in(socket, event->args));
+        join(member, event->args);
     } else if (str_eq(name, STR("leave"))) {
-        sio_socket_leave(socket, event->args);
-        REQUIRE(!sio_socket_in(socket, event->args));
+        leave(member, event->args);
     } else if (str_eq(name, STR("ask"))) {
         ask(the_app, socket, event->args);
     } else if (str_eq(name, STR("accept"))) {
@@ -224,8 +247,10 @@ static void on_event(struct sio_socket *socket, const struct sio_event *event)
     } else if (str_eq(name, STR("kick")) || str_eq(name, STR("bye"))) {
         sio_socket_disconnect(socket, str_eq(name, STR("bye")));
     } else if (str_eq(name, STR("say")) || str_eq(name, STR("mumble")) ||
-               str_eq(name, STR("shout"))) {
+               str_eq(name, STR("shout")) || str_eq(name, STR("hush"))) {
         broadcast(socket, event);
+    } else if (str_eq(name, STR("tell")) || str_eq(name, STR("commit"))) {
+        tell(socket, event);
     }
     sio_socket_ack_binary(socket, event->ack, event->args, event->attachments);
 }
@@ -245,7 +270,12 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     REQUIRE(member != NULL && sio_reason_text(reason) != NULL);
     sio_socket_rooms_each(socket, count_room, &rooms);
     REQUIRE(!sio_socket_join(socket, STR("late")) || rooms == 0);
-    the_app->accepted -= member->accepted;
+    if (member->session != NULL) {
+        the_app->joined--;
+        book_leave(member->session, socket, reason);
+    } else if (member->claimed != NULL && !sio_reason_recoverable(reason)) {
+        member->claimed->is_over = true;
+    }
     member->socket = NULL;
     for (unsigned i = 0; i < the_app->ask_count; i++) {
         if (the_app->asks[i].socket == socket) {
@@ -256,6 +286,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
 
 static const struct sio_app sio_app = {
     .on_connect = on_connect,
+    .on_joined = on_joined,
     .on_event = on_event,
     .on_disconnect = on_disconnect,
 };
@@ -267,10 +298,9 @@ static void route(struct http_server *http, const char *path, struct eio_server 
     http_server_route(http, &(struct http_route) { path, eio_http_handler(), engine });
 }
 
-struct session_app *session_app_new(struct loop *loop, struct http_server *http, bool limit_rate)
+static struct sio_config configuration(bool limit_rate)
 {
-    struct session_app *app = xnew(struct session_app);
-    struct sio_config config = { .engine = { .ping_interval_ms = 100,
+    return (struct sio_config) { .engine = { .ping_interval_ms = 100,
                                              .ping_timeout_ms = 80,
                                              .upgrade_timeout_ms = 150,
                                              .max_payload = 10000,
@@ -280,20 +310,47 @@ struct session_app *session_app_new(struct loop *loop, struct http_server *http,
                                              .allow_v3 = true },
                                  .connect_timeout_ms = 200,
                                  .sockets_per_connection = 2,
-                                 .rooms_per_socket = 2,
-                                 .json_depth = 20 };
+                                 .rooms_per_socket = BOOK_ROOMS_MAX,
+                                 .json_depth = 20,
+                                 .recovery = recovery };
+}
+
+void session_app_start(struct session_app *app, struct loop *loop, struct http_server *http,
+                       bool limit_rate)
+{
+    struct sio_config config = configuration(limit_rate);
     struct eio_config echo = config.engine;
 
     the_app = app;
     app->socketio = sio_server_new(loop, &config);
-    sio_namespace_add(app->socketio, "/", &sio_app, app);
+    sio_recovery_set_key(app->socketio, pid_key);
+    app->main = sio_namespace_add(app->socketio, "/", &sio_app, app);
+    book_use_log(app->book, app->main);
     sio_namespace_add(app->socketio, "/custom", &sio_app, app);
-    echo.ops = &echo_ops;
-    echo.arg = app;
+    book_restore(app->book, app->main, recovery.window_ms);
+    echo.ops = &session_echo;
+    echo.arg = &app->open_echoes;
     app->echo = eio_server_new(loop, &echo);
     route(http, "/engine.io/", app->echo);
     route(http, "/socket.io/", sio_engine(app->socketio));
+}
+
+struct session_app *session_app_new(struct book *book)
+{
+    struct session_app *app = xnew(struct session_app);
+
+    app->book = book;
     return app;
+}
+
+void session_app_publish(struct session_app *app)
+{
+    book_publish(app->book, app->main);
+}
+
+bool session_app_answer(struct session_app *app, unsigned how)
+{
+    return book_answer(app->book, app->main, how);
 }
 
 void session_app_drain(struct session_app *app, unsigned per_round)
@@ -317,131 +374,52 @@ static struct eio_stats check_engine(struct eio_server *engine)
     return stats;
 }
 
+static void check_recovery(const struct sio_server *server)
+{
+    struct sio_recovery_stats stats;
+
+    sio_recovery_stats(server, &stats);
+    REQUIRE(stats.sessions <= recovery.max_sessions);
+    REQUIRE(stats.session_bytes <= recovery.memory_bytes);
+    REQUIRE(stats.event_bytes <= recovery.memory_bytes);
+    REQUIRE((stats.sessions == 0) == (stats.session_bytes == 0));
+}
+
 void session_app_check(const struct session_app *app)
 {
     struct eio_stats echo = check_engine(app->echo);
     struct sio_stats stats;
 
     check_engine(sio_engine(app->socketio));
-    REQUIRE(echo.sessions == app->open);
+    REQUIRE(echo.sessions == app->open_echoes);
     sio_server_stats(app->socketio, &stats);
-    REQUIRE(stats.sockets == app->accepted);
+    REQUIRE(stats.sockets == app->joined);
     REQUIRE(stats.connects >= stats.sockets);
+    check_recovery(app->socketio);
 }
 
 void session_app_check_empty(const struct session_app *app)
 {
+    struct sio_recovery_stats kept;
     struct sio_stats stats;
 
     session_app_check(app);
     sio_server_stats(app->socketio, &stats);
-    REQUIRE(app->open == 0 && stats.sockets == 0 && stats.rooms == 0);
+    sio_recovery_stats(app->socketio, &kept);
+    REQUIRE(app->open_echoes == 0 && stats.sockets == 0 && stats.rooms == 0);
+    REQUIRE(kept.sessions == 0 && kept.event_bytes == 0);
     REQUIRE(check_engine(sio_engine(app->socketio)).sessions == 0);
 }
 
-void session_app_free(struct session_app *app)
+void session_app_stop(struct session_app *app)
 {
+    book_save(app->book);
+    while (book_answer(app->book, app->main, 0)) {
+    }
     sio_server_free(app->socketio);
     eio_server_free(app->echo);
-    REQUIRE(app->open == 0 && app->accepted == 0);
+    REQUIRE(app->open_echoes == 0 && app->joined == 0);
     for (size_t i = 0; i < MEMBERS_MAX; i++) {
         REQUIRE(app->members[i].socket == NULL);
     }
-    free(app);
-}
-
-/* ---- at the clients */
-
-/* What the application counted arrives in order, and whole unless something got lost on the way. */
-static void check_count(struct session_peer *peer, unsigned nsp, struct str text)
-{
-    uint64_t count = 0;
-
-    for (size_t i = 0; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'; i++) {
-        count = count * 10 + (uint64_t)(text.data[i] - '0');
-    }
-    REQUIRE(count == peer->heard[nsp] + 1 || (peer->client.lossy && count > peer->heard[nsp]));
-    peer->heard[nsp] = count;
-}
-
-static void hear_socketio(struct session_peer *peer, struct str text)
-{
-    static const struct json_limits limits = { .depth = 100 };
-    struct sio_scratch scratch = { 0 };
-    struct sio_packet packet;
-    unsigned nsp;
-
-    REQUIRE(peer->attachments == 0 || peer->client.lossy);
-    peer->attachments = 0;
-    if (text.len > 0 && text.data[0] == '0' + SIO_CONNECT_ERROR) {
-        return; /* of any JSON in protocol 4 */
-    }
-    REQUIRE(sio_packet_decode(text, &limits, &scratch, &packet) == OK);
-    nsp = str_eq(packet.nsp, STR("/")) ? 0 : 1;
-    if (packet.type == SIO_CONNECT) {
-        peer->heard[nsp] = 0;
-    } else if (packet.type == SIO_BINARY_EVENT || packet.type == SIO_BINARY_ACK) {
-        peer->attachments = packet.attachments;
-    }
-    if (str_eq(packet.name, STR("echo"))) {
-        check_count(peer, nsp, packet.args);
-    }
-    sio_scratch_finish(&scratch);
-}
-
-static void hear(struct eio_client *client, bool binary, struct str payload)
-{
-    struct session_peer *peer = (struct session_peer *)client;
-
-    if (peer->generation != client->generation) {
-        peer->generation = client->generation;
-        memset(peer->heard, 0, sizeof peer->heard);
-        peer->attachments = 0;
-    }
-    if (!binary && peer->has_socketio) {
-        hear_socketio(peer, payload);
-    } else if (!binary) {
-        check_count(peer, 0, payload);
-    } else if (peer->has_socketio) {
-        REQUIRE(peer->attachments > 0 || client->lossy);
-        peer->attachments -= peer->attachments > 0;
-    }
-}
-
-void session_peer_init(struct session_peer *peer, struct loop *loop, struct http_server *http,
-                       unsigned index)
-{
-    bool has_socketio = index < 3;
-
-    *peer =
-        (struct session_peer) { .client = { .loop = loop,
-                                            .http = http,
-                                            .on_message = hear,
-                                            .path = has_socketio ? "/socket.io/" : "/engine.io/",
-                                            .protocol = index == 1 ? 3 : 4,
-                                            .base64 = index == 2 },
-                                .has_socketio = has_socketio };
-}
-
-void session_peer_number(struct session_peer *peer, struct buf *packet)
-{
-    buf_printf(packet, "4%08" PRIx32, (uint32_t)(++peer->numbered * number_factor));
-}
-
-static bool settle(struct session_peer *peers, size_t count)
-{
-    bool moved = false;
-
-    for (size_t i = 0; i < count; i++) {
-        moved = eio_client_settle(&peers[i].client) || moved;
-    }
-    return moved;
-}
-
-void session_end_round(struct loop *loop, struct session_peer *peers, size_t count, uint64_t ms)
-{
-    fake_loop_begin(loop, ms);
-    do {
-        fake_loop_end(loop);
-    } while (settle(peers, count));
 }

@@ -58,8 +58,8 @@ static void what_is_harmless_stays(void **state)
         ",\"statuses\":[{\"status\":\"failed\",\"timestamp\":\"1751142888\",\"errors\":[{"
         "\"code\":131049}]}],\"messages\":[{\"type\":\"image\",\"image\":{\"mime_type\":"
         "\"audio/ogg; codecs=opus\",\"voice\":true,\"caption\":\"\"},\"x\":null,\"y\":[]}]}}]}]}",
-        "{\"order\":{\"product_items\":[{\"quantity\":2,\"item_price\":29.95,\"currency\":\"USD\""
-        "}]}}",
+        ("{\"order\":{\"product_items\":[{\"quantity\":2,\"item_price\":29.95,\"currency\":\"USD\""
+         "}]}}"),
         "{\"user_preferences\":[{\"value\":\"stop\",\"category\":\"marketing_messages\"}]}",
         "{\"max_daily_conversations_per_business\":\"TIER_100K\",\"duration\":48}",
         "[]",
