@@ -73,3 +73,12 @@ bool id_parse(struct str text, int64_t *ret_id)
     *ret_id = value;
     return true;
 }
+
+bool id_from_double(double value, int64_t *ret_id)
+{
+    if (!(value >= 1 && value < (double)ID_MAX) || value != (double)(int64_t)value) {
+        return false;
+    }
+    *ret_id = (int64_t)value;
+    return true;
+}

@@ -23,3 +23,5 @@ void id_random(void *ret_bytes, size_t len);
 void id_sid(char ret_sid[SID_SIZE]);
 /* Digits only, 1 <= value < 2^53; false otherwise, *ret_id untouched. */
 bool id_parse(struct str text, int64_t *ret_id);
+/* The same for a number: 1.0 is 1, and 1.5 is no id. */
+bool id_from_double(double value, int64_t *ret_id);

@@ -52,6 +52,9 @@ bool json_id(const json_t *value, int64_t *ret_id)
 {
     json_int_t id;
 
+    if (json_is_real(value)) {
+        return id_from_double(json_real_value(value), ret_id);
+    }
     if (!json_is_integer(value)) {
         return id_parse(json_str(value), ret_id);
     }

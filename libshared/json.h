@@ -67,7 +67,7 @@ struct str json_str_at(const json_t *object, const char *key);
 /* An id as text whatever JSON type it came in: a string's bytes, an integer's digits (into
  * digits[24]). */
 struct str json_id_text(const json_t *value, char digits[24]);
-/* A positive id below 2^53: integer or digits in a string. */
+/* A positive id below 2^53: a number without a fraction, or digits in a string. */
 bool json_id(const json_t *value, int64_t *ret_id);
 
 /* Rendering. Strings are given as UTF-8 and written with the escapes JSON needs; invalid bytes

@@ -1,5 +1,7 @@
 #include "libshared/json_text.h"
 
+#include <stdlib.h>
+
 #include "libshared/id.h"
 #include "libshared/utf8.h"
 
@@ -230,12 +232,26 @@ bool json_text_int(struct str value, int64_t *ret_number)
     return true;
 }
 
+static bool real_id(struct str value, int64_t *ret_id)
+{
+    autobuf struct buf text = BUF_INIT;
+
+    if (value.len == 0 || value.data[0] < '0' || value.data[0] > '9') {
+        return false;
+    }
+    buf_add_str(&text, value);
+    return id_from_double(strtod(text.data, NULL), ret_id);
+}
+
 bool json_text_id(struct str value, int64_t *ret_id)
 {
     autobuf struct buf decoded = BUF_INIT;
     struct str digits;
 
-    return id_parse(json_text_string(value, &decoded, &digits) ? digits : value, ret_id);
+    if (json_text_string(value, &decoded, &digits)) {
+        return id_parse(digits, ret_id);
+    }
+    return id_parse(value, ret_id) || real_id(value, ret_id);
 }
 
 /* ---- layout */

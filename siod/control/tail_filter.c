@@ -1,4 +1,5 @@
 /* Which emissions a `tail` asked for. */
+#include "libshared/id.h"
 #include "libshared/json.h"
 #include "libshared/json_text.h"
 #include "siod/chat/desk.h"
@@ -84,7 +85,7 @@ static bool about_chat(const json_t *list, const struct desk_emission *emission,
 
     return list == NULL ||
            (emission->room.len > prefix.len && str_starts_with(emission->room, prefix) &&
-            json_text_id(str_skip(emission->room, prefix.len), &id) && id_listed(list, id)) ||
+            id_parse(str_skip(emission->room, prefix.len), &id) && id_listed(list, id)) ||
            names_id(payload, keys, list);
 }
 
