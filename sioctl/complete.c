@@ -163,8 +163,7 @@ static void offer_values(struct cursor *cursor, const struct ctl_argument *argum
     }
     if (argument->type == CTL_CONDITION) {
         offer_conditions(cursor);
-    } else if (argument->type != CTL_WORDS && argument->type != CTL_REAL &&
-               argument->detail[0] != '\0') {
+    } else if (argument->type != CTL_WORDS && strchr(argument->detail, ':') != NULL) {
         offer_from_daemon(cursor, argument->detail, "", "");
     }
 }

@@ -105,11 +105,17 @@ static json_t *parse_count(struct str text)
     return json_integer(count);
 }
 
-static json_t *parse_natural(struct str text)
+static int64_t natural_max(const struct ctl_argument *argument)
+{
+    return argument->detail[0] != '\0' ? strtoll(argument->detail, NULL, 10) : ID_MAX - 1;
+}
+
+static json_t *parse_natural(const struct ctl_argument *argument, struct str text)
 {
     int64_t value;
 
-    return digits_parse(&text, ID_MAX - 1, &value) && text.len == 0 ? json_integer(value) : NULL;
+    return digits_parse(&text, natural_max(argument), &value) && text.len == 0 ? json_integer(value)
+                                                                               : NULL;
 }
 
 static bool real_fits(const struct ctl_argument *argument, double value)
@@ -271,7 +277,7 @@ static json_t *parse_any(const struct ctl_argument *argument, struct str text)
     case CTL_COUNT:
         return parse_count(text);
     case CTL_NATURAL:
-        return parse_natural(text);
+        return parse_natural(argument, text);
     case CTL_REAL:
         return parse_real(argument, text);
     case CTL_DURATION:
@@ -335,6 +341,7 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
     case CTL_DURATION:
         return value >= 0 && value <= duration_max_ms;
     case CTL_NATURAL:
+        return value >= 0 && value <= natural_max(argument);
     case CTL_SINCE:
         return value >= 0 && value < ID_MAX;
     case CTL_TEXT:

@@ -17,7 +17,7 @@ enum ctl_type {
     CTL_SECRET,   /* string, as TEXT; the shell's history forgets the line */
     CTL_ID,       /* integer, 1 … 2^53-1 */
     CTL_COUNT,    /* integer, 1 … 2^31-1 */
-    CTL_NATURAL,  /* integer, 0 … 2^53-1 */
+    CTL_NATURAL,  /* integer, 0 … detail, or 2^53-1 */
     CTL_REAL, /* number of 0 or more, written with digits and a point; `detail`: not above this */
     CTL_DURATION, /* integer, milliseconds; written 500ms, 10s, 5m, 1h, 7d */
     CTL_DIGITS,   /* string of digits: an id of the platform, never a number */

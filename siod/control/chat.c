@@ -1,4 +1,6 @@
 /* `chat list` and `chat show`: read from the store, a page at a time. */
+#include <limits.h>
+
 #include "libshared/alloc.h"
 #include "siod/chat/call.h"
 #include "siod/chat/message.h"
@@ -13,6 +15,7 @@ struct chat_list {
     struct control_call *call;
     struct store_chat_filter filter;
     enum store_chat_state state;
+    unsigned left; /* chats that may still be listed */
     struct buf page;
     unsigned rows;
     struct store_reader *reader; /* while it reads */
@@ -45,6 +48,7 @@ static enum err fetch_page(struct store_query *query, struct store_reader *reade
     enum err err;
 
     list->rows = 0;
+    list->filter.limit = MIN(list->left, (unsigned)PAGE_ROWS);
     buf_clear(&list->page);
     buf_add_char(&list->page, '[');
     list->reader = reader;
@@ -72,9 +76,10 @@ static void page_done(struct store_query *query, enum err err)
     if (!control_unhold(call)) {
         return;
     }
+    list->left -= list->rows;
     if (err != OK) {
         control_fail(call, err, NULL);
-    } else if (list->rows < PAGE_ROWS) {
+    } else if (list->rows < PAGE_ROWS || list->left == 0) {
         control_reply(call, buf_str(&list->page));
     } else {
         control_piece(call, buf_str(&list->page));
@@ -85,12 +90,14 @@ static void page_done(struct store_query *query, enum err err)
 void control_chat_list(struct control_call *call)
 {
     struct chat_list *list = xnew(struct chat_list);
+    int64_t limit = control_arg_int(call, "limit");
 
     list->query.fetch = fetch_page;
     list->query.done = page_done;
     list->call = call;
     list->filter.business_id = control_arg_int(call, "business");
-    list->filter.limit = PAGE_ROWS;
+    list->filter.agent_id = control_arg_int(call, "agent");
+    list->left = limit > 0 ? (unsigned)limit : UINT_MAX;
     if (store_chat_state_parse(control_arg_str(call, "state"), &list->state)) {
         list->filter.state = &list->state;
     }

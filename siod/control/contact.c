@@ -1,4 +1,6 @@
-/* `contact show`. */
+/* Contacts by name, and `contact show`. */
+#include "siod/control/contact.h"
+
 #include "libshared/alloc.h"
 #include "libshared/json.h"
 #include "siod/chat/message.h"
@@ -6,11 +8,67 @@
 #include "siod/control/call.h"
 #include "siod/store/store.h"
 
+/* ---- the one that is meant */
+
+struct lookup {
+    void (*fn)(void *arg, const struct store_contact *contact);
+    void *arg;
+    int64_t id;
+    unsigned found;
+};
+
+static bool take_contact(void *arg, const struct store_contact *contact)
+{
+    struct lookup *lookup = arg;
+
+    if (lookup->found++ > 0) {
+        return false;
+    }
+    lookup->id = contact->id;
+    if (lookup->fn != NULL) {
+        lookup->fn(lookup->arg, contact);
+    }
+    return true;
+}
+
+enum err control_contact_find(struct control_call *call, struct store_reader *reader,
+                              void (*fn)(void *arg, const struct store_contact *contact), void *arg,
+                              int64_t *ret_id)
+{
+    struct lookup lookup = { .fn = fn, .arg = arg };
+    enum err err = store_contacts_named(reader, control_arg_int(call, "business"),
+                                        control_arg_str(call, "contact"), take_contact, &lookup);
+
+    if (err == OK && lookup.found != 1) {
+        err = lookup.found == 0 ? ERR_NOT_FOUND : ERR_CONFLICT;
+    }
+    if (err == OK) {
+        *ret_id = lookup.id;
+    }
+    return err;
+}
+
+void control_contact_fail(struct control_call *call, enum err err)
+{
+    struct str name = control_arg_str(call, "contact");
+    int len = (int)MIN(name.len, 200);
+
+    if (err == ERR_NOT_FOUND) {
+        control_fail(call, err, "no contact '%.*s'", len, name.data);
+    } else if (err == ERR_CONFLICT) {
+        control_fail(call, err,
+                     "'%.*s' means more than one contact: say which with --business, or +NUMBER",
+                     len, name.data);
+    } else {
+        control_fail(call, err, NULL);
+    }
+}
+
+/* ---- `contact show` */
+
 struct contact_show {
     struct store_query query;
     struct control_call *call;
-    int64_t contact_id;
-    unsigned found; /* contacts of this name */
     struct buf text;
     struct store_reader *reader; /* while it reads */
     enum err err;
@@ -24,20 +82,15 @@ static void contact_show_free(void *state)
     free(show);
 }
 
-static bool take_contact(void *arg, const struct store_contact *contact)
+static void add_contact(void *arg, const struct store_contact *contact)
 {
     struct contact_show *show = arg;
     struct buf *text = &show->text;
 
-    if (show->found++ > 0) {
-        return false;
-    }
-    show->contact_id = contact->id;
     contact_render(text, contact);
     text->len--; /* reopens the object */
     buf_add_cstr(text, ",\"businessId\":");
     buf_add_i64(text, contact->business_id);
-    return true;
 }
 
 static void next_element(struct buf *text)
@@ -72,19 +125,18 @@ static bool add_chat(void *arg, const struct store_chat *chat)
 static enum err fetch(struct store_query *query, struct store_reader *reader)
 {
     struct contact_show *show = CONTAINER_OF(query, struct contact_show, query);
-    struct control_call *call = show->call;
-    enum err err = store_contacts_named(reader, control_arg_int(call, "business"),
-                                        control_arg_str(call, "contact"), take_contact, show);
+    int64_t contact_id;
+    enum err err = control_contact_find(show->call, reader, add_contact, show, &contact_id);
 
-    if (err != OK || show->found != 1) {
+    if (err != OK) {
         return err;
     }
     show->reader = reader;
     buf_add_cstr(&show->text, ",\"aliases\":[");
-    err = store_aliases(reader, show->contact_id, add_alias, show);
+    err = store_aliases(reader, contact_id, add_alias, show);
     buf_add_cstr(&show->text, "],\"chats\":[");
     if (err == OK) {
-        err = store_contact_chats(reader, show->contact_id, add_chat, show);
+        err = store_contact_chats(reader, contact_id, add_chat, show);
     }
     buf_add_cstr(&show->text, "]}");
     return show->err != OK ? show->err : err;
@@ -94,20 +146,12 @@ static void done(struct store_query *query, enum err err)
 {
     struct contact_show *show = CONTAINER_OF(query, struct contact_show, query);
     struct control_call *call = show->call;
-    struct str name;
 
     if (!control_unhold(call)) {
         return;
     }
-    name = control_arg_str(call, "contact");
     if (err != OK) {
-        control_fail(call, err, NULL);
-    } else if (show->found == 0) {
-        control_fail(call, ERR_NOT_FOUND, "no contact '%.*s'", (int)MIN(name.len, 200), name.data);
-    } else if (show->found > 1) {
-        control_fail(call, ERR_CONFLICT,
-                     "'%.*s' means more than one contact: use an id, or --business",
-                     (int)MIN(name.len, 200), name.data);
+        control_contact_fail(call, err);
     } else {
         control_reply(call, buf_str(&show->text));
     }

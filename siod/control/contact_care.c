@@ -3,23 +3,13 @@
 #include <stdio.h>
 
 #include "libshared/alloc.h"
-#include "libshared/id.h"
 #include "libshared/json.h"
 #include "siod/chat/chat_change.h"
 #include "siod/control/call.h"
+#include "siod/control/contact.h"
 #include "siod/control/peer.h"
 #include "siod/control/rows.h"
 #include "siod/store/store.h"
-
-/* False: it is no id, and the call is over. */
-static bool take_id(struct control_call *call, int64_t *ret_id)
-{
-    if (id_parse(control_arg_str(call, "contact"), ret_id)) {
-        return true;
-    }
-    control_fail(call, ERR_INVALID, "give the contact's id: `contact show` has it");
-    return false;
-}
 
 /* ---- export */
 
@@ -33,19 +23,15 @@ static void add_record(void *arg, struct str record)
 
 static enum err export_read(struct control_list *list, struct store_reader *reader)
 {
-    int64_t contact_id = 0;
+    int64_t contact_id;
+    enum err err = control_contact_find(list->call, reader, NULL, NULL, &contact_id);
 
-    (void)id_parse(control_arg_str(list->call, "contact"), &contact_id);
-    return store_contact_export(reader, contact_id, add_record, list);
+    return err == OK ? store_contact_export(reader, contact_id, add_record, list) : err;
 }
 
 void control_contact_export(struct control_call *call)
 {
-    int64_t contact_id;
-
-    if (take_id(call, &contact_id)) {
-        control_list_care(call, export_read);
-    }
+    control_list_care(call, export_read, control_contact_fail);
 }
 
 /* ---- erase: its chats are closed, so that nobody has them any more, then slice after slice */
@@ -152,8 +138,10 @@ static void add_chat(void *arg, int64_t chat_id, bool open)
 static enum err chats_fetch(struct store_query *query, struct store_reader *reader)
 {
     struct erase *self = CONTAINER_OF(query, struct erase, query);
+    enum err err = control_contact_find(self->call, reader, NULL, NULL, &self->erase.contact_id);
 
-    return store_contact_own_chats(reader, self->erase.contact_id, add_chat, self);
+    return err == OK ? store_contact_own_chats(reader, self->erase.contact_id, add_chat, self)
+                     : err;
 }
 
 static void chats_done(struct store_query *query, enum err err)
@@ -163,26 +151,19 @@ static void chats_done(struct store_query *query, enum err err)
     if (err == OK) {
         close_next(self);
     } else if (control_unhold(self->call)) {
-        control_fail(self->call, err, err == ERR_NOT_FOUND ? "no contact %" PRId64 : NULL,
-                     self->erase.contact_id);
+        control_contact_fail(self->call, err);
     }
 }
 
 void control_contact_erase(struct control_call *call)
 {
-    struct erase *self;
-    int64_t contact_id;
+    struct erase *self = xnew(struct erase);
 
-    if (!take_id(call, &contact_id)) {
-        return;
-    }
-    self = xnew(struct erase);
     self->query.fetch = chats_fetch;
     self->query.done = chats_done;
     self->job.apply = erase_apply;
     self->job.done = erase_done;
     self->call = call;
-    self->erase.contact_id = contact_id;
     snprintf(self->who, sizeof self->who, "uid %u", (unsigned)call->peer->uid);
     call->state = self;
     call->release = erase_free;

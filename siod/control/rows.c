@@ -84,21 +84,24 @@ static enum err list_fetch(struct store_query *query, struct store_reader *reade
 
 static void list_done(struct store_query *query, enum err err)
 {
-    struct control_call *call = CONTAINER_OF(query, struct control_list, query)->call;
+    struct control_list *list = CONTAINER_OF(query, struct control_list, query);
+    struct control_call *call = list->call;
 
     if (!control_unhold(call)) {
         return;
     }
-    if (err != OK) {
-        control_fail(call, err, NULL);
-    } else {
+    if (err == OK) {
         control_rows_send(call);
+    } else if (list->fail != NULL) {
+        list->fail(call, err);
+    } else {
+        control_fail(call, err, NULL);
     }
 }
 
-static void list_start(struct control_call *call, unsigned limit,
-                       enum err (*read)(struct control_list *list, struct store_reader *reader),
-                       void (*ask)(struct store *store, struct store_query *query))
+static struct control_list *list_new(struct control_call *call, unsigned limit,
+                                     enum err (*read)(struct control_list *list,
+                                                      struct store_reader *reader))
 {
     struct control_list *list = xnew(struct control_list);
 
@@ -110,19 +113,23 @@ static void list_start(struct control_call *call, unsigned limit,
     call->state = list;
     call->release = list_free;
     control_hold(call);
-    ask(control_config(call)->store, &list->query);
+    return list;
 }
 
 void control_list_all(struct control_call *call,
                       enum err (*read)(struct control_list *list, struct store_reader *reader))
 {
-    list_start(call, 0, read, store_ask);
+    store_ask(control_config(call)->store, &list_new(call, 0, read)->query);
 }
 
 void control_list_care(struct control_call *call,
-                       enum err (*read)(struct control_list *list, struct store_reader *reader))
+                       enum err (*read)(struct control_list *list, struct store_reader *reader),
+                       void (*fail)(struct control_call *call, enum err err))
 {
-    list_start(call, 0, read, store_care);
+    struct control_list *list = list_new(call, 0, read);
+
+    list->fail = fail;
+    store_care(control_config(call)->store, &list->query);
 }
 
 void control_list_newest(struct control_call *call,
@@ -134,5 +141,6 @@ void control_list_newest(struct control_call *call,
         control_fail(call, ERR_TOO_LARGE, "--limit: at most %d", LIMIT_MAX);
         return;
     }
-    list_start(call, limit > 0 ? (unsigned)limit : LIMIT_DEFAULT, read, store_ask);
+    store_ask(control_config(call)->store,
+              &list_new(call, limit > 0 ? (unsigned)limit : LIMIT_DEFAULT, read)->query);
 }

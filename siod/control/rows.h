@@ -23,14 +23,16 @@ struct control_list {
     struct control_rows rows;
     struct store_query query;
     struct control_call *call;
-    unsigned limit; /* of control_list_newest() */
+    unsigned limit;                                        /* of control_list_newest() */
+    void (*fail)(struct control_call *call, enum err err); /* NULL: in the error's own words */
     enum err (*read)(struct control_list *list, struct store_reader *reader);
 };
 void control_list_all(struct control_call *call,
                       enum err (*read)(struct control_list *list, struct store_reader *reader));
-/* The same as a long read, store_care(). */
+/* The same as a long read, store_care(); `fail` ends the call when it failed. */
 void control_list_care(struct control_call *call,
-                       enum err (*read)(struct control_list *list, struct store_reader *reader));
+                       enum err (*read)(struct control_list *list, struct store_reader *reader),
+                       void (*fail)(struct control_call *call, enum err err));
 /* The newest rows, as many as `--limit` says. */
 void control_list_newest(struct control_call *call,
                          enum err (*read)(struct control_list *list, struct store_reader *reader));

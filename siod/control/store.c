@@ -37,7 +37,7 @@ static enum err check_read(struct control_list *list, struct store_reader *reade
 
 void control_store_check(struct control_call *call)
 {
-    control_list_care(call, check_read);
+    control_list_care(call, check_read, NULL);
 }
 
 /* ---- backup: pieces say how far it is; when nobody listens any more it is given up */

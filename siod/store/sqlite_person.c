@@ -38,9 +38,14 @@ enum err sqlite_contacts_named(struct store_reader *reader, int64_t business_id,
               "  ON alias.business_id = business.id AND alias.kind IN (0, 1, 2)"
               "  AND alias.value = ?2 UNION SELECT ?3)"
               " AND (?1 = 0 OR contact.business_id = ?1) ORDER BY contact.id");
+    bool number = str_starts_with(name, STR("+"));
     int64_t id = 0;
 
-    (void)id_parse(name, &id);
+    if (number) {
+        name = str_skip(name, 1);
+    } else {
+        (void)id_parse(name, &id);
+    }
     put_int(&q, business_id);
     put_str_full(&q, name);
     put_int(&q, id);

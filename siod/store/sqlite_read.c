@@ -111,12 +111,15 @@ static void get_chat_contact(struct query *query, struct store_chat *ret_chat)
  * assignment has anyway, and sorted. Nobody has a chat that is not assigned. */
 static struct query chats_query(struct store_reader *reader, const struct store_chat_filter *filter)
 {
-    bool one = filter->business_id != 0, agent = one && filter->agent_id != 0;
+    bool one = filter->business_id != 0, agent = filter->agent_id != 0;
     int64_t state = filter->state != NULL ? (int64_t)*filter->state : -1;
     struct query q =
         agent ? reads(reader, ST_CHATS_OF_AGENT,
-                      CHAT_SELECT " WHERE chat.id > ?1 AND (?2 < 0 OR ?2 = 1) AND chat.state = 1"
-                                  " AND chat.business_id = ?4 AND chat.agent_id = ?5" CHAT_PAGE)
+                      CHAT_SELECT_BY("chat_assigned") " WHERE chat.id > ?1 AND (?2 < 0 OR ?2 = 1) "
+                                                      "AND chat.state = 1"
+                                                      " AND chat.business_id IN (SELECT id FROM "
+                                                      "business WHERE ?4 IN (0, id))"
+                                                      " AND chat.agent_id = ?5" CHAT_PAGE)
         : state == STORE_CHAT_WAITING
             ? reads(reader, ST_CHATS_WAITING,
                     CHAT_SELECT_BY("chat_waiting") " WHERE chat.state = 0 AND chat.id > ?1"
@@ -134,7 +137,7 @@ static struct query chats_query(struct store_reader *reader, const struct store_
     put_int(&q, filter->after_id);
     put_int(&q, state);
     put_int(&q, limit_of(filter->limit));
-    if (one || state == STORE_CHAT_WAITING) {
+    if (one || agent || state == STORE_CHAT_WAITING) {
         put_int(&q, filter->business_id);
     }
     if (agent) {

@@ -759,7 +759,8 @@ enum err store_business_count(struct store_reader *reader, int64_t business_id,
                               struct store_business_counts *ret_counts);
 
 /* The contacts that have this name: a number, a wa_id, a user id of either kind, or, in digits,
- * their own id. business_id 0 = of any business. By ascending id. */
+ * their own id. A number may have a + in front, and is no id then. business_id 0 = of any business.
+ * By ascending id. */
 NODISCARD
 enum err store_contacts_named(struct store_reader *reader, int64_t business_id, struct str name,
                               bool (*fn)(void *arg, const struct store_contact *contact),
@@ -776,7 +777,7 @@ enum err store_contact_chats(struct store_reader *reader, int64_t contact_id,
 struct store_chat_filter {
     int64_t business_id;                /* 0 = all */
     const enum store_chat_state *state; /* NULL = all */
-    int64_t agent_id;                   /* assigned to this agent of that business; 0 = all */
+    int64_t agent_id;                   /* assigned to the agents of this id; 0 = all */
     int64_t after_id;                   /* chats with a greater id only */
     unsigned limit;                     /* 0 = no limit */
 };

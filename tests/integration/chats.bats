@@ -148,3 +148,25 @@ history() {
     assert_equal "$(sioctl webhook list -o json | jq -c '.[0] | [.state, .counts.calls, .reason]')" \
         '["quarantined",1,"entry[0].changes[0].value.calls[1]: unknown event"]'
 }
+
+@test "chat list says as many as are wanted, and those of an agent" {
+    local i
+    sioctl business add 2 --phone-number-id 555 >/dev/null
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    agent_connected b --token "$(token 7 2)" --transports websocket
+    for i in 1 2 3; do
+        post_webhook "$(text_webhook "wamid.$i" "49$i" hello)"
+    done
+    post_webhook "$(text_webhook wamid.4 494 hello 555)"
+    wait_until agent_saw b '.event == "chat_assigned"'
+    wait_until agent_saw a '.event == "chat_assigned" and .args[0].chatId == 3'
+    sioctl chat close 2 >/dev/null
+    assert_equal "$(sioctl chat list --limit 2 -o json | jq -c 'map(.chatId)')" '[1,2]'
+    assert_equal "$(sioctl chat list --agent 7 -o json | jq -c 'map(.chatId)')" '[1,3,4]'
+    assert_equal "$(sioctl chat list --agent 7 --business 1 --limit 1 -o json | jq -c 'map(.chatId)')" '[1]'
+    assert_equal "$(sioctl chat list --agent 7 --business 2 -o json | jq -c 'map(.chatId)')" '[4]'
+    assert_equal "$(sioctl chat list --agent 8 -o json)" '[]'
+    assert_equal "$(sioctl chat list --agent 7 --state waiting -o json)" '[]'
+    run sioctl chat list --limit 0
+    assert_equal "$status" 2
+}

@@ -163,3 +163,24 @@ named() {
     assert_equal "$(sqlite3 "$SIOD_DIR/siod.db" "SELECT text FROM message ORDER BY id" | wc -l)" 3
     grep -qaF 'bob remains' "$SIOD_DIR/siod.db"
 }
+
+@test "export and erase take every name of a contact, and refuse one that means two" {
+    sioctl business add 2 --phone-number-id 555 >/dev/null
+    post_webhook "$(from wamid.1 16505551234 DE.7 hello)"
+    post_webhook "$(text_webhook wamid.2 16505551234 hello 555)"
+    post_webhook "$(from wamid.3 1 '' short)"
+    run sioctl contact erase 16505551234
+    assert_equal "$status" 1
+    assert_contains "$output" 'more than one contact'
+    run sioctl contact export 1 -o json
+    assert_equal "$status" 1
+    assert_equal "$(sioctl contact export +1 -o json | jq -c .contact.id)" 3
+    assert_equal "$(sioctl contact export DE.7 -o json | jq -c .contact.id)" 1
+    run sioctl contact export 99999
+    assert_contains "$output" "no contact '99999'"
+    assert_equal "$(sioctl contact erase 16505551234 --business 2 -o json | jq -c '[.contactId, .messages]')" '[2,1]'
+    assert_equal "$(sioctl contact erase 16505551234 -o json | jq -c '[.contactId, .messages]')" '[1,1]'
+    assert_equal "$(sioctl contact erase +1 -o json | jq -c '[.contactId, .messages]')" '[3,1]'
+    stop_siod
+    refute grep -aF 16505551234 "$SIOD_DIR/siod.db"
+}

@@ -87,6 +87,24 @@ audited() {
     exit_code 2 agent status 7
 }
 
+@test "an agent of capacity 0 gets no new chat, and keeps what it has" {
+    start_siod
+    with_agent 7 1
+    post_webhook "$(text_webhook wamid.1 491 first)"
+    wait_until chat_is 1 assigned
+    assert_equal "$(sioctl agent capacity 7 0 -o json | jq -c '[.capacity, .changed]')" '[0,true]'
+    assert_equal "$(sioctl agent show 7 -o json | jq -c '[.load, .eligible, .reason]')" '[1,false,"full"]'
+    post_webhook "$(text_webhook wamid.2 492 second)"
+    wait_until chat_is 2 waiting
+    sioctl agent capacity 7 2
+    wait_until chat_is 2 assigned
+}
+
+# chat_is CHAT STATE
+chat_is() {
+    [[ $(sioctl chat show "$1" -o json | jq -r .state) == "$2" ]]
+}
+
 @test "agent capacity is kept, also over a restart" {
     start_siod
     with_agent 7 1
@@ -96,7 +114,8 @@ audited() {
     assert_equal "$(sioctl agent show 7 -o json | jq .capacity)" 3
     assert_equal "$(audited 'agent capacity')" 1
     exit_code 1 agent capacity 99 3
-    exit_code 2 agent capacity 7 0
+    exit_code 2 agent capacity 7 -- -1
+    exit_code 2 agent capacity 7 2147483648
     exit_code 2 agent capacity 7 many
 }
 

@@ -205,7 +205,8 @@ static void a_bad_line_is_refused_with_an_exact_sentence(void **state)
         { "wait agent/7", "'agent/7' is not a condition like ready, agent/7=available or "
                           "chat/12=assigned" },
         { "agent status 7 asleep", "'asleep' is not a status: available, busy, away" },
-        { "agent capacity 7 0", "'0' is not a positive number" },
+        { "agent capacity 7 many", "'many' is not a number of chats" },
+        { "agent capacity 7 2147483648", "'2147483648' is not a number of chats" },
         { "emit note {a:1} --room r --business 1", "'{a:1}' is not JSON" },
         { "emit note {} --room r", "missing --business" },
         { "config check", "missing --config" },
