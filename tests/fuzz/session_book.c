@@ -90,6 +90,7 @@ struct book_session *book_begin(struct book *book, const struct sio_socket *sock
     session->is_main = strcmp(sio_namespace_name(session->nsp), "/") == 0;
     session->owner = owner;
     session->is_live = true;
+    session->joins = 1;
     session->next = book->sessions;
     book->sessions = session;
     return session;
@@ -119,6 +120,7 @@ void book_resume(struct book_session *session, const struct sio_socket *socket)
     REQUIRE(sio_socket_room_count(socket) == session->room_count);
     sio_socket_rooms_each(socket, check_room, session);
     session->is_live = true;
+    session->joins++;
 }
 
 void book_leave(struct book_session *session, const struct sio_socket *socket,

@@ -23,6 +23,7 @@ struct book_session {
     char id[SID_SIZE];
     uint64_t owner;
     bool is_live, is_over; /* nobody can come back */
+    unsigned joins;
     bool has_row;
     struct buf row; /* what outlives the process */
     struct buf rooms[BOOK_ROOMS_MAX];

@@ -82,9 +82,13 @@ static void hear_connect(struct sio_client *peer, unsigned nsp, struct str body)
 
     REQUIRE(body.len == 8 + SID_LEN + 9 + CLIENT_PID_SIZE - 1 + 2);
     session = book_find(peer->book, body.data + 8);
-    REQUIRE(session != NULL && (session == ear->session || peer->early[nsp].len == 0));
-    if (session != ear->session) {
-        *ear = (struct sio_ear) { .session = session };
+    REQUIRE(session != NULL);
+    if (session != ear->session || ear->is_deaf) {
+        REQUIRE(peer->early[nsp].len == 0 || ear->is_deaf);
+        buf_clear(&peer->early[nsp]);
+        *ear = (struct sio_ear) { .session = session,
+                                  .is_deaf = session->joins > 1,
+                                  .claimed = ear->claimed };
     }
     memcpy(ear->pid, body.data + 8 + SID_LEN + 9, CLIENT_PID_SIZE - 1);
     ear->is_joined = true;
@@ -189,12 +193,15 @@ void sio_client_claim(struct sio_client *peer, const struct sio_client *other, u
                       struct str made_up, struct buf *packet)
 {
     struct sio_ear *ear = &peer->ears[nsp];
-    bool joined = ear->is_joined && peer->generation == peer->client.generation;
+    unsigned generation = peer->client.generation;
 
-    if (!joined) {
+    if (ear->claimed == generation) {
+        ear->is_deaf = true;
+    } else if (!ear->is_joined || peer->generation != generation) {
         *ear = other->ears[nsp];
         ear->is_joined = false;
-        ear->is_deaf = made_up.len > 0;
+        ear->is_deaf = ear->is_deaf || made_up.len > 0;
+        ear->claimed = generation;
     }
     buf_printf(packet, "40%s{\"pid\":\"%s\"", nsp == 0 ? "" : "/custom,", ear->pid);
     if (made_up.len > 0) {

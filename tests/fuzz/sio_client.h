@@ -26,7 +26,9 @@ static const uint32_t sio_number_factor = 0x9e3779b1, sio_number_inverse = 0x0e8
 /* What a client knows of its session in a namespace. */
 struct sio_ear {
     bool is_joined;
-    bool is_deaf; /* it claimed a session with something that it made up */
+    bool is_deaf;     /* it does not know what it should hear: it claimed more than one session, or
+                         one with something that it made up */
+    unsigned claimed; /* the generation in which it claimed one */
     const struct book_session *session;
     size_t at; /* it has heard so much of what is due */
     char pid[CLIENT_PID_SIZE], offset[CLIENT_OFFSET_SIZE];
