@@ -84,6 +84,7 @@ static struct sio_socket *find_socket(const struct sio_connection *connection, s
 {
     struct sio_socket *socket;
 
+    nsp = connection->is_v4 ? sio_v4_name(nsp) : nsp;
     *ret_leaving = false;
     STAILQ_FOREACH (socket, &connection->sockets, sibling) {
         if (str_eq(socket->nsp->name, nsp)) {
@@ -131,11 +132,10 @@ static void connect_to(struct sio_connection *connection, struct str name, struc
 static void on_connect(struct sio_connection *connection, const struct sio_packet *packet)
 {
     autobuf struct buf auth = BUF_INIT;
-    struct str name;
 
     if (connection->is_v4) {
-        sio_v4_connect(packet->nsp, &auth, &name);
-        connect_to(connection, name, buf_str(&auth));
+        sio_v4_add_auth(&auth, packet->nsp);
+        connect_to(connection, sio_v4_name(packet->nsp), buf_str(&auth));
     } else {
         connect_to(connection, packet->nsp, packet->body);
     }

@@ -52,13 +52,24 @@ void sio_v4_open(struct sio_connection *connection)
     }
 }
 
-void sio_v4_connect(struct str nsp, struct buf *auth, struct str *ret_name)
+static struct str before(struct str text, char mark)
 {
-    const char *mark = memchr(nsp.data, '?', nsp.len);
-    struct str name = { nsp.data, mark != NULL ? (size_t)(mark - nsp.data) : nsp.len };
+    const char *at = memchr(text.data, mark, text.len);
 
-    add_query(auth, mark != NULL ? str_skip(nsp, name.len + 1) : STR(""));
-    *ret_name = name;
+    return (struct str) { text.data, at != NULL ? (size_t)(at - text.data) : text.len };
+}
+
+struct str sio_v4_name(struct str nsp)
+{
+    return before(before(nsp, '#'), '?');
+}
+
+void sio_v4_add_auth(struct buf *auth, struct str nsp)
+{
+    struct str url = before(nsp, '#');
+
+    url = str_skip(url, before(url, '?').len);
+    add_query(auth, url.len > 0 ? str_skip(url, 1) : STR(""));
 }
 
 void sio_v4_add_accept(struct buf *out, struct str nsp)

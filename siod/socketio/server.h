@@ -177,9 +177,10 @@ void sio_connection_resume(struct sio_connection *connection, struct sio_held *h
 /* protocol4.c: clients of Socket.IO 2 (protocol.md 4) */
 /* The session is open: the main namespace is connected unasked. */
 void sio_v4_open(struct sio_connection *connection);
-/* What a CONNECT asks for: the namespace without its query, and the query as a JSON object, which
- * is appended to `auth`. */
-void sio_v4_connect(struct str nsp, struct buf *auth, struct str *ret_name);
+/* The namespace of a packet is a URL: without its query and fragment it is the name, with nothing
+ * else of it changed. The query of a CONNECT is appended to `auth` as a JSON object. */
+struct str sio_v4_name(struct str nsp);
+void sio_v4_add_auth(struct buf *auth, struct str nsp);
 void sio_v4_add_accept(struct buf *out, struct str nsp);
 void sio_v4_add_refuse(struct buf *out, struct str nsp, struct str message, struct str data_json);
 

@@ -92,6 +92,27 @@ static void a_long_token_fits_into_the_query_of_a_namespace(void **state)
     ws_client_expect(&ws, "40/custom,");
 }
 
+static void every_packet_may_have_a_query_behind_its_namespace(void **state)
+{
+    autosio struct sio_fixture f = { 0 };
+    autoclient struct client ws = { 0 };
+
+    (void)state;
+    run(&f);
+    open_v4(&ws, &f, "");
+    ws_client_expect(&ws, "40");
+    ws_client_text(&ws, "40/custom?a=b#c?d,");
+    ws_client_expect(&ws, "40/custom,");
+    expect_journal(&f, "[connect /custom {\"a\":\"b\"}]");
+    ws_client_text(&ws, "42/custom?a=b,1[\"ack\",\"x\"]");
+    ws_client_expect(&ws, "43/custom,1[\"x\"]");
+    ws_client_text(&ws, "451-/custom#z,2[\"ack\",{\"_placeholder\":true,\"num\":0}]");
+    ws_client_send(&ws, OP_BINARY, STR("\4abc"));
+    ws_client_expect(&ws, "461-/custom,2[{\"_placeholder\":true,\"num\":0}]");
+    ws_client_text(&ws, "41/custom?a=b,");
+    expect_journal(&f, "[disconnect /custom \"client namespace disconnect\" rooms=0]");
+}
+
 static void refusals_are_the_data_or_the_message(void **state)
 {
     autosio struct sio_fixture f = { 0 };
@@ -116,6 +137,7 @@ int main(void)
         cmocka_unit_test(the_query_of_the_handshake_says_who_it_is),
         cmocka_unit_test(a_namespace_brings_its_query_along),
         cmocka_unit_test(a_long_token_fits_into_the_query_of_a_namespace),
+        cmocka_unit_test(every_packet_may_have_a_query_behind_its_namespace),
         cmocka_unit_test(refusals_are_the_data_or_the_message),
     };
 
