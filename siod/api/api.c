@@ -108,6 +108,17 @@ static bool method_fits(const struct api_route *route, struct str method)
     return head || str_eq(method, route->method);
 }
 
+static void refuse_method(const struct api_config *config, struct http_request *request,
+                          const struct api_route *route)
+{
+    autobuf struct buf allow = BUF_INIT;
+
+    cors_add_allow(&allow, config->cors_origins,
+                   str_eq(route->method, STR("GET")) ? "GET, HEAD" : "POST");
+    api_refuse(config, request, 405, "method_not_allowed", "not a method of this resource",
+               buf_str(&allow));
+}
+
 /* No two rows have the same path. */
 static const struct api_route *find_route(const struct api_config *config,
                                           struct http_request *request, struct str *ret_id)
@@ -123,9 +134,7 @@ static const struct api_route *find_route(const struct api_config *config,
         return NULL;
     }
     if (!method_fits(route, http_method(request))) {
-        api_refuse(config, request, 405, "method_not_allowed", "not a method of this resource",
-                   str_eq(route->method, STR("GET")) ? STR("Allow: GET, HEAD, OPTIONS\r\n")
-                                                     : STR("Allow: POST, OPTIONS\r\n"));
+        refuse_method(config, request, route);
         return NULL;
     }
     return route;

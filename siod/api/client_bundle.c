@@ -117,13 +117,15 @@ static void on_head(void *arg, struct http_request *request)
 {
     const struct client_bundle_config *config = arg;
     struct str method = http_method(request);
+    autobuf struct buf headers = BUF_INIT;
 
     if (config->bundle.script.len == 0) {
         http_respond_error(request, ERR_NOT_FOUND, NULL);
     } else if (str_eq(method, STR("GET")) || str_eq(method, STR("HEAD"))) {
         answer(config, request);
     } else if (!str_eq(method, STR("OPTIONS")) || !cors_preflight(config->cors_origins, request)) {
-        http_respond(request, 405, STR("Allow: GET, HEAD\r\n"), STR(""));
+        cors_add_allow(&headers, config->cors_origins, "GET, HEAD");
+        http_respond(request, 405, buf_str(&headers), STR(""));
     }
 }
 

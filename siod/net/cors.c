@@ -54,6 +54,11 @@ static void add_origin(struct buf *headers, const char *const *origins,
     add_header(headers, "Access-Control-Allow-Credentials", STR("true"));
 }
 
+void cors_add_allow(struct buf *headers, const char *const *origins, const char *methods)
+{
+    buf_printf(headers, "Allow: %s%s\r\n", methods, is_on(origins) ? ", OPTIONS" : "");
+}
+
 void cors_add(struct buf *headers, const char *const *origins, const struct http_request *request)
 {
     if (!is_on(origins)) {

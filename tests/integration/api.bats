@@ -117,6 +117,15 @@ row_exists() {
     has_header 'Allow: POST, OPTIONS'
 }
 
+@test "without origins the API has no OPTIONS, and does not say so" {
+    stop_siod
+    start_siod
+    assert_problem "$(call "$OURS" OPTIONS /api/chats)" 405 method_not_allowed
+    has_header 'Allow: GET, HEAD'
+    assert_problem "$(call "$OURS" OPTIONS /api/chats/1/close)" 405 method_not_allowed
+    has_header 'Allow: POST'
+}
+
 @test "HEAD answers like GET, without the body" {
     headers=$(curl -sS -I -H "Authorization: Bearer $OURS" "$SIOD_URL/api/chats")
     assert_contains "$headers" "200 OK"

@@ -161,4 +161,6 @@ bundle_headers() {
     refute grep -q '^access-control-allow-origin' "$BATS_TEST_TMPDIR/head"
     assert_equal "$(bundle -X OPTIONS -H 'Origin: http://desk.example')" 204
     has_header 'access-control-allow-origin: http://desk.example'
+    assert_equal "$(bundle -X DELETE)" 405
+    has_header 'allow: GET, HEAD, OPTIONS'
 }
