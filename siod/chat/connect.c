@@ -59,14 +59,20 @@ static enum err check_token(struct desk *desk, struct str auth, struct token_cla
                             struct errmsg *msg)
 {
     const struct json_limits limits = { .depth = AUTH_DEPTH, .keys = AUTH_KEYS };
+    autobuf struct buf scratch = BUF_INIT;
     autojson json_t *root = NULL;
     json_t *token;
     struct str plain;
+    enum err err;
 
     if (take_plain_token(auth, &plain)) {
         return desk_token_verify(desk, plain, ret_claims, msg);
     }
-    root = json_read(auth, &limits, msg);
+    err = json_normalise(auth, &limits, &scratch, &auth, msg);
+    if (err != OK) {
+        return err;
+    }
+    root = json_tree(auth);
     token = json_object_get(root, "token");
     if (token == NULL || json_is_null(token)) {
         return err_set(msg, ERR_TOKEN_MISSING, "auth.token is missing");

@@ -11,12 +11,17 @@ teardown() {
     teardown_siod
 }
 
-# connect_with TOKEN_AS_JSON: one more attempt by the agent; prints the code, or `connected`.
+# connect_with TOKEN_AS_JSON
 connect_with() {
+    connect_as "{\"token\":$1}"
+}
+
+# connect_as AUTH: one more attempt by the agent; prints the code, or `connected`.
+connect_as() {
     local before
     before=$(outcomes | wc -l)
     agent_tell a "{\"disconnect\":true}"
-    agent_tell a "{\"auth\":{\"token\":$1}}"
+    agent_tell a "{\"auth\":$1}"
     agent_tell a '{"connect":true}'
     wait_until more_outcomes "$before"
     outcomes | tail -n 1
@@ -62,6 +67,16 @@ start_agent() {
     assert_equal "$(outcomes)" token_missing
     assert_equal "$(connect_with null)" token_missing
     assert_equal "$(agent_lines a '.type == "connect_error"' | tail -n 1 | jq -r .message)" unauthorized
+}
+
+@test "an auth object that is too large is told so, not that it has no token" {
+    local many deep
+    start_agent
+    many=$(jq -nc --arg t "$(token 7 1)" '[range(257) | {"key": "k\(.)", "value": 1}] | from_entries + {token: $t}')
+    deep=$(jq -nc --arg t "$(token 7 1)" 'reduce range(40) as $i ({}; {a: .}) + {token: $t}')
+    assert_equal "$(connect_as "$many")" too_large
+    assert_equal "$(connect_as "$deep")" too_large
+    assert_equal "$(connect_as "$(jq -c 'del(.k1, .k2)' <<<"$many")")" connected
 }
 
 @test "what is no token, or has the wrong form, is token_invalid" {
