@@ -272,6 +272,19 @@ bool control_require(struct control_call *call, enum ctl_access access)
     return true;
 }
 
+/* Two answers to one id can be told apart when each is one line, but not those of a stream. */
+static bool has_stream(const struct control_peer *peer, const char *id)
+{
+    const struct control_call *call;
+
+    DL_FOREACH (peer->calls, call) {
+        if (call->streams && strcmp(call->id, id) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What has to be refused before a command runs. */
 static enum err admit(const struct control_peer *peer, const struct ctl_command *command,
                       struct ctl_request *request, struct errmsg *msg)
@@ -279,6 +292,9 @@ static enum err admit(const struct control_peer *peer, const struct ctl_command 
     json_t *args;
     enum err err;
 
+    if (has_stream(peer, request->id)) {
+        return err_set(msg, ERR_EXISTS, "a stream of this connection has the id %s", request->id);
+    }
     if (command == NULL || command->where == CTL_LOCAL) {
         return err_set(msg, ERR_UNKNOWN_COMMAND, "no command is called '%.60s'", request->cmd);
     }

@@ -158,6 +158,21 @@ talk_as_nobody() {
     status_is .control.tails 0
 }
 
+@test "the id of a stream is not good for a second request on its connection" {
+    start_siod
+    talk
+    hear >/dev/null
+    say '{"id":"s","cmd":"tail"}'
+    assert_equal "$(hear | jq -c '[.id, .more]')" '["s",true]'
+    say '{"id":"s","cmd":"tail"}'
+    assert_equal "$(hear | jq -c '[.id, .ok, .error.code]')" '["s",false,"exists"]'
+    say '{"id":"s","cmd":"status"}'
+    assert_equal "$(hear | jq -c '[.id, .ok, .error.code]')" '["s",false,"exists"]'
+    say '{"id":"t","cmd":"status"}'
+    assert_equal "$(hear | jq -c '[.id, .ok, .result.control.tails]')" '["t",true,1]'
+    talk_end
+}
+
 @test "a slow reader of a stream gets a gap, the daemon goes on, and no record is lost without a word" {
     start_siod
     local pid i
