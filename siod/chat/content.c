@@ -1,5 +1,8 @@
 #include "siod/chat/content.h"
 
+#include <stdint.h>
+#include <string.h>
+
 #include "libshared/base.h"
 #include "libshared/json.h"
 
@@ -51,12 +54,21 @@ struct str content_type(const json_t *element)
 
 /* ---- the text */
 
-struct str content_text(struct str type, const json_t *element, struct buf *scratch)
+static const json_t *text_of(struct str type, const json_t *element)
 {
     const struct kind *kind = kind_of(type);
-    const json_t *text = kind != NULL && kind->text != NULL
-                             ? json_object_get(object_of(type, element), kind->text)
-                             : NULL;
+
+    if (json_str_at(element, "type").len == 0) {
+        return json_object_get(json_object_get(element, "text"), "body"); /* all that is known */
+    }
+    return kind != NULL && kind->text != NULL
+               ? json_object_get(object_of(type, element), kind->text)
+               : NULL;
+}
+
+struct str content_text(struct str type, const json_t *element, struct buf *scratch)
+{
+    const json_t *text = text_of(type, element);
 
     if (text == NULL || json_is_null(text) || json_is_string(text)) {
         return json_str(text);
@@ -68,10 +80,60 @@ struct str content_text(struct str type, const json_t *element, struct buf *scra
 
 /* ---- the other members */
 
+static bool is_id(const char *key)
+{
+    size_t len = strlen(key);
+
+    return strcmp(key, "id") == 0 || strcmp(key, "from") == 0 ||
+           (len > 3 && strcmp(key + len - 3, "_id") == 0);
+}
+
+/* Gives each member that is_id() and a number the same digits as text. In `check` only tells
+ * whether there is one. */
+static bool ids_as_text(json_t *value, unsigned levels, bool check)
+{
+    const char *key;
+    json_t *member;
+    void *next;
+    size_t i;
+    bool found = false;
+
+    if (levels == 0) {
+        return false;
+    }
+    json_array_foreach(value, i, member)
+    {
+        found = ids_as_text(member, levels - 1, check) || found;
+    }
+    json_object_foreach_safe(value, next, key, member)
+    {
+        char digits[24];
+
+        if (json_is_integer(member) && is_id(key)) {
+            struct str text = json_id_text(member, digits);
+
+            found = true;
+            if (!check) {
+                json_object_set_new(value, key, json_stringn(text.data, text.len));
+            }
+        } else {
+            found = ids_as_text(member, levels - 1, check) || found;
+        }
+    }
+    return found;
+}
+
+/* WhatsApp's object, with the ids as text. */
 static void add_tree(struct buf *out, const char *key, const json_t *value)
 {
+    autojson json_t *copy = NULL;
+
+    if (ids_as_text((json_t *)(uintptr_t)value, CONTENT_DEPTH_MAX, true)) {
+        copy = json_deep_copy(value);
+        (void)ids_as_text(copy, CONTENT_DEPTH_MAX, false);
+    }
     buf_add_cstr(out, key);
-    json_add_tree_within(out, value, CONTENT_DEPTH_MAX);
+    json_add_tree_within(out, copy != NULL ? copy : value, CONTENT_DEPTH_MAX);
 }
 
 static void add_object(struct buf *out, const char *key, const json_t *value)
@@ -88,8 +150,7 @@ static void add_list(struct buf *out, const char *key, const json_t *value)
         add_tree(out, key, value);
     } else if (json_object_size(value) > 0) {
         buf_add_cstr(out, key);
-        buf_add_char(out, '[');
-        json_add_tree_within(out, value, CONTENT_DEPTH_MAX);
+        add_tree(out, "[", value);
         buf_add_char(out, ']');
     }
 }
@@ -135,13 +196,7 @@ static void add_media(struct buf *out, struct str type, const json_t *media)
     buf_add_char(out, '}');
 }
 
-static bool is_id(const char *key)
-{
-    return str_eq(str_of(key), STR("id")) || str_eq(str_of(key), STR("from"));
-}
-
-/* WhatsApp's object, with the ids as text, and the one it replies to under the name that it has in
- * a message. */
+/* With the one it replies to under the name that it has in a message. */
 static void add_context(struct buf *out, json_t *context)
 {
     const char *key;

@@ -63,7 +63,7 @@ const char *decode_call(struct decoder *decoder, const json_t *element)
     }
     call.wacid = decode_id(decoder, element, "id");
     if (call.wacid.len == 0) {
-        return "no id";
+        return decode_no_id(element);
     }
     if (!read_event(element, &call.report)) {
         return "unknown event";
@@ -114,7 +114,7 @@ const char *decode_call_status(struct decoder *decoder, const json_t *element)
     }
     call.wacid = decode_id(decoder, element, "id");
     if (call.wacid.len == 0) {
-        return "no id";
+        return decode_no_id(element);
     }
     if (!read_status(element, &call.report)) {
         return "unknown status";

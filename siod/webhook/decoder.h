@@ -27,6 +27,7 @@ struct decoder {
     const json_t *errors;     /* of this change as a whole */
     struct profile *profiles; /* of this change */
     size_t profile_room;
+    const struct profile *lone;            /* the only one, NULL if there are more or none */
     struct profile *by_user_id, *by_wa_id; /* maps of them: the sender decides how many there are */
 };
 
@@ -34,6 +35,8 @@ struct decoder {
 struct str decode_keep(struct decoder *decoder, struct str text);
 /* An id in whatever JSON type it comes; .data NULL for one that is absent, empty or too long. */
 struct str decode_id(struct decoder *decoder, const json_t *object, const char *key);
+/* Why the element's `id` cannot be used. */
+const char *decode_no_id(const json_t *element);
 /* The one that is there, `a` if both are. */
 struct str decode_first(struct str a, struct str b);
 /* Seconds, as a number or as its digits. */
@@ -46,6 +49,8 @@ void *decode_grow(void *array, size_t count_now, size_t *room, size_t size);
 /* profile.c: contacts[] of a change. */
 void decode_profiles(struct decoder *decoder, const json_t *contacts);
 void decode_profiles_forget(struct decoder *decoder);
+/* The party of the only profile. */
+struct inbound_party decode_lone_party(const struct decoder *decoder);
 /* What its profile says of a party. */
 void decode_party(const struct decoder *decoder, struct inbound_party *party);
 

@@ -192,7 +192,8 @@ static bool is_named(const struct inbound_party *party)
     return party->phone.len > 0 || party->user_id.len > 0;
 }
 
-/* What the business writes to a group has nobody else in it. */
+/* What the business writes to a group has nobody else in it. A customer who is not named is the one
+ * whose profile came along, if that is the only one. */
 static void read_party(struct decoder *decoder, const json_t *element, struct inbound_message *in)
 {
     const struct inbound_party given = in->party;
@@ -204,6 +205,9 @@ static void read_party(struct decoder *decoder, const json_t *element, struct in
     }
     if (!is_named(&in->party)) {
         in->party = given;
+    }
+    if (!is_named(&in->party) && in->direction == STORE_INBOUND && !in->historic) {
+        in->party = decode_lone_party(decoder);
     }
 }
 
@@ -218,7 +222,7 @@ static const char *read_head(struct decoder *decoder, const json_t *element,
     }
     in->wamid = decode_id(decoder, element, "id");
     if (in->wamid.len == 0) {
-        return "no id";
+        return decode_no_id(element);
     }
     if (!read_group(decoder, element, &in->group_id)) {
         return "unusable group_id";
@@ -299,7 +303,7 @@ const char *decode_status(struct decoder *decoder, const json_t *element)
     }
     status.wamid = decode_id(decoder, element, "id");
     if (status.wamid.len == 0) {
-        return "no id";
+        return decode_no_id(element);
     }
     status.status = json_str_at(element, "status");
     if (!status_known(status.status)) {

@@ -88,7 +88,7 @@ struct wa_delivery {
     struct wa_text *texts;
 };
 /* Bytes of an id; a longer one counts as missing, and makes a group's message unusable. */
-enum { WA_ID_MAX = 512 };
+enum { WA_ID_MAX = 512 }; /* decode_no_id() says so */
 
 /* `root` is any JSON value that went through json_normalise(), and outlives the delivery.
  * received_s: Unix time of receipt. */

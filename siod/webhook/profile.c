@@ -73,6 +73,17 @@ void decode_profiles(struct decoder *decoder, const json_t *contacts)
             index_profile(decoder, &decoder->profiles[used++]);
         }
     }
+    decoder->lone = room == 1 && used == 1 ? decoder->profiles : NULL;
+}
+
+struct inbound_party decode_lone_party(const struct decoder *decoder)
+{
+    const struct profile *lone = decoder->lone;
+
+    return lone == NULL ? (struct inbound_party) { .phone = STR_NONE }
+                        : (struct inbound_party) { .phone = lone->wa_id,
+                                                   .user_id = lone->user_id,
+                                                   .parent_user_id = lone->parent_user_id };
 }
 
 static const struct profile *find_by_wa_id(const struct decoder *decoder, struct str wa_id)

@@ -29,6 +29,15 @@ struct str decode_id(struct decoder *decoder, const json_t *object, const char *
     return json_is_integer(value) ? decode_keep(decoder, id) : id;
 }
 
+const char *decode_no_id(const json_t *element)
+{
+    char digits[24];
+
+    return json_id_text(json_object_get(element, "id"), digits).len > WA_ID_MAX
+               ? "id of more than 512 bytes"
+               : "no id";
+}
+
 struct str decode_first(struct str a, struct str b)
 {
     return a.len > 0 ? a : b;

@@ -45,6 +45,22 @@ static const struct {
     { "{'type':'text','text':{'body':[1,{'a':2.5}]}}", "[1,{\"a\":2.5}]", "" },
     { "{'type':'text','text':'hi'}", NULL, "" },
     { "{'type':'text'}", NULL, "" },
+    { "{'text':{'body':'hi'}}", "hi", "" },
+    { "{'type':null,'text':{'body':'hi'}}", "hi", "" },
+    { "{'type':'poll','text':{'body':'hi'}}", NULL, "" },
+    { "{'type':'order','order':{'catalog_id':7,'product_items':[{'product_retailer_id':"
+      "8,'quantity':2}]}}",
+      NULL,
+      ",'order':{'catalog_id':'7','product_items':[{'product_retailer_id':'8','quantity':2}]}" },
+    { "{'type':'interactive','interactive':{'list_reply':{'id':9,'title':'x'},'valid':10}}", NULL,
+      ",'interactive':{'list_reply':{'id':'9','title':'x'},'valid':10}" },
+    { "{'type':'contacts','contacts':{'phones':[{'wa_id':11,'user_id':12}]}}", NULL,
+      ",'contacts':[{'phones':[{'wa_id':'11','user_id':'12'}]}]" },
+    { "{'type':'text','text':{'body':'a'},'context':{'id':1,'referred_product':{'catalog_id':2}},"
+      "'referral':{'source_id':3}}",
+      "a",
+      ",'context':{'wamid':'1','id':'1','referred_product':{'catalog_id':'2'}},"
+      "'referral':{'source_id':'3'}" },
     { "{'type':'image','image':{'id':'77','mime_type':'image/jpeg','sha256':'x=','caption':'see',"
       "'url':'https://a/b'}}",
       "see",

@@ -438,6 +438,58 @@ static void numbers_of_brazil_and_mexico_find_the_profile_under_their_other_form
     }
 }
 
+static void decode_message_beside(struct decoded *decoded, const char *contacts,
+                                  const char *message)
+{
+    autofree char *text =
+        xasprintf("{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{"
+                  "\"field\":\"messages\",\"value\":{\"metadata\":{\"phone_number_id\":\"1\"},"
+                  "\"contacts\":[%s],\"messages\":[%s]}}]}]}",
+                  contacts, message);
+
+    decode_text(decoded, str_of(text));
+}
+
+#define ANN "{\"profile\":{\"name\":\"Ann\"},\"wa_id\":\"491\",\"user_id\":\"DE.1\"}"
+#define BO  "{\"wa_id\":\"492\"}"
+
+static void a_message_without_a_sender_is_of_the_only_contact_beside_it(void **state)
+{
+    autodecoded struct decoded decoded;
+    autodecoded struct decoded two;
+    autodecoded struct decoded nobody;
+    const struct inbound_party *party;
+
+    (void)state;
+    decode_message_beside(&decoded, ANN, "{\"id\":\"w\",\"type\":\"text\"}");
+    assert_int_equal(decoded.delivery.message_count, 1);
+    party = &decoded.delivery.messages[0].in.party;
+    assert_str(party->phone, "491");
+    assert_str(party->user_id, "DE.1");
+    assert_str(party->name, "Ann");
+    decode_message_beside(&two, ANN "," BO, "{\"id\":\"w\",\"type\":\"text\"}");
+    assert_int_equal(two.delivery.message_count, 0);
+    assert_string_equal(two.delivery.reasons.data,
+                        "entry[0].changes[0].value.messages[0]: no sender");
+    decode_message_beside(&nobody, "{\"profile\":{\"name\":\"Ann\"}}", "{\"id\":\"w\"}");
+    assert_int_equal(nobody.delivery.message_count, 0);
+}
+
+static void an_id_that_is_too_long_is_told_from_none(void **state)
+{
+    autodecoded struct decoded decoded;
+    autofree char *message = xasprintf("{\"id\":\"%0513d\",\"from\":\"1\"}", 0);
+    autodecoded struct decoded longest;
+    autofree char *fits = xasprintf("{\"id\":\"%0512d\",\"from\":\"1\"}", 0);
+
+    (void)state;
+    decode_message_beside(&decoded, "", message);
+    assert_string_equal(decoded.delivery.reasons.data,
+                        "entry[0].changes[0].value.messages[0]: id of more than 512 bytes");
+    decode_message_beside(&longest, "", fits);
+    assert_int_equal(longest.delivery.message_count, 1);
+}
+
 static void profiles_are_found_however_many_there_are_and_in_whatever_order(void **state)
 {
     enum { COUNT = 5000 };
@@ -512,7 +564,7 @@ static void side_fields_never_cost_a_message(void **state)
         { "text", "no time", RECEIVED_S },
         { "text", "{\"not\":[\"a\",\"string\",1.5]}", 1772357401 },
         { "text", NULL, 1772357401 },
-        { "unknown", NULL, 1772357401 },
+        { "unknown", "no type", 1772357401 },
         { "hologram", NULL, 1772357401 },
         { "text", "beyond all time", RECEIVED_S },
     };
@@ -856,6 +908,8 @@ int main(void)
         cmocka_unit_test(profiles_are_matched_by_id_and_never_by_place),
         cmocka_unit_test(numbers_of_brazil_and_mexico_find_the_profile_under_their_other_form),
         cmocka_unit_test(profiles_are_found_however_many_there_are_and_in_whatever_order),
+        cmocka_unit_test(a_message_without_a_sender_is_of_the_only_contact_beside_it),
+        cmocka_unit_test(an_id_that_is_too_long_is_told_from_none),
         cmocka_unit_test(a_group_that_cannot_be_named_never_becomes_a_private_chat),
         cmocka_unit_test(side_fields_never_cost_a_message),
         cmocka_unit_test(only_what_the_customer_wrote_opens_the_window),
