@@ -10,6 +10,7 @@
 #include "libshared/log.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
+#include "siod/chat/gone.h"
 #include "siod/chat/revocation.h"
 #include "siod/chat/roster.h"
 #include "siod/chat/session.h"
@@ -207,9 +208,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     if (self == NULL) {
         return;
     }
-    log_debug(LOG_CHAT, "agent disconnected", "socket=%s user=%lld business=%lld reason=\"%s\"",
-              sio_socket_id(socket), (long long)self->agent.user_id,
-              (long long)self->agent.business_id, sio_reason_text(reason));
+    desk_gone_note(self->desk, socket, reason);
     session_end(self, sio_reason_recoverable(reason));
     timer_clear(&self->expiry);
     typing_leave(self, 0);

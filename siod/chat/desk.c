@@ -8,6 +8,7 @@
 #include "libshared/decimal.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/desk_state.h"
+#include "siod/chat/gone.h"
 #include "siod/chat/recovery.h"
 #include "siod/chat/roster.h"
 #include "siod/chat/session.h"
@@ -60,6 +61,7 @@ void desk_free(struct desk *desk)
     assigner_free(desk->assigner);
     desk_tokens_free(desk->tokens);
     sessions_free(desk->sessions);
+    desk_gone_free(desk->gone);
     desk_chats_forget(desk);
     tenants_free(desk);
     free(desk);

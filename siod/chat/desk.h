@@ -60,6 +60,10 @@ struct desk_agent {
 };
 const struct desk_agent *desk_agent_of(const struct sio_socket *socket);
 struct sio_namespace *desk_namespace(struct desk *desk);
+/* Why and when a socket left, as long as not a thousand others have left after it. */
+NODISCARD
+bool desk_gone(const struct desk *desk, struct str id, struct sio_reason *ret_reason,
+               int64_t *ret_at_ms);
 
 /* At start, from the store: an agent who was online when siod stopped; offline_grace_ms begins now.
  */

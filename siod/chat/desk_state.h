@@ -67,6 +67,7 @@ struct desk {
     struct assigner *assigner;
     struct desk_tokens *tokens; /* tokens.c */
     struct sessions *sessions;
+    struct desk_gone_list *gone; /* gone.c; NULL at first */
     bool draining;
     struct chat_entry *chats;
     struct typing_chat *typing; /* chats in which somebody types, by id */

@@ -164,9 +164,27 @@ struct sio_socket *control_find_socket(struct control_call *call)
     return socket;
 }
 
+/* Of one that left not long ago it is told when, and why. */
+static bool fail_gone(struct control_call *call)
+{
+    struct str id = control_arg_str(call, "socket");
+    struct sio_reason reason;
+    char at[CLOCK_ISO_SIZE];
+    int64_t at_ms;
+
+    if (sio_socket_find(desk_namespace(control_config(call)->desk), id) != NULL ||
+        !desk_gone(control_config(call)->desk, id, &reason, &at_ms)) {
+        return false;
+    }
+    clock_iso(at_ms, at);
+    control_fail(call, ERR_NOT_FOUND, "socket '%.*s' left at %s: %s", STR_ARG(id), at,
+                 sio_reason_text(reason));
+    return true;
+}
+
 void control_socket_show(struct control_call *call)
 {
-    struct sio_socket *socket = control_find_socket(call);
+    struct sio_socket *socket = fail_gone(call) ? NULL : control_find_socket(call);
     autobuf struct buf text = BUF_INIT;
 
     if (socket != NULL) {

@@ -151,6 +151,34 @@ chat_is() {
     wait_until agent_saw a8_1 '.event == "user_stop_typing" and .args[0].userId == 7'
 }
 
+# left SOCKET REASON: log, metric and `socket show` have the same word.
+left() {
+    local code=0 words
+    left_once() { [[ $(metric "siod_socketio_disconnects_total{reason=\"$1\"}") == 1 ]]; }
+    wait_until left_once "$2"
+    log_has "socket=$1 .*reason=\"$2\""
+    words=$(sioctl socket show "$1" 2>&1) || code=$?
+    assert_equal "$code" 1
+    assert_contains "$words" ": $2"
+}
+
+@test "why a socket left is the same word in the log, the metric and socket show" {
+    local ids socket reason
+    start_siod -o log.level=debug -o engineio.ping_interval_ms=200 -o engineio.ping_timeout_ms=200
+    ids=$(timeout 30 node "$ROOT/tests/lib/leave.mjs" --url "$SIOD_URL" --token "$(token 7 1)" 3>&-)
+    while IFS=$'\t' read -r reason socket; do
+        left "$socket" "$reason"
+    done < <(jq -r 'to_entries[] | "\(.key)\t\(.value)"' <<<"$ids")
+    with_agent 8 1
+    socket=$(socket_of 8)
+    sioctl socket kick "$socket"
+    left "$socket" 'server namespace disconnect'
+    with_agent 9 1
+    socket=$(socket_of 9)
+    stop_siod
+    log_has "socket=$socket .*reason=\"server shutting down\""
+}
+
 @test "socket show and socket kick" {
     start_siod
     with_agent 7 1

@@ -162,7 +162,7 @@ sql() {
 }
 
 metric() {
-    curl -sS "$SIOD_URL/metrics" | awk -v name="$1" '$1 == name { print $2 }'
+    curl -sS "$SIOD_URL/metrics" | awk -v name="$1" '{ value = $NF; sub(/ [^ ]*$/, "") } $0 == name { print value }'
 }
 
 log_has() {
