@@ -1,6 +1,7 @@
 /* A client comes back. Its claim is checked, what it missed is gathered (at once, or when the log
  * has been read), and the socket becomes the one it was. While the log is read the business goes
  * on: rows that come meanwhile are read too, until none is missing of those that were emitted. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ struct sio_restore {
     unsigned scanned;
     struct buf rows;
     bool reading, is_too_much;
+    atomic_bool is_abandoned; /* what is read is of no use any more */
     /* the loop's */
     struct sio_held held;
     unsigned held_count;
@@ -287,6 +289,8 @@ void sio_restore_abandon(struct sio_restore *restore)
     restore->socket = NULL;
     if (!restore->reading) {
         restore_free(restore);
+    } else {
+        atomic_store_explicit(&restore->is_abandoned, true, memory_order_relaxed);
     }
 }
 
@@ -404,6 +408,9 @@ int64_t sio_restore_after(const struct sio_restore *restore)
 
 bool sio_restore_row(struct sio_restore *restore, const struct sio_log_row *row)
 {
+    if (atomic_load_explicit(&restore->is_abandoned, memory_order_relaxed)) {
+        return false;
+    }
     sio_replay_add_row(restore->kept, row, &restore->rows);
     restore->is_too_much = ++restore->scanned > SCAN_MAX || restore->rows.len > restore->max_bytes;
     return !restore->is_too_much;

@@ -28,7 +28,7 @@ struct fake_log {
     struct fake_row rows[ROWS_MAX]; /* of positions 1, 2, … */
     int64_t position;               /* that was emitted */
     int64_t purged;                 /* rows up to this are gone */
-    unsigned reads;
+    unsigned reads, rows_read;
     bool fails;
     bool waits; /* until log_resume() */
     struct sio_restore *reading;
@@ -74,6 +74,7 @@ static void log_answer(struct loop_call *call)
                                          .args = str_of(log->rows[at].args) };
 
         more = sio_restore_row(restore, &row);
+        log->rows_read++;
     }
     if (log->meanwhile != NULL) {
         emit_logged(log, TAKE(log->meanwhile));
@@ -567,6 +568,17 @@ static void what_was_said_before_it_joined_is_not_heard_again(void **state)
 
 /* ---- while the log is read */
 
+static void clear_journal(void *arg)
+{
+    buf_clear(&((struct sio_fixture *)arg)->journal);
+}
+
+/* A round later than what was posted. */
+static void log_idle(void *arg)
+{
+    (void)arg;
+}
+
 /* Comes back; the log waits. */
 static void come_back_half(struct client *ws, struct sio_fixture *f, const struct session *session)
 {
@@ -680,6 +692,30 @@ static void too_much_behind_the_connect_closes_the_connection(void **state)
     }
 }
 
+static void a_log_is_not_read_to_its_end_for_nobody(void **state)
+{
+    autosio struct sio_fixture f = { 0 };
+    struct fake_log log = { .waits = true };
+    autoclient struct client ws = { 0 };
+    struct session session;
+
+    (void)state;
+    run(&f, &log);
+    begin(&ws, &f, &session);
+    drop(&ws, &f, 1);
+    for (int i = 0; i < 9; i++) {
+        emit_row(&log, "red");
+    }
+    come_back_half(&ws, &f, &session);
+    expect_pong(&ws);
+    rig_call(f.rig, clear_journal, &f);
+    client_close(&ws);
+    expect_journal(&f, "[disconnect / \"transport close\" rooms=0]");
+    rig_call(f.rig, log_resume, &log);
+    rig_call(f.rig, log_idle, NULL);
+    assert_int_equal(log.rows_read, 1);
+}
+
 static void who_leaves_while_its_log_is_read_does_not_come_back(void **state)
 {
     autosio struct sio_fixture f = { 0 };
@@ -720,6 +756,7 @@ int main(void)
         cmocka_unit_test(what_was_said_before_it_joined_is_not_heard_again),
         cmocka_unit_test(what_comes_behind_the_connect_waits_for_the_log),
         cmocka_unit_test(too_much_behind_the_connect_closes_the_connection),
+        cmocka_unit_test(a_log_is_not_read_to_its_end_for_nobody),
         cmocka_unit_test(who_leaves_while_its_log_is_read_does_not_come_back),
         cmocka_unit_test(who_left_or_spoke_nonsense_does_not_come_back),
     };
