@@ -114,6 +114,8 @@ const char *eio_session_address(const struct eio_session *session);
 struct str eio_session_query(const struct eio_session *session);
 /* Monotonic ms of the handshake. */
 uint64_t eio_session_opened_ms(const struct eio_session *session);
+/* Of the latest packet, or of the handshake. */
+uint64_t eio_session_heard_ms(const struct eio_session *session);
 size_t eio_session_pending(const struct eio_session *session);
 
 struct eio_stats {

@@ -65,15 +65,17 @@ static struct sio_kept *kept_of(const struct sio_socket *socket)
 }
 
 /* From when on something may have been sent that did not arrive: the connection is known to have
- * worked a heartbeat ago. One that has not lasted so long may not have delivered what it began
- * with. */
+ * worked a heartbeat ago, or, where this process itself stood still, when it was last heard. One
+ * that has not lasted so long may not have delivered what it began with. */
 static uint64_t missed_since(const struct sio_socket *socket, uint64_t now_ms)
 {
-    uint64_t opened_ms = eio_session_opened_ms(socket->connection->session);
-    uint64_t beat_ms = socket->nsp->server->recovery.beat_ms;
+    const struct eio_session *session = socket->connection->session;
+    uint64_t opened_ms = eio_session_opened_ms(session);
+    uint64_t unsure_ms =
+        MAX(socket->nsp->server->recovery.beat_ms, now_ms - eio_session_heard_ms(session));
 
-    if (now_ms - opened_ms > beat_ms) {
-        return now_ms - beat_ms;
+    if (now_ms - opened_ms > unsure_ms) {
+        return now_ms - unsure_ms;
     }
     return socket->recovered ? socket->since_ms : opened_ms;
 }
