@@ -10,6 +10,7 @@
 
 enum {
     LOOK_MS = 250,   /* between two looks at what is to be written */
+    FORGET_MS = 10,  /* before a look at what is to be removed */
     QUIET_MS = 1000, /* without a change of rooms, before a row is written */
     BATCH_BYTES = 65536 /* of rows in one job */,
     BEAT_MAX_MS = 30000, /* between two signs of life, by which a killed siod's time is told */
@@ -22,6 +23,7 @@ struct sessions {
     struct batch *pending;             /* what the next job will write */
     struct timer timer;
     bool looking;     /* the timer is set to write what there is */
+    bool forgetting;  /* it is set to do so soon */
     uint64_t beat_ms; /* of the last sign of life */
 };
 
@@ -193,6 +195,15 @@ static void watch(struct sessions *sessions)
     }
 }
 
+/* A client may come back to a row that ought to be gone, after a kill. */
+static void watch_closely(struct sessions *sessions)
+{
+    if (!sessions->forgetting) {
+        sessions->looking = sessions->forgetting = true;
+        timer_set(sessions->desk->config.loop, &sessions->timer, FORGET_MS, on_timer);
+    }
+}
+
 static void unlist(struct desk_socket *self)
 {
     if (self->is_unsaved) {
@@ -232,7 +243,7 @@ static void on_timer(struct timer *timer)
     struct sessions *sessions = CONTAINER_OF(timer, struct sessions, timer);
     uint64_t now_ms = loop_now_ms(sessions->desk->config.loop);
 
-    sessions->looking = false;
+    sessions->looking = sessions->forgetting = false;
     save_quiet(sessions, now_ms);
     if (sessions->pending != NULL || now_ms - sessions->beat_ms >= beat_period_ms(sessions)) {
         submit(sessions, true);
@@ -318,7 +329,7 @@ void session_give_up(struct desk_socket *self)
 void session_forget(struct desk *desk, struct str id)
 {
     add_op(desk->sessions, false, id, NULL, STR(""));
-    watch(desk->sessions);
+    watch_closely(desk->sessions);
 }
 
 /* ---- life */
