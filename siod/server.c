@@ -8,6 +8,7 @@
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
 #include "libshared/id.h"
+#include "libshared/json.h"
 #include "libshared/log.h"
 #include "siod/chat/desk.h"
 #include "siod/control/server.h"
@@ -215,6 +216,7 @@ enum err siod_start(struct config *config, const struct siod_options *options, s
     struct transport_limits limits;
     enum err err;
 
+    json_blocks_keep();
     siod->config = config;
     limits = siod_transport_limits(siod);
     siod->options = *options;
@@ -278,4 +280,5 @@ void siod_free(struct siod *siod)
     siod_reload_finish(siod);
     config_free(siod->config);
     free(siod);
+    json_blocks_release();
 }

@@ -1,4 +1,5 @@
 /* Reading and rendering of JSON. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -266,6 +267,73 @@ static void the_deepest_tree_is_read(void **state)
     assert_int_equal(depth, JSON_DEPTH_MAX);
 }
 
+/* Strings of every length from 0 to `count`, so that blocks of every size are in use at once. */
+static json_t *all_lengths(char letter, size_t count)
+{
+    json_t *list = json_array();
+    char text[512];
+
+    memset(text, letter, sizeof text);
+    for (size_t len = 0; len < count; len++) {
+        json_array_append_new(list, json_stringn(text, len));
+    }
+    return list;
+}
+
+static void assert_all_lengths(const json_t *list, char letter)
+{
+    size_t len;
+    json_t *text;
+
+    json_array_foreach(list, len, text)
+    {
+        const char *bytes = json_string_value(text);
+
+        assert_int_equal(json_string_length(text), len);
+        assert_int_equal(strspn(bytes, (char[]) { letter, '\0' }), len);
+    }
+}
+
+static void blocks_that_are_kept_are_nobodys_twice(void **state)
+{
+    (void)state;
+    json_blocks_keep();
+    for (unsigned round = 0; round < 8; round++) {
+        autojson json_t *a = all_lengths('a', 400);
+        json_t *b = all_lengths('b', 400);
+        autojson json_t *c = NULL;
+
+        assert_all_lengths(b, 'b');
+        json_decref(b);
+        c = all_lengths('c', 400);
+        assert_all_lengths(a, 'a');
+        assert_all_lengths(c, 'c');
+    }
+    json_blocks_release();
+}
+
+static void *free_tree(void *tree)
+{
+    json_decref(tree);
+    return NULL;
+}
+
+static void a_tree_may_end_where_nothing_is_kept(void **state)
+{
+    pthread_t thread;
+    json_t *tree;
+
+    (void)state;
+    json_blocks_keep();
+    tree = all_lengths('a', 400);
+    assert_int_equal(pthread_create(&thread, NULL, free_tree, tree), 0);
+    pthread_join(thread, NULL);
+    tree = all_lengths('b', 400);
+    json_blocks_release();
+    assert_all_lengths(tree, 'b');
+    json_decref(tree);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +347,8 @@ int main(void)
         cmocka_unit_test(absent_texts_are_rendered_as_null),
         cmocka_unit_test(every_byte_survives_rendering_and_reading),
         cmocka_unit_test(trees_are_rendered_compact_and_in_order),
+        cmocka_unit_test(blocks_that_are_kept_are_nobodys_twice),
+        cmocka_unit_test(a_tree_may_end_where_nothing_is_kept),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
