@@ -68,7 +68,7 @@ struct sio_config siod_sio_settings(struct siod *siod)
         .engine = {
             .ping_interval_ms = config->engineio.ping_interval_ms,
             .ping_timeout_ms = config->engineio.ping_timeout_ms,
-            .max_payload = config->engineio.max_payload,
+            .max_payload = (uint32_t)config->engineio.max_payload,
             .allow_v3 = config->engineio.allow_eio3,
             .compress = config->engineio.http_compression,
             .queue_bytes = config->limits.queue_bytes,

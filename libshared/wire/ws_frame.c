@@ -14,7 +14,7 @@ enum {
     LENGTH_64 = 127,
 };
 
-void ws_decoder_init(struct ws_decoder *decoder, uint64_t max_message)
+void ws_decoder_init(struct ws_decoder *decoder, uint32_t max_message)
 {
     *decoder = (struct ws_decoder) { .max_message = max_message };
 }
@@ -73,13 +73,10 @@ static uint64_t read_length(const uint8_t *head)
 
 static enum ws_code frame_begin(struct ws_decoder *decoder, const uint8_t *head, size_t size)
 {
-    uint64_t len = read_length(head);
+    uint64_t len = MIN(read_length(head), (uint64_t)INT64_MAX);
 
     decoder->opcode = head[0] & BITS_OPCODE;
     decoder->fin = (head[0] & BIT_FIN) != 0;
-    if (len > INT64_MAX) {
-        return WS_CODE_TOO_BIG;
-    }
     if (!ws_opcode_is_control(decoder->opcode)) {
         if (decoder->opcode != WS_OP_CONTINUATION) {
             decoder->message = decoder->opcode;
@@ -87,13 +84,15 @@ static enum ws_code frame_begin(struct ws_decoder *decoder, const uint8_t *head,
             decoder->utf8 = (struct utf8_stream) { 0, 0, 0 };
         }
         decoder->opcode = decoder->message;
-        decoder->message_len += len;
-        if (decoder->max_message > 0 && decoder->message_len > decoder->max_message) {
+        uint64_t whole = len + decoder->message_len;
+
+        decoder->message_len = (uint32_t)MIN(whole, UINT32_MAX);
+        if (whole > decoder->max_message) {
             return WS_CODE_TOO_BIG;
         }
     }
     memcpy(decoder->mask, head + size - 4, 4);
-    decoder->left = len;
+    decoder->left = (uint32_t)len;
     decoder->in_frame = true;
     return WS_CODE_NONE;
 }
@@ -168,12 +167,12 @@ static void rotate_mask(uint8_t mask[4], size_t len)
 
 ptrdiff_t ws_decoder_payload(struct ws_decoder *decoder, struct str bytes, char *to)
 {
-    size_t len = bytes.len < decoder->left ? bytes.len : (size_t)decoder->left;
+    size_t len = bytes.len < decoder->left ? bytes.len : decoder->left;
 
     if (len > 0) {
         ws_mask(to, bytes.data, len, decoder->mask);
         rotate_mask(decoder->mask, len);
-        decoder->left -= len;
+        decoder->left -= (uint32_t)len;
         if (decoder->opcode == WS_OP_TEXT && !utf8_stream_feed(&decoder->utf8, to, len)) {
             return -1;
         }

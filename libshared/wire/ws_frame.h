@@ -48,9 +48,9 @@ enum {
 };
 
 struct ws_decoder {
-    uint64_t left;           /* payload bytes of the present frame still to come */
-    uint64_t message_len;    /* announced so far by the frames of the present data message */
-    uint64_t max_message;    /* 0 = no limit */
+    uint32_t left;           /* payload bytes of the present frame still to come */
+    uint32_t message_len;    /* announced so far by the frames of the present data message */
+    uint32_t max_message;    /* bytes */
     struct utf8_stream utf8; /* of the present text message */
     uint8_t mask[4];         /* rotated to the next payload byte */
     uint8_t head[WS_CLIENT_HEADER_MAX];
@@ -60,7 +60,7 @@ struct ws_decoder {
     bool in_frame, fin;
 };
 
-void ws_decoder_init(struct ws_decoder *decoder, uint64_t max_message);
+void ws_decoder_init(struct ws_decoder *decoder, uint32_t max_message);
 
 static inline bool ws_decoder_in_frame(const struct ws_decoder *decoder)
 {

@@ -94,10 +94,11 @@ void desk_socket_close(struct desk_socket *self, const char *phrase)
 static void token_expired(struct timer *timer)
 {
     struct desk_socket *self = CONTAINER_OF(timer, struct desk_socket, expiry);
-    int64_t left_s = self->agent.token_expires_s - loop_wall_ms(self->desk->config.loop) / MS_PER_S;
+    int64_t left_s =
+        self->agent.token_expires_s - loop_wall_ms(desk_of(self)->config.loop) / MS_PER_S;
 
     if (left_s > 0) { /* the wall clock was set back meanwhile */
-        timer_set(self->desk->config.loop, timer, (uint64_t)left_s * MS_PER_S, token_expired);
+        timer_set(desk_of(self)->config.loop, timer, (uint64_t)left_s * MS_PER_S, token_expired);
         return;
     }
     desk_socket_close(self, "token expired");
@@ -106,13 +107,15 @@ static void token_expired(struct timer *timer)
 static void watch_expiry(struct desk_socket *self)
 {
     const int64_t longest_s = 7 * 24 * 3600; /* looked at again then */
-    int64_t left_s = self->agent.token_expires_s - loop_wall_ms(self->desk->config.loop) / MS_PER_S;
+    int64_t left_s =
+        self->agent.token_expires_s - loop_wall_ms(desk_of(self)->config.loop) / MS_PER_S;
 
     if (self->agent.token_expires_s == INT64_MAX) {
         return;
     }
     left_s = MAX(1, MIN(left_s, longest_s));
-    timer_set(self->desk->config.loop, &self->expiry, (uint64_t)left_s * MS_PER_S, token_expired);
+    timer_set(desk_of(self)->config.loop, &self->expiry, (uint64_t)left_s * MS_PER_S,
+              token_expired);
 }
 
 /* A token that was accepted although its time is over, for the sake of clocks that differ, is good
@@ -160,7 +163,6 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
         return;
     }
     self = xnew(struct desk_socket);
-    self->desk = desk;
     self->socket = socket;
     self->person = roster_enter(desk, agent, &claims);
     self->agent.user_id = claims.user_id;
@@ -198,7 +200,7 @@ static void on_event(struct sio_socket *socket, const struct sio_event *event)
 {
     struct desk_socket *self = sio_socket_user(socket);
 
-    event_dispatch(self->desk, self, event);
+    event_dispatch(desk_of(self), self, event);
 }
 
 static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
@@ -208,7 +210,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     if (self == NULL) {
         return;
     }
-    desk_gone_note(self->desk, socket, reason);
+    desk_gone_note(desk_of(self), socket, reason);
     session_end(self, sio_reason_recoverable(reason));
     timer_clear(&self->expiry);
     typing_leave(self, 0);

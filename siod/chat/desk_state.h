@@ -34,21 +34,25 @@ struct tenant {
 /* The user pointer of a socket in the namespace "/". */
 struct desk_socket {
     struct desk_agent agent;
-    struct desk *desk;
     struct agent *person;
     struct sio_socket *socket;
     struct timer expiry;   /* the token's */
-    uint64_t second_ms;    /* when the present second of counting events began */
+    struct typist *typing; /* the chats this socket is typing in */
+    uint32_t second_ms;    /* when the present second of counting events began; wraps */
     unsigned events;       /* in it */
     uint32_t token_tag;    /* of its jti: revocation.h */
-    struct typist *typing; /* the chats this socket is typing in */
     /* session.c */
+    uint32_t changed_ms; /* when its rooms did last; wraps */
     TAILQ_ENTRY(desk_socket) unsaved;
-    uint64_t changed_ms;   /* when its rooms did last */
     uint16_t row_removals; /* that are under way */
     bool has_row;          /* in the store, or it may have */
     bool is_unsaved;       /* in sessions->unsaved */
 };
+
+static inline struct desk *desk_of(const struct desk_socket *socket)
+{
+    return socket->person->desk;
+}
 
 /* Which business a chat belongs to never changes, so what is remembered is never wrong; what is not
  * is asked of the store. */

@@ -66,7 +66,7 @@ static enum err check_rate(struct desk *desk, struct desk_socket *from, struct e
 {
     enum { SECOND_MS = 1000, ABUSE_FACTOR = 10 };
     unsigned limit = desk->config.events_per_s;
-    uint64_t now_ms = loop_now_ms(desk->config.loop);
+    uint32_t now_ms = (uint32_t)loop_now_ms(desk->config.loop);
 
     if (limit == 0) {
         return OK;

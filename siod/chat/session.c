@@ -174,7 +174,7 @@ static void add_op(struct sessions *sessions, bool put, struct str id,
 
 static void write_row(struct desk_socket *self)
 {
-    struct sessions *sessions = self->desk->sessions;
+    struct sessions *sessions = desk_of(self)->sessions;
     autobuf struct buf state = BUF_INIT;
 
     if (sio_session_export(self->socket, &state)) {
@@ -207,17 +207,17 @@ static void watch_closely(struct sessions *sessions)
 static void unlist(struct desk_socket *self)
 {
     if (self->is_unsaved) {
-        TAILQ_REMOVE(&self->desk->sessions->unsaved, self, unsaved);
+        TAILQ_REMOVE(&desk_of(self)->sessions->unsaved, self, unsaved);
         self->is_unsaved = false;
     }
 }
 
 static void want_saved(struct desk_socket *self)
 {
-    struct sessions *sessions = self->desk->sessions;
+    struct sessions *sessions = desk_of(self)->sessions;
 
     unlist(self);
-    self->changed_ms = loop_now_ms(self->desk->config.loop);
+    self->changed_ms = (uint32_t)loop_now_ms(desk_of(self)->config.loop);
     self->is_unsaved = true;
     TAILQ_INSERT_TAIL(&sessions->unsaved, self, unsaved);
     watch(sessions);
@@ -229,7 +229,7 @@ static void save_quiet(struct sessions *sessions, uint64_t now_ms)
     struct desk_socket *self, *next;
 
     for (self = TAILQ_FIRST(&sessions->unsaved);
-         self != NULL && now_ms - self->changed_ms >= QUIET_MS; self = next) {
+         self != NULL && (uint32_t)now_ms - self->changed_ms >= QUIET_MS; self = next) {
         next = TAILQ_NEXT(self, unsaved);
         if (self->row_removals == 0) {
             unlist(self);
@@ -259,7 +259,7 @@ static void on_timer(struct timer *timer)
 
 static bool is_kept(const struct desk_socket *self)
 {
-    return self->desk->config.recovery_window_ms > 0 &&
+    return desk_of(self)->config.recovery_window_ms > 0 &&
            eio_session_protocol(sio_socket_session(self->socket)) == 4;
 }
 
@@ -278,7 +278,7 @@ bool session_must_wait(const struct desk_socket *self)
 
 bool session_changed(struct desk_socket *self, void (*done)(void *arg, enum err err), void *arg)
 {
-    struct sessions *sessions = self->desk->sessions;
+    struct sessions *sessions = desk_of(self)->sessions;
 
     if (!is_kept(self)) {
         return true;
@@ -301,14 +301,14 @@ bool session_changed(struct desk_socket *self, void (*done)(void *arg, enum err 
 
 void session_end(struct desk_socket *self, bool recoverable)
 {
-    struct sessions *sessions = self->desk->sessions;
+    struct sessions *sessions = desk_of(self)->sessions;
 
     if (!is_kept(self)) {
         return;
     }
     if (!recoverable) {
         if (session_must_wait(self)) {
-            session_forget(self->desk, str_of(sio_socket_id(self->socket)));
+            session_forget(desk_of(self), str_of(sio_socket_id(self->socket)));
         }
     } else if (self->is_unsaved) {
         write_row(self);
@@ -320,7 +320,7 @@ void session_end(struct desk_socket *self, bool recoverable)
 void session_give_up(struct desk_socket *self)
 {
     if (is_kept(self) && session_must_wait(self)) {
-        session_forget(self->desk, str_of(sio_socket_id(self->socket)));
+        session_forget(desk_of(self), str_of(sio_socket_id(self->socket)));
         self->has_row = false;
         self->row_removals = 0;
     }

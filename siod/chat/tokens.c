@@ -90,7 +90,7 @@ bool desk_token_revoked(const struct desk_socket *self)
 {
     const struct revocation_subject subject = subject_of(self);
 
-    return revocations_cover(self->desk->tokens->revoked, &subject);
+    return revocations_cover(desk_of(self)->tokens->revoked, &subject);
 }
 
 static void close_if_covered(struct revoke_job *revoke, const struct sio_socket *socket)

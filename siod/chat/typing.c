@@ -54,7 +54,7 @@ static struct typist *find_typist(struct desk *desk, int64_t chat_id, int64_t us
 
 static struct typist *new_typist(struct desk_socket *socket, int64_t chat_id)
 {
-    struct desk *desk = socket->desk;
+    struct desk *desk = desk_of(socket);
     struct typing_chat *chat = find_chat(desk, chat_id);
     struct typist *typist = xnew(struct typist);
 

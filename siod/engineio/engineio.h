@@ -47,7 +47,7 @@ struct eio_config {
     uint64_t ping_interval_ms;
     uint64_t ping_timeout_ms;
     uint64_t upgrade_timeout_ms; /* 0 = 10 s */
-    size_t max_payload;          /* of a message, and of a polling body */
+    uint32_t max_payload;        /* of a message, and of a polling body */
     size_t queue_bytes;          /* buffered for a polling session; 0 = no limit */
     /* CORS: NULL-terminated list of allowed origins ("*" allowed alone, then without credentials);
      * NULL or empty = CORS off: no header is sent and no Origin is refused. With a list, a

@@ -312,7 +312,7 @@ static void refuse_oversize(struct eio_session *session, struct http_request *re
 
     session->server->stats.oversize++;
     if (log_gate_pass(&gate, &suppressed)) {
-        log_warn(LOG_ENGINEIO, "oversize polling body", "from=%s size=%zu max=%zu suppressed=%u",
+        log_warn(LOG_ENGINEIO, "oversize polling body", "from=%s size=%zu max=%u suppressed=%u",
                  session->from->text, size, session->server->config.max_payload, suppressed);
     }
     eio_reply(session->server, request, 413, NULL, STR(""));

@@ -154,7 +154,7 @@ static void log_oversize(const struct eio_session *session, const struct ws *ws)
 
     session->server->stats.oversize++;
     if (log_gate_pass(&gate, &suppressed)) {
-        log_warn(LOG_ENGINEIO, "oversize message", "from=%s size=%" PRIu64 " max=%zu suppressed=%u",
+        log_warn(LOG_ENGINEIO, "oversize message", "from=%s size=%" PRIu64 " max=%u suppressed=%u",
                  session->from->text, ws_announced(ws), session->server->config.max_payload,
                  suppressed);
     }

@@ -49,9 +49,9 @@ struct conn {
     };
     struct conn *next_attention;
     struct chunk *head, *tail;
-    size_t queued;       /* bytes of the frames in the chunks that were not yet written */
-    size_t head_written; /* of the first frame */
-    uint32_t in_library; /* at most so much is still buffered by the library */
+    uint32_t queued;       /* bytes of the frames in the chunks that were not yet written */
+    uint32_t head_written; /* of the first frame */
+    uint32_t in_library;   /* at most so much is still buffered by the library */
     uint8_t state, end;
     bool attention : 1; /* in the list for the end of the round */
     bool accepted : 1;

@@ -89,7 +89,7 @@ static inline void queue_push(struct conn *conn, struct frame *frame)
         queue_extend(conn);
     }
     conn->tail->frames[conn->tail->end++] = frame_ref(frame);
-    conn->queued += frame->len;
+    conn->queued += (uint32_t)frame->len;
 }
 
 static void queue_pop(struct conn *conn)
@@ -130,13 +130,13 @@ static void queue_advance(struct conn *conn, size_t len)
         queue_clear(conn);
         return;
     }
-    conn->queued -= len;
+    conn->queued -= (uint32_t)len;
     while (len > 0) {
         struct frame *frame = conn->head->frames[conn->head->first];
         size_t left = frame->len - conn->head_written;
 
         if (len < left) {
-            conn->head_written += len;
+            conn->head_written += (uint32_t)len;
             return;
         }
         len -= left;
@@ -211,9 +211,9 @@ static void cut(struct conn *conn)
 
 static inline bool has_room(const struct conn *conn, size_t len)
 {
-    size_t limit = conn->transport->limits.queue_bytes;
+    size_t limit = conn->transport->limits.queue_bytes, pending = conn_pending(conn);
 
-    return limit == 0 || conn->queued + conn->in_library + len <= limit;
+    return pending + len <= (limit != 0 ? limit : UINT32_MAX);
 }
 
 /* What is queued is written first where the kernel takes it: a round may produce more than the
@@ -252,7 +252,7 @@ void conn_send_bytes(struct conn *conn, struct str bytes)
 
 size_t conn_pending(const struct conn *conn)
 {
-    return conn->queued + conn->in_library;
+    return (size_t)conn->queued + conn->in_library;
 }
 
 static void on_deadline(struct timer *timer)

@@ -196,7 +196,7 @@ static void deliver(struct ws *ws, struct str payload)
 /* Appends to the message that is being assembled. */
 static size_t partial_input(struct ws *ws, struct str bytes)
 {
-    size_t most = bytes.len < ws->decoder.left ? bytes.len : (size_t)ws->decoder.left;
+    size_t most = bytes.len < ws->decoder.left ? bytes.len : ws->decoder.left;
     struct partial *part = partial(ws);
     ptrdiff_t len;
 
@@ -446,7 +446,7 @@ static void keep_early(struct ws *ws, struct str rest)
     loop_post(conn_loop(ws->conn), &early->call);
 }
 
-struct ws *ws_accept(struct http_request *request, struct str headers, size_t max_message,
+struct ws *ws_accept(struct http_request *request, struct str headers, uint32_t max_message,
                      const struct ws_ops *ops, void *user)
 {
     autobuf struct buf answer = BUF_INIT;

@@ -40,7 +40,7 @@ struct ws_ops {
  * further "Name: value\r\n" lines of the 101, or empty. NULL when the request is no valid upgrade:
  * it was answered 400 then. The first offered Sec-WebSocket-Protocol is echoed. */
 NODISCARD
-struct ws *ws_accept(struct http_request *request, struct str headers, size_t max_message,
+struct ws *ws_accept(struct http_request *request, struct str headers, uint32_t max_message,
                      const struct ws_ops *ops, void *user);
 void *ws_user(const struct ws *ws);
 void ws_set_user(struct ws *ws, void *user);

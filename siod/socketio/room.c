@@ -9,7 +9,7 @@
 #include "libshared/log.h"
 #include "siod/socketio/server.h"
 
-enum { MEMBERS_FIRST = 4, ROOMS_FIRST = 1, SLOT_MASK = 0x7fffffff };
+enum { MEMBERS_FIRST = 4, SLOT_MASK = 0x7fffffff };
 
 /* Laid out as scope and name are in struct sio_room. */
 struct room_key {
@@ -104,16 +104,24 @@ bool sio_room_has(const struct sio_room *room, const struct sio_socket *socket)
     return find_slot(socket, room) >= 0;
 }
 
+static void make_room(struct sio_socket *socket)
+{
+    if (socket->rooms != NULL) {
+        if (socket->room_count < 1u << socket->rooms_log) {
+            return;
+        }
+        socket->rooms_log++;
+    }
+    socket->rooms = xrealloc(socket->rooms, sizeof *socket->rooms << socket->rooms_log);
+}
+
 static void add_member(struct sio_room *room, struct sio_socket *socket, struct sio_mark joined)
 {
     if (room->count == room->cap) {
-        room->cap = room->cap > 0 ? room->cap * 2 : MEMBERS_FIRST;
+        room->cap = MAX(MEMBERS_FIRST, room->cap + room->cap / 2);
         room->members = xrealloc(room->members, room->cap * sizeof *room->members);
     }
-    if (socket->room_count == socket->room_cap) {
-        socket->room_cap = socket->room_cap > 0 ? socket->room_cap * 2 : ROOMS_FIRST;
-        socket->rooms = xrealloc(socket->rooms, socket->room_cap * sizeof *socket->rooms);
-    }
+    make_room(socket);
     room->members[room->count] =
         (struct sio_member) { socket, socket->connection->session, socket->room_count & SLOT_MASK,
                               socket->connection->is_v4, (uint32_t)socket->owner };
@@ -242,7 +250,7 @@ void sio_rooms_leave(struct sio_socket *socket)
     }
     free(socket->rooms);
     socket->rooms = NULL;
-    socket->room_cap = 0;
+    socket->rooms_log = 0;
 }
 
 bool sio_socket_in(const struct sio_socket *socket, struct str name)

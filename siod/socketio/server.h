@@ -79,19 +79,20 @@ struct sio_socket {
     struct sio_stream *stream;    /* once accepted; NULL without recovery */
     struct sio_restore *restore;  /* before it has joined, if its client comes back */
     struct sio_mark start;        /* where its session began */
-    uint64_t since_ms;            /* of one that was recovered: struct sio_kept */
-    struct sio_membership *rooms; /* in no order */
-    unsigned room_count, room_cap;
+    struct sio_membership *rooms; /* in no order; room for 1 << rooms_log, unless NULL */
     LIST_HEAD(, sio_pending_ack) acks;
     STAILQ_ENTRY(sio_socket) sibling; /* of the same connection */
     TAILQ_ENTRY(sio_socket) leaving;  /* in server->leaving */
     UT_hash_handle hh;                /* in nsp->sockets, once it has joined */
-    uint8_t state;                    /* enum sio_state */
-    bool accepted;                    /* by the application */
-    bool joined;                      /* in nsp->sockets */
-    bool kicked;                      /* in server->leaving */
-    bool recovered;
+    unsigned room_count;
     char id[SID_SIZE];
+    enum sio_state state : 3;
+    bool accepted : 1; /* by the application */
+    bool joined : 1;   /* in nsp->sockets */
+    bool kicked : 1;   /* in server->leaving */
+    bool recovered : 1;
+    unsigned rooms_log : 5;
+    uint64_t since_ms : 40; /* of a recovered one: struct sio_kept; see eio_session_opened_ms() */
 };
 
 /* A packet that cannot be handled yet. It is binary and its attachments are still coming, one after
@@ -117,10 +118,10 @@ struct sio_connection {
     struct sio_server *server;
     struct eio_session *session;
     STAILQ_HEAD(, sio_socket) sockets; /* few: one a namespace, in the order of CONNECT */
+    struct sio_deadline *deadline;     /* until the first namespace is joined */
+    struct sio_partial *partial;       /* NULL almost always */
     unsigned count;
-    struct sio_deadline *deadline; /* until the first namespace is joined */
-    struct sio_partial *partial;   /* NULL almost always */
-    bool is_v4;                    /* a client of Socket.IO 2 */
+    bool is_v4; /* a client of Socket.IO 2 */
 };
 
 struct sio_namespace {

@@ -130,7 +130,7 @@ void sio_socket_become(struct sio_socket *socket, const struct sio_kept *kept)
 {
     memcpy(socket->id, kept->id, SID_SIZE);
     socket->start = kept->start;
-    socket->since_ms = kept->since_ms;
+    socket->since_ms = kept->since_ms & 0xffffffffffu;
     socket->recovered = true;
     enter_namespace(socket);
 }

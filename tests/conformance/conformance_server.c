@@ -110,16 +110,16 @@ static const struct sio_app application = {
     .on_disconnect = on_disconnect,
 };
 
-static unsigned long parse_number(const char *text)
+static uint32_t parse_number(const char *text)
 {
     char *end;
     unsigned long value = strtoul(text, &end, 10);
 
-    if (end == text || *end != '\0' || value == 0) {
+    if (end == text || *end != '\0' || value == 0 || value > UINT32_MAX) {
         fprintf(stderr, "conformance_server: not a number: %s\n", text);
         exit(EXIT_USAGE);
     }
-    return value;
+    return (uint32_t)value;
 }
 
 static void parse_options(int argc, char **argv, struct options *ret)

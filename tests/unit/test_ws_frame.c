@@ -10,10 +10,12 @@
 #include "libshared/buf.h"
 #include "libshared/wire/ws_frame.h"
 
+enum { NO_LIMIT = INT32_MAX };
+
 /* Runs the decoder over the bytes in pieces of `piece`; what comes out is written down as
  * "opcode:payload;" a frame, with "+" for one that does not end its message, and "!code" for a
  * failure. */
-static void decode(struct str bytes, size_t piece, uint64_t max, struct buf *out)
+static void decode(struct str bytes, size_t piece, uint32_t max, struct buf *out)
 {
     struct ws_decoder d;
 
@@ -88,7 +90,7 @@ static void the_example_of_the_rfc_is_decoded(void **state)
     autobuf struct buf out = BUF_INIT;
 
     (void)state;
-    decode(STR(hello), 100, 0, &out);
+    decode(STR(hello), 100, NO_LIMIT, &out);
     assert_string_equal(out.data, "1:Hello;");
 }
 
@@ -99,7 +101,7 @@ struct vector {
 };
 
 /* Every vector has to come out the same in pieces of every size. */
-static void check(const struct vector *vectors, size_t count, uint64_t max)
+static void check(const struct vector *vectors, size_t count, uint32_t max)
 {
     for (size_t i = 0; i < count; i++) {
         for (size_t piece = 1; piece <= vectors[i].bytes.len; piece++) {
@@ -140,7 +142,7 @@ static void frames_are_walked_in_pieces_of_any_size(void **state)
     };
 
     (void)state;
-    check(vectors, ARRAY_SIZE(vectors), 0);
+    check(vectors, ARRAY_SIZE(vectors), NO_LIMIT);
 }
 
 static void broken_frames_are_refused_at_their_header(void **state)
@@ -220,7 +222,7 @@ static void invalid_utf8_is_refused_in_pieces_of_any_size(void **state)
         for (size_t piece = 1; piece <= frame.len; piece++) {
             autobuf struct buf out = BUF_INIT;
 
-            decode(buf_str(&frame), piece, 0, &out);
+            decode(buf_str(&frame), piece, NO_LIMIT, &out);
             if (strstr(out.data, "!1007") == NULL) {
                 fail_msg("text %zu in pieces of %zu passed: %s", i, piece, out.data);
             }
@@ -240,7 +242,7 @@ static void valid_utf8_passes_at_its_bounds(void **state)
     for (size_t piece = 1; piece <= frame.len; piece++) {
         autobuf struct buf out = BUF_INIT;
 
-        decode(buf_str(&frame), piece, 0, &out);
+        decode(buf_str(&frame), piece, NO_LIMIT, &out);
         assert_int_equal(out.len, text.len + 3);
         assert_memory_equal(out.data + 2, text.data, text.len);
     }
@@ -259,7 +261,7 @@ static void lengths_around_the_forms_survive_a_round_trip(void **state)
             payload[at] = (char)(at * 7);
         }
         add_frame(&frame, 0x82, (struct str) { payload, lengths[i] });
-        decode(buf_str(&frame), 4093, 0, &out);
+        decode(buf_str(&frame), 4093, NO_LIMIT, &out);
         assert_int_equal(out.len, lengths[i] + 3);
         assert_memory_equal(out.data + 2, payload, lengths[i]);
     }
