@@ -56,13 +56,22 @@ static bool moves_to_agent(const struct store_merge *merge)
     return merge->joined_agent_id != 0 && merge->joined_agent_id != merge->into_agent_id;
 }
 
+/* Who was in the chat that is gone must not find itself there after a kill; nor does, for once, who
+ * is in one with a longer number. */
+static enum err forget_sessions(struct inbound_work *work, const struct store_merge *merge)
+{
+    char room[CHAT_ROOM_SIZE];
+
+    return store_sessions_remove_with(work->tx, merge->business_id,
+                                      chat_room(merge->chat_id, room));
+}
+
 static enum err tell(struct inbound_work *work, const struct store_merge *merge)
 {
     enum err err = log_merged(work, merge);
 
-    if (err == OK) {
-        err = record(work, merge);
-    }
+    err = err == OK ? record(work, merge) : err;
+    err = err == OK ? forget_sessions(work, merge) : err;
     return err != OK || !moves_to_agent(merge)
                ? err
                : assign_log(work->tx, merge->business_id, merge->into_id, merge->joined_agent_id);

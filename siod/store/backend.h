@@ -182,6 +182,7 @@ struct store_backend {
                                   void *arg);
     enum err (*session_put)(struct store_tx *tx, const struct store_session *session);
     enum err (*session_remove)(struct store_tx *tx, struct str id);
+    enum err (*sessions_remove_with)(struct store_tx *tx, int64_t business_id, struct str bytes);
     enum err (*sessions_until)(struct store_tx *tx, int64_t until_ms);
     enum err (*session_key)(struct store_tx *tx, uint8_t *ret_key);
 

@@ -84,6 +84,7 @@ const struct store_backend sqlite_backend = {
     .revocations_purge = sqlite_revocations_purge,
     .session_put = sqlite_session_put,
     .session_remove = sqlite_session_remove,
+    .sessions_remove_with = sqlite_sessions_remove_with,
     .sessions_until = sqlite_sessions_until,
     .session_key = sqlite_session_key,
 

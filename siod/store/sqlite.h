@@ -195,6 +195,7 @@ enum sqlite_statement {
     ST_REVOCATIONS_PURGE,
     ST_SESSION_PUT,
     ST_SESSION_REMOVE,
+    ST_SESSIONS_REMOVE_WITH,
     ST_SESSIONS_UNTIL,
     ST_SESSION_KEY_PUT,
     ST_SESSION_KEY,
@@ -617,6 +618,7 @@ enum err sqlite_webhook_get(struct store_reader *reader, int64_t webhook_id,
 /* sqlite_session.c */
 enum err sqlite_session_put(struct store_tx *tx, const struct store_session *session);
 enum err sqlite_session_remove(struct store_tx *tx, struct str id);
+enum err sqlite_sessions_remove_with(struct store_tx *tx, int64_t business_id, struct str bytes);
 enum err sqlite_sessions_until(struct store_tx *tx, int64_t until_ms);
 enum err sqlite_session_key(struct store_tx *tx, uint8_t *ret_key);
 enum err sqlite_sessions(struct store_reader *reader, int64_t *ret_until_ms,

@@ -30,6 +30,16 @@ enum err sqlite_session_remove(struct store_tx *tx, struct str id)
     return query_run(&q);
 }
 
+enum err sqlite_sessions_remove_with(struct store_tx *tx, int64_t business_id, struct str bytes)
+{
+    struct query q = query_begin(&writer_of(tx)->conn, ST_SESSIONS_REMOVE_WITH,
+                                 "DELETE FROM session WHERE business_id = ? AND instr(state, ?)");
+
+    put_int(&q, business_id);
+    put_str_full(&q, bytes);
+    return query_run(&q);
+}
+
 enum err sqlite_sessions_until(struct store_tx *tx, int64_t until_ms)
 {
     struct query q = query_begin(&writer_of(tx)->conn, ST_SESSIONS_UNTIL,

@@ -525,6 +525,11 @@ enum err store_session_remove(struct store_tx *tx, struct str id)
     return CALL(tx, session_remove, id);
 }
 
+enum err store_sessions_remove_with(struct store_tx *tx, int64_t business_id, struct str bytes)
+{
+    return CALL(tx, sessions_remove_with, business_id, bytes);
+}
+
 enum err store_sessions_until(struct store_tx *tx, int64_t until_ms)
 {
     return CALL(tx, sessions_until, until_ms);

@@ -728,6 +728,9 @@ NODISCARD
 enum err store_session_put(struct store_tx *tx, const struct store_session *session);
 NODISCARD
 enum err store_session_remove(struct store_tx *tx, struct str id);
+/* Those of the business that have these bytes in their state. */
+NODISCARD
+enum err store_sessions_remove_with(struct store_tx *tx, int64_t business_id, struct str bytes);
 /* Unix milliseconds until which those in the store are good, should siod end now. */
 NODISCARD
 enum err store_sessions_until(struct store_tx *tx, int64_t until_ms);

@@ -90,6 +90,34 @@ static void a_customer_who_changes_user_id_keeps_the_chat(void **state)
     assert_int_equal(sql_int(f, "SELECT count(*) FROM contact_alias WHERE kind = 2"), 1);
 }
 
+static enum err put_session(struct store_tx *tx, void *arg)
+{
+    return store_session_put(tx, arg);
+}
+
+static void add_session(struct fixture *f, const char *id, int64_t business_id, const char *state)
+{
+    struct store_session session = { str_of(id), business_id, 7, str_of(state) };
+
+    assert_int_equal(write_now(f, put_session, &session), OK);
+}
+
+static void no_session_outlives_the_chat_that_it_was_in(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(store_message(f, text_of("w1", "492", "Jonas")));
+    assert_true(store_message(f, at(text_of("w2", "493", "Jonas B."), 1772357500)));
+    add_session(f, "in_the_one_that_goes", 1, "\6chat_2\n");
+    add_session(f, "in_the_one_that_stay", 1, "\6chat_1\n");
+    add_session(f, "of_another_business_", 2, "\6chat_2\n");
+    assert_true(store_message(f, change("w3", "492", NULL, "493", NULL)));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM session"), 2);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM session WHERE business_id = 1"
+                                " AND instr(state, CAST('chat_2' AS BLOB))"),
+                     0);
+}
+
 static void a_change_that_comes_after_the_new_name_joins_the_two(void **state)
 {
     struct fixture *f = *state;
@@ -440,6 +468,7 @@ int main(void)
         TEST(a_customer_who_changes_number_keeps_the_chat),
         TEST(a_new_number_is_the_wa_id_too_where_nothing_else_is_said),
         TEST(a_customer_who_changes_user_id_keeps_the_chat),
+        TEST(no_session_outlives_the_chat_that_it_was_in),
         TEST(a_change_that_comes_after_the_new_name_joins_the_two),
         TEST(a_change_of_somebody_unknown_is_of_the_one_who_has_the_new_name),
         TEST(who_wrote_last_says_how_the_two_are_called),
