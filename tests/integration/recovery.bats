@@ -173,6 +173,23 @@ is_later_than() {
     ((${EPOCHREALTIME/./} > $1))
 }
 
+@test "the row of a session is removed when its time is over, whether siod ran or not" {
+    start_siod -o recovery.window_ms=1000
+    agent_connected one --token "$(token 7 1)"
+    wait_until sessions_stored 1
+    agent_stop one
+    wait_until no_sessions_kept
+    wait_until sessions_stored 0
+    agent_connected two --token "$(token 8 1)"
+    wait_until sessions_stored 1
+    kill_siod
+    agent_stop two
+    wait_until is_later_than $((${EPOCHREALTIME/./} + 2200000))
+    assert_equal "$(sql "SELECT count(*) FROM session")" 1
+    start_siod -o recovery.window_ms=1000
+    wait_until sessions_stored 0
+}
+
 @test "a session is not restored after its time, whether siod ran or not" {
     start_siod -o recovery.window_ms=1000
     agent_connected one --token "$(token 7 1)"

@@ -415,8 +415,7 @@ effect_business_phone_number_ids() {
 }
 
 # Taken over, and no effect that could be seen from outside: there is one namespace, and nothing is purged yet.
-SHOWN='limits.sockets_per_connection=3 retention.raw_body_days=9 retention.log_days=9 retention.message_days=9
-    retention.media_days=9'
+SHOWN='limits.sockets_per_connection=3 retention.raw_body_days=9 retention.log_days=9 retention.message_days=9'
 
 shown() {
     local item=$1 key=${1##*.}
