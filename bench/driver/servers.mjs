@@ -15,10 +15,10 @@ export const node = npmBinary(`node-linux-${process.arch}`, "node");
 export const bun = npmBinary(`@oven/bun-linux-${process.arch === "arm64" ? "aarch64" : process.arch}`, "bun");
 
 const siod = (options) => ({
-    command: (port) => [
+    command: (port, more) => [
         join(binaries, "siod"),
         ...["-c", join(benchDir, "siod.conf"), "-o", `http.listen=127.0.0.1:${port}`],
-        ...options.flatMap((option) => ["-o", option]),
+        ...[...options, ...more].flatMap((option) => ["-o", option]),
     ],
     database: true,
 });
@@ -108,9 +108,9 @@ export function workDirs() {
     return { work, state };
 }
 
-// A fresh copy of the prepared state in `dir`, and the server in it. Throws with the server's words when it does not
+// A fresh copy of the prepared state in `dir`, and the server in it; `options` are siod's. Throws with the server's words when it does not
 // come up.
-export async function start(name, stateDir, dir, cpus) {
+export async function start(name, stateDir, dir, cpus, options = []) {
     const server = servers[name];
     const port = await freePort();
     const log = join(dir, "server.log");
@@ -119,7 +119,7 @@ export async function start(name, stateDir, dir, cpus) {
         copyFileSync(join(stateDir, file), join(dir, file));
     }
     const env = { ...process.env, ...server.environment?.(port, dir) };
-    const child = run(cpus, server.command(port), { cwd: dir, env, log });
+    const child = run(cpus, server.command(port, options), { cwd: dir, env, log });
     const deadline = Date.now() + 20_000;
     while (!(await accepts(port))) {
         if (child.exitCode !== null || child.signalCode !== null || Date.now() > deadline) {
