@@ -274,13 +274,26 @@ static enum err write_chat(struct store_tx *tx, const struct store_chat *chat, i
     return query_run(&q);
 }
 
+/* With their author, who is the joined contact, so that each row is written once: there may be
+ * thousands. */
+static enum err move_messages(struct store_tx *tx, const struct store_merge *merge,
+                              int64_t contact_id)
+{
+    struct query q = begin(tx, ST_JOIN_MESSAGES,
+                           "UPDATE message SET chat_id = ?, contact_id = ? WHERE chat_id = ?");
+
+    put_int(&q, merge->into_id);
+    put_int(&q, contact_id);
+    put_int(&q, merge->chat_id);
+    return query_run(&q);
+}
+
 static enum err move_rows(struct store_tx *tx, const struct store_merge *merge)
 {
     static const struct {
         enum sqlite_statement id;
         const char *sql;
     } moves[] = {
-        { ST_JOIN_MESSAGES, "UPDATE message SET chat_id = ?2 WHERE chat_id = ?1" },
         { ST_JOIN_DECISIONS, "UPDATE decision SET chat_id = ?2 WHERE chat_id = ?1" },
         { ST_JOIN_CALLS, "UPDATE call SET chat_id = ?2 WHERE chat_id = ?1" },
         { ST_JOIN_CHAT_DROP, "DELETE FROM chat WHERE id = ?1 AND id <> ?2" },
@@ -318,6 +331,9 @@ static enum err join_chats(struct store_tx *tx, int64_t a, int64_t b, int64_t co
     }
     if (err == OK) {
         err = join_cursors(tx, merge);
+    }
+    if (err == OK) {
+        err = move_messages(tx, merge, contact_id);
     }
     if (err == OK) {
         err = move_rows(tx, merge);
