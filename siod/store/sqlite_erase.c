@@ -7,7 +7,7 @@
 #include "siod/store/mention.h"
 #include "siod/store/sqlite.h"
 
-enum { SLICE_ROWS = 200, SLICE_BYTES = 1 << 20, MENTIONS_A_SLICE = 20 };
+enum { SLICE_ROWS = 200, SLICE_BYTES = 256 << 10 };
 
 enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id, bool own_words,
                               struct mention_names *names)
@@ -37,111 +37,115 @@ enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id, bool
 
 /* ------------------------------------------------------------------ what mentions it */
 
+/* What one job does of it: an end to that, so that others have their turn. */
+struct slice {
+    struct sqlite_writer *writer;
+    struct store_erase *erase;
+    unsigned rows; /* that were looked at, */
+    size_t bytes;  /* and how long they are */
+};
+
+static bool is_full(const struct slice *slice)
+{
+    return slice->rows >= SLICE_ROWS || slice->bytes >= SLICE_BYTES;
+}
+
+/* Both statements: ?1 is the id. */
+static const struct scan {
+    enum sqlite_statement find_id, erase_id;
+    const char *find, *erase;
+} scans[] = {
+    [STORE_ERASE_WEBHOOKS] = { ST_ERASE_WEBHOOKS, ST_ERASE_WEBHOOK,
+                               "SELECT id, body FROM webhook WHERE id > ?1 ORDER BY id",
+                               "UPDATE webhook SET body = ?2, reason = iif(state = 0, x'', reason)"
+                               " WHERE id = ?1" },
+    [STORE_ERASE_LOG] = { ST_ERASE_LOG, ST_ERASE_LOG_ROW,
+                          "SELECT id, args FROM log WHERE id > ?1 ORDER BY id",
+                          "UPDATE log SET room = x'', event = x'', args = x'', origin = NULL"
+                          " WHERE id = ?1" },
+    [STORE_ERASE_AUDIT] = { ST_ERASE_AUDIT, ST_ERASE_AUDIT_ROW,
+                            "SELECT id, args FROM audit WHERE id > ?1 ORDER BY id",
+                            "UPDATE audit SET args = CAST('{\"erased\":true}' AS BLOB)"
+                            " WHERE id = ?1" },
+};
+
 struct found {
+    bool any;
     int64_t id;
     struct buf text;
 };
-
-/* The next row that mentions it, or *ret_found false at the end of a slice or of the table. */
-static enum err next_mention(struct query *q, const struct mention_names *names,
-                             struct store_erase *erase, struct found *found, bool *ret_found)
-{
-    unsigned rows = 0;
-    size_t bytes = 0;
-
-    *ret_found = false;
-    while (!*ret_found && rows < SLICE_ROWS && bytes < SLICE_BYTES) {
-        struct str text;
-
-        if (!query_row(q)) {
-            erase->ends[erase->phase] = erase->after_id;
-            erase->phase++;
-            erase->after_id = 0;
-            break;
-        }
-        rows++;
-        erase->after_id = get_int(q);
-        text = get_str(q);
-        bytes += text.len;
-        if (mention_in(text, names)) {
-            *ret_found = true;
-            found->id = erase->after_id;
-            buf_add_str(&found->text, text);
-        }
-    }
-    return query_end(q);
-}
 
 static void found_finish(struct found *found)
 {
     buf_finish(&found->text);
 }
 
-static enum err erase_in_webhooks(struct sqlite_writer *writer, struct store_erase *erase,
-                                  const struct mention_names *names)
+/* The next row that mentions it; none at the end of the slice, or of the table: then the phase is
+ * over. */
+static enum err next_mention(struct slice *slice, const struct mention_names *names,
+                             struct found *found)
 {
-    struct query q = query_begin(&writer->conn, ST_ERASE_WEBHOOKS,
-                                 "SELECT id, body FROM webhook WHERE id > ? ORDER BY id");
-    CLEANUP(found_finish) struct found found = { 0 };
+    struct store_erase *erase = slice->erase;
+    const struct scan *scan = &scans[erase->phase];
+    struct query q = query_begin(&slice->writer->conn, scan->find_id, scan->find);
+
+    put_int(&q, erase->after_id);
+    while (!found->any && !is_full(slice)) {
+        struct str text;
+
+        if (!query_row(&q)) {
+            erase->ends[erase->phase] = erase->after_id;
+            erase->phase++;
+            erase->after_id = 0;
+            break;
+        }
+        erase->after_id = get_int(&q);
+        text = get_str(&q);
+        slice->rows++;
+        slice->bytes += text.len;
+        if (mention_in(text, names)) {
+            found->any = true;
+            found->id = erase->after_id;
+            buf_add_str(&found->text, text);
+        }
+    }
+    return query_end(&q);
+}
+
+/* Of a raw body what is others' stays. */
+static enum err erase_mention(struct slice *slice, enum store_erase_phase phase,
+                              const struct mention_names *names, const struct found *found)
+{
+    const struct scan *scan = &scans[phase];
+    struct query q = query_begin(&slice->writer->conn, scan->erase_id, scan->erase);
     autobuf struct buf rest = BUF_INIT;
-    bool any;
-    enum err err;
 
-    put_int(&q, erase->after_id);
-    err = next_mention(&q, names, erase, &found, &any);
-    if (err != OK || !any) {
-        return err;
+    put_int(&q, found->id);
+    if (phase == STORE_ERASE_WEBHOOKS) {
+        (void)mention_remove(buf_str(&found->text), names, &rest);
+        put_str_full(&q, buf_str(&rest));
     }
-    (void)mention_remove(buf_str(&found.text), names, &rest);
-    q = query_begin(&writer->conn, ST_ERASE_WEBHOOK,
-                    "UPDATE webhook SET body = ?, reason = iif(state = 0, x'', reason)"
-                    " WHERE id = ?");
-    put_str_full(&q, buf_str(&rest));
-    put_int(&q, found.id);
-    erase->webhooks++;
+    slice->erase->webhooks += phase == STORE_ERASE_WEBHOOKS;
+    slice->erase->log += phase == STORE_ERASE_LOG;
     return query_run(&q);
 }
 
-static enum err erase_in_log(struct sqlite_writer *writer, struct store_erase *erase,
-                             const struct mention_names *names)
+static enum err erase_mentions(struct slice *slice)
 {
-    struct query q = query_begin(&writer->conn, ST_ERASE_LOG,
-                                 "SELECT id, args FROM log WHERE id > ? ORDER BY id");
-    CLEANUP(found_finish) struct found found = { 0 };
-    bool any;
-    enum err err;
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+    enum store_erase_phase phase = slice->erase->phase;
+    enum err err = sqlite_contact_names(&slice->writer->conn, slice->erase->contact_id,
+                                        phase != STORE_ERASE_WEBHOOKS, &names);
 
-    put_int(&q, erase->after_id);
-    err = next_mention(&q, names, erase, &found, &any);
-    if (err != OK || !any) {
-        return err;
+    while (err == OK && slice->erase->phase == phase && !is_full(slice)) {
+        CLEANUP(found_finish) struct found found = { .any = false };
+
+        err = next_mention(slice, &names, &found);
+        if (err == OK && found.any) {
+            err = erase_mention(slice, phase, &names, &found);
+        }
     }
-    q = query_begin(&writer->conn, ST_ERASE_LOG_ROW,
-                    "UPDATE log SET room = x'', event = x'', args = x'', origin = NULL"
-                    " WHERE id = ?");
-    put_int(&q, found.id);
-    erase->log++;
-    return query_run(&q);
-}
-
-static enum err erase_in_audit(struct sqlite_writer *writer, struct store_erase *erase,
-                               const struct mention_names *names)
-{
-    struct query q = query_begin(&writer->conn, ST_ERASE_AUDIT,
-                                 "SELECT id, args FROM audit WHERE id > ? ORDER BY id");
-    CLEANUP(found_finish) struct found found = { 0 };
-    bool any;
-    enum err err;
-
-    put_int(&q, erase->after_id);
-    err = next_mention(&q, names, erase, &found, &any);
-    if (err != OK || !any) {
-        return err;
-    }
-    q = query_begin(&writer->conn, ST_ERASE_AUDIT_ROW,
-                    "UPDATE audit SET args = CAST('{\"erased\":true}' AS BLOB) WHERE id = ?");
-    put_int(&q, found.id);
-    return query_run(&q);
+    return err;
 }
 
 /* ------------------------------------------------------------------ what is its own */
@@ -181,15 +185,15 @@ static enum err erase_message(struct sqlite_writer *writer, struct store_erase *
     return err == OK ? sqlite_message_delete(writer, id, buf_str(&phone), buf_str(&wamid)) : err;
 }
 
-static enum err erase_messages(struct sqlite_writer *writer, struct store_erase *erase)
+static enum err erase_messages(struct slice *slice)
 {
     bool found = true;
     enum err err = OK;
 
-    for (unsigned i = 0; err == OK && found && i < SLICE_ROWS; i++) {
-        err = erase_message(writer, erase, &found);
+    for (; err == OK && found && !is_full(slice); slice->rows++) {
+        err = erase_message(slice->writer, slice->erase, &found);
     }
-    erase->phase += err == OK && !found;
+    slice->erase->phase += err == OK && !found;
     return err;
 }
 
@@ -198,26 +202,9 @@ static enum err erase_messages(struct sqlite_writer *writer, struct store_erase 
 
 static enum err step(struct sqlite_writer *writer, struct store_erase *erase)
 {
-    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
-    enum err err = sqlite_contact_names(&writer->conn, erase->contact_id,
-                                        erase->phase != STORE_ERASE_WEBHOOKS, &names);
+    struct slice slice = { .writer = writer, .erase = erase };
 
-    if (err != OK) {
-        return err;
-    }
-    switch (erase->phase) {
-    case STORE_ERASE_WEBHOOKS:
-        return erase_in_webhooks(writer, erase, &names);
-    case STORE_ERASE_LOG:
-        return erase_in_log(writer, erase, &names);
-    case STORE_ERASE_AUDIT:
-        return erase_in_audit(writer, erase, &names);
-    case STORE_ERASE_MESSAGES:
-        return erase_messages(writer, erase);
-    case STORE_ERASE_REST:
-        break;
-    }
-    return OK;
+    return erase->phase == STORE_ERASE_MESSAGES ? erase_messages(&slice) : erase_mentions(&slice);
 }
 
 /* What came while the slices went on. */
@@ -227,10 +214,8 @@ static enum err catch_up(struct sqlite_writer *writer, struct store_erase *erase
 
     erase->phase = STORE_ERASE_WEBHOOKS;
     while (err == OK && erase->phase != STORE_ERASE_REST) {
-        enum store_erase_phase phase = erase->phase;
-
-        if (phase < STORE_ERASE_MESSAGES) {
-            erase->after_id = MAX(erase->after_id, erase->ends[phase]);
+        if (erase->phase < STORE_ERASE_MESSAGES) {
+            erase->after_id = MAX(erase->after_id, erase->ends[erase->phase]);
         }
         err = step(writer, erase);
     }
@@ -244,10 +229,14 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
         enum sqlite_statement id;
         const char *sql;
     } steps[] = {
-        { ST_ERASE_CHANGES, "DELETE FROM message_change WHERE contact_id = ?1" },
-        { ST_ERASE_REACTIONS, "DELETE FROM reaction WHERE contact_id = ?1" },
-        { ST_ERASE_STATES, "DELETE FROM participant WHERE name IN " OWN_NAMES },
-        { ST_ERASE_STATUSES, "DELETE FROM status WHERE participant IN " OWN_NAMES },
+        { ST_ERASE_CHANGES, "DELETE FROM message_change INDEXED BY message_change_contact"
+                            " WHERE contact_id = ?1 AND contact_id <> 0" },
+        { ST_ERASE_REACTIONS, "DELETE FROM reaction INDEXED BY reaction_contact"
+                              " WHERE contact_id = ?1 AND contact_id <> 0" },
+        { ST_ERASE_STATES, "DELETE FROM participant INDEXED BY participant_name"
+                           " WHERE name IN " OWN_NAMES },
+        { ST_ERASE_STATUSES, "DELETE FROM status INDEXED BY status_participant"
+                             " WHERE participant IN " OWN_NAMES " AND participant <> x''" },
         { ST_ERASE_DECISIONS, "DELETE FROM decision WHERE chat_id IN " OWN_CHATS },
         { ST_ERASE_CURSORS, "DELETE FROM read_cursor WHERE chat_id IN " OWN_CHATS },
         { ST_ERASE_MEMBER, "DELETE FROM chat_participant WHERE contact_id = ?1" },
@@ -276,18 +265,11 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
 enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase)
 {
     struct sqlite_writer *writer = writer_of(tx);
-    enum store_erase_phase phase = erase->phase;
     struct store_contact contact;
     enum err err = sqlite_contact_get(tx, erase->contact_id, &contact);
 
     if (err != OK) {
         return err;
     }
-    if (erase->phase == STORE_ERASE_REST) {
-        return erase_rest(writer, erase);
-    }
-    for (unsigned i = 0; err == OK && i < MENTIONS_A_SLICE && erase->phase == phase; i++) {
-        err = step(writer, erase);
-    }
-    return err;
+    return erase->phase == STORE_ERASE_REST ? erase_rest(writer, erase) : step(writer, erase);
 }

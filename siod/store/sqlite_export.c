@@ -28,11 +28,12 @@ static const struct section {
     { "statuses", "SELECT status.* FROM message JOIN status ON status.phone_number_id ="
                   " message.phone_number_id AND status.wamid = message.wamid"
                   " WHERE message.id IN (" OWN_MESSAGES ") UNION SELECT * FROM status"
-                  " WHERE participant IN (SELECT value FROM contact_alias WHERE contact_id = ?1)" },
+                  " WHERE participant IN (SELECT value FROM contact_alias WHERE contact_id = ?1)"
+                  " AND participant <> x''" },
     { "participations", "SELECT * FROM participant WHERE message_id IN (" OWN_MESSAGES ")"
                         " OR name IN (SELECT value FROM contact_alias WHERE contact_id = ?1)" },
     { "calls", "SELECT * FROM call WHERE chat_id IN " OWN_CHATS " ORDER BY id" },
-    { "changes", "SELECT * FROM message_change WHERE contact_id = ?1" },
+    { "changes", "SELECT * FROM message_change WHERE contact_id = ?1 AND contact_id <> 0" },
     { "reactions",
       "SELECT * FROM reaction WHERE contact_id = ?1 OR message_id IN (" OWN_MESSAGES ")" },
 };

@@ -242,6 +242,41 @@ static void test_nothing_of_an_erased_contact_is_left_in_the_files(void **state)
                      ERR_NOT_FOUND);
 }
 
+static enum err long_webhook_body(struct store_tx *tx, void *arg)
+{
+    enum { LONG = 100 << 10 };
+    autofree char *body = xasprintf("{\"entry\":[{\"changes\":[{\"value\":{\"messages\":[{\"from\":"
+                                    "\"491520001\",\"text\":\"%0*d\"}]}}]}]}",
+                                    LONG, 0);
+    struct store_webhook webhook = {
+        .received_at_ms = 1, .app = STR("main"), .counts = STR("{}"), .body = str_of(body)
+    };
+    int64_t id;
+
+    (void)arg;
+    return store_webhook_append(tx, &webhook, &id);
+}
+
+static void test_a_slice_is_short_however_many_long_bodies_mention_the_contact(void **state)
+{
+    enum { BODIES = 12, IN_A_SLICE = 4 };
+    struct fixture *f = *state;
+    struct delivery_job ann = { .business_id = 1, .wamid = "wamid.ANN", .sender = "491520001" };
+    struct store_erase erase = { .contact_id = 1 };
+
+    deliver(f, &ann);
+    for (unsigned i = 0; i < BODIES; i++) {
+        assert_int_equal(write_now(f, long_webhook_body, NULL), OK);
+    }
+    while (!erase.done) {
+        uint64_t before = erase.webhooks;
+
+        assert_int_equal(write_now(f, erase_body, &erase), OK);
+        assert_true(erase.webhooks - before <= IN_A_SLICE);
+    }
+    assert_int_equal(erase.webhooks, BODIES + 1);
+}
+
 /* What comes in between two slices goes too. */
 static void test_what_comes_meanwhile_is_erased_with_the_rest(void **state)
 {
@@ -323,6 +358,7 @@ int main(void)
         cmocka_unit_test(test_of_a_shared_body_what_is_others_stays),
         ERASE_TEST(test_every_table_is_told_what_it_holds),
         ERASE_TEST(test_nothing_of_an_erased_contact_is_left_in_the_files),
+        ERASE_TEST(test_a_slice_is_short_however_many_long_bodies_mention_the_contact),
         ERASE_TEST(test_what_comes_meanwhile_is_erased_with_the_rest),
         ERASE_TEST(test_an_export_has_what_is_of_the_contact_and_nothing_of_others),
     };
