@@ -10,7 +10,7 @@
 enum {
     ASKED_MAX = 512,
     STREAM = 7,
-    /* In a number that is due: it was passing, and a restart has forgotten it. */
+    /* In a number that is due: it need not be heard any more; it was passing. */
     OPTIONAL = 1 << 30,
     PASSING = 1 << 29,
     NUMBER = PASSING - 1,
@@ -142,6 +142,15 @@ void book_enter_room(struct book_session *session, struct str room)
     }
 }
 
+static void release(struct book_session *session, uint32_t of)
+{
+    for (size_t i = 0; i < session->due_count; i++) {
+        session->due[i] |= (session->due[i] & of) == of ? OPTIONAL : 0;
+    }
+}
+
+/* What was on its way from there is not sent again, even if the room is joined again: whoever joins
+ * is given what is there. */
 void book_leave_room(struct book_session *session, struct str room)
 {
     int index = room_index(session, room);
@@ -149,6 +158,7 @@ void book_leave_room(struct book_session *session, struct str room)
     if (index >= 0) {
         struct buf gone = session->rooms[index];
 
+        release(session, 0);
         session->rooms[index] = session->rooms[--session->room_count];
         session->rooms[session->room_count] = gone;
     }
@@ -337,13 +347,6 @@ bool book_answer(struct book *book, struct sio_namespace *nsp, unsigned how)
 
 /* ---- over a restart */
 
-static void forget_passing(struct book_session *session)
-{
-    for (size_t i = 0; i < session->due_count; i++) {
-        session->due[i] |= (session->due[i] & PASSING) != 0 ? OPTIONAL : 0;
-    }
-}
-
 void book_save(struct book *book)
 {
     for (struct book_session *session = book->sessions; session != NULL; session = session->next) {
@@ -354,7 +357,7 @@ void book_save(struct book *book)
             buf_clear(&session->row);
             session->has_row = sio_session_export(socket, &session->row);
         }
-        forget_passing(session);
+        release(session, PASSING);
     }
 }
 
