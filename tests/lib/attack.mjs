@@ -251,6 +251,7 @@ for (const [what, expected, text] of [
     ["8 KB of nonsense in Sec-WebSocket-Extensions", 101, upgrade(`Sec-WebSocket-Extensions: ${";, =".repeat(2048)}\r\n`)],
     ...["polling", "__proto__", "constructor", "", "%00", "webtransport", "websocket&transport=polling"].map((value) =>
         [`an upgrade with the transport "${value}"`, 400, upgrade("", `EIO=4&transport=${value}`)]),
+    ["an upgrade over HTTP/1.0", 400, upgrade().replace("HTTP/1.1", "HTTP/1.0")],
     ["a TLS handshake", 400, Buffer.from("16030100fa010000f60303" + "00".repeat(200), "hex")],
     ["nothing but newlines, then a request", 200, `${"\r\n".repeat(1000)}${request("GET", V4)}`],
 ]) {
