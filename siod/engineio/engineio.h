@@ -114,8 +114,9 @@ const char *eio_session_address(const struct eio_session *session);
 struct str eio_session_query(const struct eio_session *session);
 /* Monotonic ms of the handshake. */
 uint64_t eio_session_opened_ms(const struct eio_session *session);
-/* Of the latest packet, or of the handshake. */
-uint64_t eio_session_heard_ms(const struct eio_session *session);
+/* What was sent before has arrived, since a ping behind it was answered; at first that is the
+ * handshake. Protocol 4. */
+uint64_t eio_session_proved_ms(const struct eio_session *session);
 size_t eio_session_pending(const struct eio_session *session);
 
 struct eio_stats {

@@ -94,6 +94,9 @@ void eio_heartbeat_ping(struct eio_session *session)
 
 void eio_heartbeat_pong(struct eio_session *session)
 {
+    if (session->awaiting_pong) {
+        session->proved_ms = session->ping_ms;
+    }
     schedule_ping(session);
 }
 

@@ -330,9 +330,9 @@ uint64_t eio_session_opened_ms(const struct eio_session *session)
     return session->opened_ms;
 }
 
-uint64_t eio_session_heard_ms(const struct eio_session *session)
+uint64_t eio_session_proved_ms(const struct eio_session *session)
 {
-    return session->heard_ms > 0 ? session->heard_ms : session->opened_ms;
+    return MAX(session->proved_ms, (uint64_t)session->opened_ms);
 }
 
 size_t eio_session_pending(const struct eio_session *session)

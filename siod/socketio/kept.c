@@ -64,20 +64,15 @@ static struct sio_kept *kept_of(const struct sio_socket *socket)
     return kept_new(rooms, count);
 }
 
-/* From when on something may have been sent that did not arrive: the connection is known to have
- * worked a heartbeat ago, or, where this process itself stood still, when it was last heard. One
- * that has not lasted so long may not have delivered what it began with. */
-static uint64_t missed_since(const struct sio_socket *socket, uint64_t now_ms)
+/* From when on something may have been sent that did not arrive. A connection on which no ping was
+ * answered may not have delivered what it began with. */
+static uint64_t missed_since(const struct sio_socket *socket)
 {
     const struct eio_session *session = socket->connection->session;
-    uint64_t opened_ms = eio_session_opened_ms(session);
-    uint64_t unsure_ms =
-        MAX(socket->nsp->server->recovery.beat_ms, now_ms - eio_session_heard_ms(session));
+    uint64_t proved_ms = eio_session_proved_ms(session);
 
-    if (now_ms - opened_ms > unsure_ms) {
-        return now_ms - unsure_ms;
-    }
-    return socket->recovered ? socket->since_ms : opened_ms;
+    return socket->recovered && proved_ms == eio_session_opened_ms(session) ? socket->since_ms
+                                                                            : proved_ms;
 }
 
 static void forget_oldest(struct sio_recovery *recovery)
@@ -133,7 +128,7 @@ void sio_kept_add(struct sio_socket *socket, struct sio_reason reason)
     kept->stream = sio_stream_enter(nsp, socket->scope);
     kept->owner = socket->owner;
     kept->start = socket->start;
-    kept->since_ms = missed_since(socket, now_ms);
+    kept->since_ms = missed_since(socket);
     kept->expires_ms = now_ms + nsp->server->recovery.config.window_ms;
     memcpy(kept->id, socket->id, SID_SIZE);
     insert(kept);

@@ -689,6 +689,9 @@ static void too_much_behind_the_connect_closes_the_connection(void **state)
         assert_true(come_back(&again, &f, &session, &before));
         assert_memory_equal(before.data, "42[\"logged\"", 11);
         log.waits = true;
+        rig_call(f.rig, clear_journal, &f);
+        ws_client_text(&again, "41"); /* it leaves no session behind */
+        expect_journal(&f, "client namespace disconnect");
     }
 }
 
