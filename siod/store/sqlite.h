@@ -307,8 +307,6 @@ enum err sqlite_wal_rewrite(struct sqlite_conn *conn);
 /* A small durable transaction, WAL rewritten first. */
 NODISCARD
 enum err sqlite_probe(struct sqlite_conn *conn);
-/* Size of the database file and of its WAL. */
-void sqlite_bytes(struct sqlite_conn *conn, int64_t *ret_file, int64_t *ret_wal);
 
 /* ------------------------------------------------------------------ sqlite_walfile.c */
 
@@ -433,7 +431,6 @@ enum err sqlite_writer_open(const struct store_config *config, struct store_tx *
                             char *ret_epoch, struct errmsg *msg);
 void sqlite_writer_close(struct store_tx *tx);
 enum err sqlite_writer_recover(struct store_tx *tx);
-void sqlite_writer_bytes(struct store_tx *tx, int64_t *ret_file, int64_t *ret_wal);
 enum err sqlite_begin(struct store_tx *tx);
 enum err sqlite_commit(struct store_tx *tx);
 void sqlite_rollback(struct store_tx *tx);
@@ -469,6 +466,8 @@ enum err sqlite_measure(struct store_tx *tx, struct store_size *ret_size);
 
 /* sqlite_witness.c: the same files, and as far as they had come */
 void sqlite_files_remember(struct sqlite_writer *writer);
+/* Size of the database file and of its log. */
+void sqlite_writer_bytes(struct store_tx *tx, int64_t *ret_file, int64_t *ret_wal);
 /* ERR_STORE with `fault` set when a name leads elsewhere. */
 enum err sqlite_files_check(struct sqlite_writer *writer, struct store_fault *fault);
 void sqlite_witness_write(const struct sqlite_writer *writer);

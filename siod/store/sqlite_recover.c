@@ -113,17 +113,3 @@ enum err sqlite_probe(struct sqlite_conn *conn)
     }
     return err;
 }
-
-static int64_t size_of(struct sqlite_conn *conn, int which)
-{
-    sqlite3_file *file = file_of(conn, which);
-    sqlite3_int64 size = 0;
-
-    return file != NULL && file->pMethods->xFileSize(file, &size) == SQLITE_OK ? size : 0;
-}
-
-void sqlite_bytes(struct sqlite_conn *conn, int64_t *ret_file, int64_t *ret_wal)
-{
-    *ret_file = size_of(conn, SQLITE_FCNTL_FILE_POINTER);
-    *ret_wal = size_of(conn, SQLITE_FCNTL_JOURNAL_POINTER);
-}

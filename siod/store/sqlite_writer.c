@@ -269,11 +269,6 @@ enum err sqlite_writer_recover(struct store_tx *tx)
     return load_state(writer);
 }
 
-void sqlite_writer_bytes(struct store_tx *tx, int64_t *ret_file, int64_t *ret_wal)
-{
-    sqlite_bytes(&writer_of(tx)->conn, ret_file, ret_wal);
-}
-
 /* ------------------------------------------------------------------ transactions */
 
 enum err sqlite_begin(struct store_tx *tx)
