@@ -242,20 +242,23 @@ static void exchange_string(const struct replay_ids *ids, struct str string, str
     }
 }
 
+static size_t number_len(struct str text)
+{
+    size_t len = 0;
+
+    while (len < text.len && memchr("0123456789+-.eE", text.data[len], 15) != NULL) {
+        len++;
+    }
+    return len;
+}
+
 /* What is between two strings: an id that is a number becomes a string, which ids may be as well.
  * Short numbers are too many other things. */
 static void exchange_numbers(const struct replay_ids *ids, struct str text, struct buf *to)
 {
-    static const char digits[] = "0123456789";
-
     while (text.len > 0) {
-        size_t len = 0;
-        const struct id *id;
-
-        while (len < text.len && strchr(digits, text.data[len]) != NULL && text.data[len] != '\0') {
-            len++;
-        }
-        id = len >= NUMBER_MIN ? find(ids, (struct str) { text.data, len }) : NULL;
+        size_t len = number_len(text);
+        const struct id *id = len >= NUMBER_MIN ? find(ids, (struct str) { text.data, len }) : NULL;
         if (id != NULL) {
             json_add_cstr(to, id->fresh);
         } else {

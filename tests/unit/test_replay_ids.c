@@ -58,6 +58,8 @@ static void an_id_that_is_a_number_becomes_a_string(void **state)
                      "\"context\":{\"id\":1234567},\"statuses\":[{\"id\":12}]}",
                      "{\"messages\":[{\"id\":[90071992547409931234],\"n\":[[1234567], 12]}],"
                      "\"context\":{\"id\":[1234567]},\"statuses\":[{\"id\":12}]}");
+    assert_exchanged("{\"messages\":[{\"id\":1234567}],\"n\":[-1234567,1234567.5,1234567e1]}",
+                     "{\"messages\":[{\"id\":[1234567]}],\"n\":[-1234567,1234567.5,1234567e1]}");
 }
 
 static void other_ids_stay(void **state)
