@@ -97,6 +97,6 @@ bool eio_session_take_bytes(struct eio_session *session, size_t len)
                  config->bytes_per_s);
         return false;
     }
-    session->allowance = left - len;
+    session->allowance = (uint32_t)(left - len);
     return true;
 }

@@ -191,7 +191,7 @@ static bool is_gone(const struct eio_session *session, struct http_request *requ
     if (session->state != EIO_STATE_CLOSING) {
         return false;
     }
-    switch ((enum eio_farewell)session->farewell) {
+    switch (session->farewell) {
     case EIO_FAREWELL_ORDERLY:
         return false;
     case EIO_FAREWELL_CLOSE:

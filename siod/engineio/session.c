@@ -51,7 +51,7 @@ struct eio_session *eio_session_open(struct eio_server *server, struct http_requ
     struct eio_session *session = xnew(struct eio_session);
 
     session->server = server;
-    session->transport = (uint8_t)transport;
+    session->transport = transport;
     session->is_v3 = is_v3;
     session->query = application_query(http_query(request));
     session->opened_ms = loop_now_ms(server->loop) & 0xffffffffffu;
@@ -133,8 +133,8 @@ void eio_session_end(struct eio_session *session, enum eio_reason reason,
         return;
     }
     session->state = EIO_STATE_CLOSING;
-    session->reason = (uint8_t)reason;
-    session->farewell = (uint8_t)farewell;
+    session->reason = reason;
+    session->farewell = farewell;
     timer_clear(&session->timer);
     STAILQ_INSERT_TAIL(&server->closing, session, closing);
     loop_wake(server->loop);

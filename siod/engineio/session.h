@@ -82,7 +82,6 @@ struct eio_session {
     struct ws *ws;               /* the live transport; NULL while polling, and once it is gone */
     struct eio_polling *polling; /* NULL once everything goes over WebSocket */
     struct eio_address *from;
-    uint64_t allowance; /* bytes: what was left of it at heard_ms */
     char *query;        /* of the application; NULL when it has none */
     struct timer timer; /* the next ping or its deadline; how long it lingers */
     uint64_t ping_ms;   /* when the next ping is due, or the present one was */
@@ -90,16 +89,19 @@ struct eio_session {
     uint64_t proved_ms; /* of the latest ping that was answered; 0 = none yet */
     STAILQ_ENTRY(eio_session) closing;
     UT_hash_handle hh;
+    uint32_t allowance; /* bytes: what was left of it at heard_ms */
     char sid[SID_SIZE];
-    uint8_t state;     /* enum eio_state */
-    uint8_t transport; /* enum eio_transport */
-    uint8_t reason;    /* enum eio_reason, once closing */
-    uint8_t farewell;  /* enum eio_farewell, once closing */
-    bool awaiting_pong;
+    enum eio_state state : 2;
+    enum eio_transport transport : 1;
+    enum eio_reason reason : 5;     /* once closing */
+    enum eio_farewell farewell : 2; /* likewise */
+    bool awaiting_pong : 1;
     bool base64 : 1;         /* the client wants no binary frames */
     bool is_v3 : 1;          /* speaks protocol 3 */
     uint64_t opened_ms : 40; /* of the loop's clock, which lasts for 34 years */
 };
+
+_Static_assert(EIO_REASON_COUNT <= 1 << 5, "a reason fits into its bits");
 
 struct eio_server {
     struct loop *loop;
