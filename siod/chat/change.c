@@ -92,12 +92,22 @@ static enum err edit(struct inbound_work *work, const struct store_message_state
     return store_edited(work, target->id, element, change->wa_timestamp_s);
 }
 
+/* What is left is the type that it was sent as: whether an edit came before the revoke, or will
+ * come after it and change nothing, must not be seen. */
 static enum err revoke(struct inbound_work *work, struct store_message_state *target,
                        const struct store_change *change, bool *ret_changed)
 {
+    autojson json_t *element = NULL;
+    struct str original;
+    enum err err = store_message_original(work->tx, target->id, &original);
+
+    if (err != OK) {
+        return err;
+    }
+    element = read_object(original);
     target->revoked_at_s = change->wa_timestamp_s;
     *ret_changed = true;
-    return store_message_revoke(work->tx, target->id, change->wa_timestamp_s,
+    return store_message_revoke(work->tx, target->id, content_type(element), change->wa_timestamp_s,
                                 mark(work, true, change->wa_timestamp_s));
 }
 
@@ -142,7 +152,6 @@ static bool is_later(const struct store_change *change, const struct store_react
     return order != 0 ? order > 0 : change->wamid.len > than->wamid.len;
 }
 
-/* A reaction is a word of the customer and keeps the window open; it asks for no agent. */
 static enum err react(struct inbound_work *work, const struct store_message_state *target,
                       const struct store_change *change, bool *ret_changed)
 {
@@ -166,20 +175,29 @@ static enum err react(struct inbound_work *work, const struct store_message_stat
                                              .shown = stands ? buf_str(&work->shown) : STR_NONE };
         err = store_reaction_set(work->tx, &reaction);
     }
-    if (err == OK && change->contact_id != 0) {
-        err = store_chat_window(work->tx, target->chat_id, change->wa_timestamp_s);
-    }
     *ret_changed = err == OK && (stood || stands);
     return err;
+}
+
+/* A reaction is a word of the customer and keeps the window open, whatever becomes of it and of its
+ * message; it asks for no agent. */
+static enum err keep_window(struct inbound_work *work, const struct store_message_state *target,
+                            const struct store_change *change)
+{
+    return change->kind == STORE_CHANGE_REACTION && change->contact_id != 0
+               ? store_chat_window(work->tx, target->chat_id, change->wa_timestamp_s)
+               : OK;
 }
 
 /* *ret_changed is left alone where nothing changes. */
 static enum err apply(struct inbound_work *work, struct store_message_state *target,
                       const struct store_change *change, bool *ret_changed)
 {
-    if (target->revoked_at_s != 0 ||
+    enum err err = keep_window(work, target, change);
+
+    if (err != OK || target->revoked_at_s != 0 ||
         (change->kind != STORE_CHANGE_REACTION && !is_by_author(change, target))) {
-        return OK;
+        return err;
     }
     switch (change->kind) {
     case STORE_CHANGE_EDIT:

@@ -136,8 +136,8 @@ struct store_backend {
     enum err (*message_edit)(struct store_tx *tx, const struct store_message *message,
                              struct str mark);
     enum err (*message_original)(struct store_tx *tx, int64_t message_id, struct str *ret_raw);
-    enum err (*message_revoke)(struct store_tx *tx, int64_t message_id, int64_t wa_timestamp_s,
-                               struct str mark);
+    enum err (*message_revoke)(struct store_tx *tx, int64_t message_id, struct str type,
+                               int64_t wa_timestamp_s, struct str mark);
     enum err (*change_waits)(struct store_tx *tx, struct str phone_number_id, struct str target,
                              bool *ret_waits);
     enum err (*change_known)(struct store_tx *tx, struct str phone_number_id, struct str wamid,

@@ -106,6 +106,7 @@ enum sqlite_statement {
     ST_JOIN_AUTHOR,
     ST_JOIN_REACTIONS_OLDER,
     ST_JOIN_REACTIONS,
+    ST_JOIN_NAMED,
     ST_JOIN_CHANGES,
     ST_JOIN_PARTICIPANTS,
     ST_JOIN_ALIASES,
@@ -581,8 +582,8 @@ enum err sqlite_audit_append(struct store_tx *tx, struct str who, struct str com
 enum err sqlite_message_edit(struct store_tx *tx, const struct store_message *message,
                              struct str mark);
 enum err sqlite_message_original(struct store_tx *tx, int64_t message_id, struct str *ret_raw);
-enum err sqlite_message_revoke(struct store_tx *tx, int64_t message_id, int64_t wa_timestamp_s,
-                               struct str mark);
+enum err sqlite_message_revoke(struct store_tx *tx, int64_t message_id, struct str type,
+                               int64_t wa_timestamp_s, struct str mark);
 enum err sqlite_change_waits(struct store_tx *tx, struct str phone_number_id, struct str target,
                              bool *ret_waits);
 enum err sqlite_change_known(struct store_tx *tx, struct str phone_number_id, struct str wamid,

@@ -50,15 +50,16 @@ static enum err clear_reactions(struct store_tx *tx, int64_t message_id)
     return query_run(&q);
 }
 
-enum err sqlite_message_revoke(struct store_tx *tx, int64_t message_id, int64_t wa_timestamp_s,
-                               struct str mark)
+enum err sqlite_message_revoke(struct store_tx *tx, int64_t message_id, struct str type,
+                               int64_t wa_timestamp_s, struct str mark)
 {
     struct query q = query_begin(&writer_of(tx)->conn, ST_MESSAGE_REVOKE,
-                                 "UPDATE message SET text = NULL, content = NULL, raw = x'',"
-                                 " original = NULL,"
+                                 "UPDATE message SET type = ?, text = NULL, content = NULL,"
+                                 " raw = x'', original = NULL,"
                                  " revoked_at_s = ?, mark = ?, annexes = annexes | 4 WHERE id = ?");
     enum err err;
 
+    put_str_full(&q, type);
     put_int(&q, wa_timestamp_s);
     put_str(&q, mark);
     put_int(&q, message_id);

@@ -401,6 +401,13 @@ static enum err join_all_chats(struct store_tx *tx, int64_t contact_id, int64_t 
     " ON message.phone_number_id = change.phone_number_id AND message.wamid = change.target"       \
     " WHERE change.contact_id = ?1 AND change.contact_id <> 0"
 
+/* `shown` names the contact that stays. Within a string of it each quote has a backslash before it,
+ * so what is replaced is the member. */
+#define SHOWN_AS_JOINED                                                                            \
+    "CAST(replace(CAST(shown AS TEXT), '\"contactId\":' || ?1 || ',', '\"contactId\":' || ?2 || "  \
+    "',')"                                                                                         \
+    " AS BLOB)"
+
 /* Chats that only one of them has, groups, and names. The messages are found by their chats. */
 static enum err rename_owner(struct store_tx *tx, int64_t contact_id, int64_t into_id)
 {
@@ -421,8 +428,11 @@ static enum err rename_owner(struct store_tx *tx, int64_t contact_id, int64_t in
           " reaction.message_id AND later.contact_id IN (?1, ?2)"
           " AND (later.wa_timestamp_s, later.wamid) >"
           " (reaction.wa_timestamp_s, reaction.wamid))" },
-        { ST_JOIN_REACTIONS, "UPDATE reaction SET contact_id = ?2 WHERE contact_id = ?1"
-                             " AND message_id IN (" REACTED_TO ")" },
+        { ST_JOIN_REACTIONS,
+          "UPDATE reaction SET contact_id = ?2, shown = " SHOWN_AS_JOINED " WHERE contact_id = ?1"
+          " AND message_id IN (" REACTED_TO ")" },
+        { ST_JOIN_NAMED, "UPDATE participant SET shown = " SHOWN_AS_JOINED " WHERE name IN"
+                         " (SELECT value FROM contact_alias WHERE contact_id = ?1)" },
         { ST_JOIN_CHANGES,
           "UPDATE message_change SET contact_id = ?2 WHERE contact_id = ?1 AND contact_id <> 0" },
         { ST_JOIN_PARTICIPANTS,

@@ -354,10 +354,10 @@ enum err store_message_original(struct store_tx *tx, int64_t message_id, struct 
     return CALL(tx, message_original, message_id, ret_raw);
 }
 
-enum err store_message_revoke(struct store_tx *tx, int64_t message_id, int64_t wa_timestamp_s,
-                              struct str mark)
+enum err store_message_revoke(struct store_tx *tx, int64_t message_id, struct str type,
+                              int64_t wa_timestamp_s, struct str mark)
 {
-    return CALL(tx, message_revoke, message_id, wa_timestamp_s, mark);
+    return CALL(tx, message_revoke, message_id, type, wa_timestamp_s, mark);
 }
 
 enum err store_change_waits(struct store_tx *tx, struct str phone_number_id, struct str target,

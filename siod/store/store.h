@@ -320,10 +320,10 @@ enum err store_message_edit(struct store_tx *tx, const struct store_message *mes
 /* The raw of a message as it was before any edit. ERR_NOT_FOUND. */
 NODISCARD
 enum err store_message_original(struct store_tx *tx, int64_t message_id, struct str *ret_raw);
-/* Text, content, raw and reactions are gone from then on. */
+/* Text, content, raw and reactions are gone from then on; the type is the one it was sent as. */
 NODISCARD
-enum err store_message_revoke(struct store_tx *tx, int64_t message_id, int64_t wa_timestamp_s,
-                              struct str mark);
+enum err store_message_revoke(struct store_tx *tx, int64_t message_id, struct str type,
+                              int64_t wa_timestamp_s, struct str mark);
 
 /* *ret_waits: there are changes of `target`. */
 NODISCARD

@@ -172,6 +172,20 @@ static void a_revoke_beats_an_edit_and_a_reaction_whichever_comes_first(void **s
     assert_not_shown(f, "reactions");
 }
 
+static void a_revoked_message_has_the_type_that_it_was_sent_as(void **state)
+{
+    struct fixture *f = *state;
+    autojson json_t *element = json_pack("{ss}", "type", "unsupported");
+    struct message_job job = { .message = text_of("w1", "491", "Amara"), .element = element };
+
+    job.message.type = STR("unsupported");
+    assert_int_equal(write_now(f, message_body, &job), OK);
+    assert_true(edit_to(f, "e1", 1, "edited"));
+    assert_shown(f, "\"type\":\"text\"");
+    assert_true(take_back(f, "v1", 2));
+    assert_shown(f, "\"type\":\"unsupported\",\"text\":null");
+}
+
 static void changes_wait_for_their_message_over_a_restart(void **state)
 {
     struct fixture *f = *state;
@@ -251,6 +265,10 @@ static void a_reaction_keeps_the_window_open_and_asks_for_nobody(void **state)
                      1772357500 + 24 * 3600);
     assert_int_equal(sql_int(f, "SELECT state FROM chat"), STORE_CHAT_CLOSED);
     assert_int_equal(sql_int(f, "SELECT last_message_id FROM chat"), 1);
+    assert_true(take_back(f, "v1", 1));
+    assert_true(react(f, "r2", 2, "491", "b"));
+    assert_int_equal(sql_int(f, "SELECT window_expires_at_ms / 1000 FROM chat"),
+                     1772357502 + 24 * 3600);
 }
 
 static void a_change_never_reaches_another_tenants_message(void **state)
@@ -432,6 +450,23 @@ static void a_revoke_of_what_the_younger_of_two_wrote_counts_when_they_are_joine
     assert_seen("\"kind\":\"revoke\"");
 }
 
+static void who_reacted_and_who_got_it_are_the_joined_contact_from_then_on(void **state)
+{
+    struct fixture *f = *state;
+
+    store_message(f, echo_of("w1"));
+    store_message(f, text_of("w2", "493", "Amara"));
+    assert_true(react(f, "r1", 1, "493", "\"contactId\":2,"));
+    assert_true(report(f, "w1", "read", "493"));
+    assert_shown(f, "\"contactId\":2,\"name\":\"Amara\",\"timestamp\"");
+    assert_shown(f, "\"contactId\":2,\"name\":\"Amara\",\"status\"");
+    store_message(f, number_change("w3", "491", "493"));
+    assert_int_equal(sql_int(f, "SELECT max(id) FROM contact"), 1);
+    assert_shown(f,
+                 "\"emoji\":\"\\\"contactId\\\":2,\",\"direction\":\"inbound\",\"contactId\":1,");
+    assert_shown(f, "\"contactId\":1,\"name\":\"Amara\",\"status\"");
+}
+
 static void a_change_whose_author_was_never_kept_counts_as_before(void **state)
 {
     struct fixture *f = *state;
@@ -474,6 +509,7 @@ int main(void)
         TEST(an_edited_caption_keeps_its_medium),
         TEST(a_revoked_message_says_nothing_any_more),
         TEST(a_revoke_beats_an_edit_and_a_reaction_whichever_comes_first),
+        TEST(a_revoked_message_has_the_type_that_it_was_sent_as),
         TEST(changes_wait_for_their_message_over_a_restart),
         TEST(a_revoke_that_waits_leaves_nothing_to_show),
         TEST(each_party_has_one_reaction_the_last),
@@ -488,6 +524,7 @@ int main(void)
         TEST(an_author_is_known_by_every_name),
         TEST(an_edit_from_a_new_number_counts_once_it_is_known_to_be_the_authors),
         TEST(a_revoke_of_what_the_younger_of_two_wrote_counts_when_they_are_joined),
+        TEST(who_reacted_and_who_got_it_are_the_joined_contact_from_then_on),
         TEST(a_change_whose_author_was_never_kept_counts_as_before),
         TEST(usernames_and_changes_of_an_older_schema_are_taken_over),
     };
