@@ -351,6 +351,27 @@ static void keep(struct inbound_work *work, const struct store_message *message,
     change->body = (struct str) { work->body.data + wamid.len, body.len };
 }
 
+static enum err apply_all(struct inbound_work *work, const struct store_message *row,
+                          struct store_message_state *target, bool *ret_changed)
+{
+    struct store_change change;
+    bool waits;
+    enum err err = store_change_waits(work->tx, row->phone_number_id, row->wamid, &waits);
+
+    if (err != OK || !waits) {
+        return err;
+    }
+    err = store_change_next(work->tx, row->phone_number_id, row->wamid, NULL, &change);
+    while (err == OK) {
+        keep(work, row, &change);
+        err = apply(work, target, &change, ret_changed);
+        if (err == OK) {
+            err = store_change_next(work->tx, row->phone_number_id, row->wamid, &change, &change);
+        }
+    }
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
 enum err change_parked(struct inbound_work *work, const struct store_message *row,
                        bool *ret_changed)
 {
@@ -360,23 +381,19 @@ enum err change_parked(struct inbound_work *work, const struct store_message *ro
                                           .contact_id = row->contact_id,
                                           .direction = row->direction,
                                           .status = row->status };
-    struct store_change change;
-    bool waits;
-    enum err err = store_change_waits(work->tx, row->phone_number_id, row->wamid, &waits);
 
     *ret_changed = false;
-    if (err != OK || !waits) {
-        return err;
-    }
-    err = store_change_next(work->tx, row->phone_number_id, row->wamid, NULL, &change);
-    while (err == OK) {
-        keep(work, row, &change);
-        err = apply(work, &target, &change, ret_changed);
-        if (err == OK) {
-            err = store_change_next(work->tx, row->phone_number_id, row->wamid, &change, &change);
-        }
-    }
-    return err == ERR_NOT_FOUND ? OK : err;
+    return apply_all(work, row, &target, ret_changed);
+}
+
+enum err change_again(struct inbound_work *work, const struct store_message *row)
+{
+    struct store_message_state target;
+    bool changed = false;
+    enum err err =
+        store_message_state_by_wamid(work->tx, row->phone_number_id, row->wamid, &target);
+
+    return err != OK ? err : apply_all(work, row, &target, &changed);
 }
 
 /* ---- those of two contacts that become one */

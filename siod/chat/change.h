@@ -47,6 +47,9 @@ enum err change_store(struct inbound_work *work, const struct inbound_change *ch
 NODISCARD
 enum err change_parked(struct inbound_work *work, const struct store_message *row,
                        bool *ret_changed);
+/* To one whose content is another one now, and unedited, what has been applied to it before. */
+NODISCARD
+enum err change_again(struct inbound_work *work, const struct store_message *row);
 
 /* Before and after two contacts become one, with the same list: what one of them did to messages of
  * the other counts from then on. */

@@ -239,9 +239,12 @@ static enum err follow_up(struct inbound_work *work, const struct inbound_messag
 static enum err known_already(struct inbound_work *work, const struct store_message *row,
                               bool *ret_filled)
 {
-    return str_eq(row->type, STR("media_placeholder"))
-               ? OK
-               : store_message_fill(work->tx, row, ret_filled);
+    enum err err = OK;
+
+    if (!str_eq(row->type, STR("media_placeholder"))) {
+        err = store_message_fill(work->tx, row, ret_filled);
+    }
+    return err != OK || !*ret_filled ? err : change_again(work, row);
 }
 
 static bool has_name(const struct inbound_party *party)

@@ -74,10 +74,13 @@ enum err sqlite_message_fill(struct store_tx *tx, const struct store_message *me
                              bool *ret_filled)
 {
     struct query q = query_begin(&writer_of(tx)->conn, ST_MESSAGE_FILL,
-                                 "UPDATE message SET type = ?, text = ?, raw = ?, content = ?"
+                                 "UPDATE message SET type = ?, text = iif(revoked_at_s, NULL, ?),"
+                                 " raw = iif(revoked_at_s, x'', ?),"
+                                 " content = iif(revoked_at_s, NULL, ?), original = NULL"
                                  " WHERE phone_number_id = ? AND wamid = ? AND business_id = ?"
-                                 " AND type = CAST('media_placeholder' AS BLOB)"
-                                 " AND mark IS NULL AND revoked_at_s = 0");
+                                 " AND iif(original IS NULL, CAST(type AS TEXT),"
+                                 " json_extract(CAST(original AS TEXT), '$.type'))"
+                                 " = 'media_placeholder'");
 
     put_str_full(&q, message->type);
     put_str(&q, message->text);

@@ -297,7 +297,8 @@ NODISCARD
 enum err store_message_append(struct store_tx *tx, const struct store_message *message,
                               int64_t *ret_message_id, bool *ret_inserted);
 /* The same message once more: if what is stored is a placeholder for a medium (of the type
- * media_placeholder), it becomes this. */
+ * media_placeholder), it becomes this, as if it had not been edited; of one that was revoked the
+ * type alone. */
 NODISCARD
 enum err store_message_fill(struct store_tx *tx, const struct store_message *message,
                             bool *ret_filled);

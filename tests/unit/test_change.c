@@ -1,6 +1,7 @@
 /* What is done to a message after it was sent: edits, revokes, reactions, and by whom. */
 #include "inbound_fixture.h"
 #include "siod/chat/change.h"
+#include "siod/chat/content.h"
 
 static struct inbound_change change_of(enum store_change_kind kind, const char *wamid, int second)
 {
@@ -184,6 +185,44 @@ static void a_revoked_message_has_the_type_that_it_was_sent_as(void **state)
     assert_shown(f, "\"type\":\"text\"");
     assert_true(take_back(f, "v1", 2));
     assert_shown(f, "\"type\":\"unsupported\",\"text\":null");
+}
+
+static void store_as(struct fixture *f, const char *text)
+{
+    autojson json_t *element = json_loads(text, 0, NULL);
+    struct message_job job = { .message = text_of("w1", "491", "Amara"), .element = element };
+
+    job.message.historic = true;
+    job.message.type = content_type(element);
+    job.message.text = STR_NONE;
+    assert_int_equal(write_now(f, message_body, &job), OK);
+    assert_true(job.stored);
+}
+
+static const char placeholder[] = "{\"type\":\"media_placeholder\"}";
+static const char image[] = "{\"type\":\"image\",\"image\":{\"id\":\"77\"}}";
+
+static void a_medium_takes_the_place_of_an_edited_placeholder_and_the_edit_stays(void **state)
+{
+    struct fixture *f = *state;
+
+    store_as(f, placeholder);
+    assert_true(change_message(f, change_of(STORE_CHANGE_EDIT, "e1", 1),
+                               "{\"type\":\"image\",\"image\":{\"caption\":\"new\"}}"));
+    store_as(f, image);
+    assert_shown(f, "\"type\":\"image\",\"text\":\"new\",\"media\":{\"id\":\"77\",");
+    assert_shown(f, "\"edited\":true");
+}
+
+static void a_medium_brings_nothing_back_that_was_revoked_but_its_type(void **state)
+{
+    struct fixture *f = *state;
+
+    store_as(f, placeholder);
+    assert_true(take_back(f, "v1", 1));
+    store_as(f, image);
+    assert_shown(f, "\"type\":\"image\",\"text\":null,\"status\":\"received\",\"revoked\":true");
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message WHERE raw = x''"), 1);
 }
 
 static void changes_wait_for_their_message_over_a_restart(void **state)
@@ -510,6 +549,8 @@ int main(void)
         TEST(a_revoked_message_says_nothing_any_more),
         TEST(a_revoke_beats_an_edit_and_a_reaction_whichever_comes_first),
         TEST(a_revoked_message_has_the_type_that_it_was_sent_as),
+        TEST(a_medium_takes_the_place_of_an_edited_placeholder_and_the_edit_stays),
+        TEST(a_medium_brings_nothing_back_that_was_revoked_but_its_type),
         TEST(changes_wait_for_their_message_over_a_restart),
         TEST(a_revoke_that_waits_leaves_nothing_to_show),
         TEST(each_party_has_one_reaction_the_last),
