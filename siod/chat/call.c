@@ -210,7 +210,7 @@ enum err call_store(struct inbound_work *work, const struct inbound_call *in, bo
         known = (call.seen & bit(in->report)) != 0;
     }
     if (err == ERR_NOT_FOUND) {
-        err = OK;
+        err = store_message_gone(work->tx, in->phone_number_id, in->wacid, &known);
     }
     if (err == OK && !known) {
         err = write(work, in, &contact, &call);

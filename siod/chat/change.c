@@ -180,11 +180,11 @@ static enum err react(struct inbound_work *work, const struct store_message_stat
 }
 
 /* A reaction is a word of the customer and keeps the window open, whatever becomes of it and of its
- * message; it asks for no agent. */
+ * message; it asks for no agent. One of the past does not. */
 static enum err keep_window(struct inbound_work *work, const struct store_message_state *target,
-                            const struct store_change *change)
+                            const struct store_change *change, bool historic)
 {
-    return change->kind == STORE_CHANGE_REACTION && change->contact_id != 0
+    return change->kind == STORE_CHANGE_REACTION && change->contact_id != 0 && !historic
                ? store_chat_window(work->tx, target->chat_id, change->wa_timestamp_s)
                : OK;
 }
@@ -193,11 +193,9 @@ static enum err keep_window(struct inbound_work *work, const struct store_messag
 static enum err apply(struct inbound_work *work, struct store_message_state *target,
                       const struct store_change *change, bool *ret_changed)
 {
-    enum err err = keep_window(work, target, change);
-
-    if (err != OK || target->revoked_at_s != 0 ||
+    if (target->revoked_at_s != 0 ||
         (change->kind != STORE_CHANGE_REACTION && !is_by_author(change, target))) {
-        return err;
+        return OK;
     }
     switch (change->kind) {
     case STORE_CHANGE_EDIT:
@@ -303,6 +301,9 @@ static enum err apply_to_message(struct inbound_work *work, int64_t business_id,
         return OK;
     }
     if (err == OK) {
+        err = keep_window(work, &target, change, quietly);
+    }
+    if (err == OK) {
         err = apply(work, &target, change, &changed);
     }
     return err != OK || !changed || quietly ? err : tell(work, &target, change);
@@ -316,6 +317,9 @@ enum err change_store(struct inbound_work *work, const struct inbound_change *in
     enum err err = inbound_business(work, in->phone_number_id, &business_id);
 
     if (err == OK) {
+        err = store_message_gone(work->tx, in->phone_number_id, in->wamid, &known);
+    }
+    if (err == OK && !known) {
         err = store_change_known(work->tx, in->phone_number_id, in->wamid, &known);
     }
     if (err == OK && !known) {
@@ -364,7 +368,10 @@ static enum err apply_all(struct inbound_work *work, const struct store_message 
     err = store_change_next(work->tx, row->phone_number_id, row->wamid, NULL, &change);
     while (err == OK) {
         keep(work, row, &change);
-        err = apply(work, target, &change, ret_changed);
+        err = keep_window(work, target, &change, row->kind == STORE_MESSAGE_HISTORIC);
+        if (err == OK) {
+            err = apply(work, target, &change, ret_changed);
+        }
         if (err == OK) {
             err = store_change_next(work->tx, row->phone_number_id, row->wamid, &change, &change);
         }

@@ -222,6 +222,28 @@ static enum err catch_up(struct sqlite_writer *writer, struct store_erase *erase
     return err;
 }
 
+/* Changes and calls, which Meta may deliver once more, as messages. */
+static enum err expect_repetitions(struct sqlite_writer *writer, int64_t contact_id)
+{
+    struct query q = query_begin(&writer->conn, ST_ERASE_REPEATED,
+                                 "SELECT phone_number_id, wamid FROM message_change"
+                                 " INDEXED BY message_change_contact"
+                                 " WHERE contact_id = ?1 AND contact_id <> 0"
+                                 " UNION ALL SELECT phone_number_id, wacid FROM call"
+                                 " WHERE chat_id IN " OWN_CHATS);
+    enum err err = OK, ended;
+
+    put_int(&q, contact_id);
+    while (err == OK && query_row(&q)) {
+        struct str phone_number_id = get_str(&q);
+        struct str wamid = get_str(&q);
+
+        err = sqlite_gone_add(writer, phone_number_id, wamid);
+    }
+    ended = query_end(&q);
+    return err != OK ? err : ended;
+}
+
 /* Few rows, in one transaction. A group that it founded goes on without it. */
 static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *erase)
 {
@@ -248,6 +270,9 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
     };
     enum err err = catch_up(writer, erase);
 
+    if (err == OK) {
+        err = expect_repetitions(writer, erase->contact_id);
+    }
     for (size_t i = 0; err == OK && i < ARRAY_SIZE(steps); i++) {
         struct query q = query_begin(&writer->conn, steps[i].id, steps[i].sql);
 

@@ -448,8 +448,8 @@ struct store_erase {
 NODISCARD
 enum err store_contact_erase(struct store_tx *tx, struct store_erase *erase);
 
-/* Was this message removed, by retention or with its contact, so recently that this may be Meta's
- * repetition? */
+/* Was this message removed, by retention or with its contact (then a change or a call too), so
+ * recently that this may be Meta's repetition? */
 NODISCARD
 enum err store_message_gone(struct store_tx *tx, struct str phone_number_id, struct str wamid,
                             bool *ret_gone);

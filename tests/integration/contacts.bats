@@ -164,6 +164,21 @@ named() {
     grep -qaF 'bob remains' "$SIOD_DIR/siod.db"
 }
 
+@test "nothing of an erased customer comes back by being delivered once more" {
+    local value='{"metadata":{"phone_number_id":"106540352242922"},"contacts":[{"profile":{"name":"Ann"},"wa_id":"16505551234"}]' doc
+    doc='{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[
+        {"field":"messages","value":'$value',"messages":[
+            {"from":"16505551234","id":"wamid.1","timestamp":"1772357400","type":"text","text":{"body":"a"}},
+            {"from":"16505551234","id":"wamid.2","timestamp":"1772357400","type":"reaction","reaction":{"message_id":"wamid.9","emoji":"a"}}]}},
+        {"field":"calls","value":'$value',"calls":[
+            {"id":"wacid.1","from":"16505551234","to":"1","event":"connect","timestamp":"1772357400","direction":"USER_INITIATED"}]}}]}]}'
+    post_webhook "$doc"
+    sioctl contact erase 16505551234 >/dev/null
+    post_webhook "$doc"
+    assert_equal "$(sioctl webhook list --limit 1 -o json | jq -c '.[0].counts | [.dups, .inbound, .reactions, .calls]')" '[3,0,0,0]'
+    run -1 sioctl contact show 16505551234
+}
+
 @test "export and erase take every name of a contact, and refuse one that means two" {
     sioctl business add 2 --phone-number-id 555 >/dev/null
     post_webhook "$(from wamid.1 16505551234 DE.7 hello)"

@@ -193,6 +193,7 @@ static void store_as(struct fixture *f, const char *text)
     struct message_job job = { .message = text_of("w1", "491", "Amara"), .element = element };
 
     job.message.historic = true;
+    job.message.opens_window = false;
     job.message.type = content_type(element);
     job.message.text = STR_NONE;
     assert_int_equal(write_now(f, message_body, &job), OK);
@@ -308,6 +309,19 @@ static void a_reaction_keeps_the_window_open_and_asks_for_nobody(void **state)
     assert_true(react(f, "r2", 2, "491", "b"));
     assert_int_equal(sql_int(f, "SELECT window_expires_at_ms / 1000 FROM chat"),
                      1772357502 + 24 * 3600);
+}
+
+static void a_reaction_of_the_past_opens_no_window(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_change change = change_of(STORE_CHANGE_REACTION, "r1", 1);
+
+    store_as(f, image);
+    change.historic = true;
+    change.emoji = STR("a");
+    assert_true(change_message(f, change, NULL));
+    assert_shown(f, "reactions");
+    assert_int_equal(sql_int(f, "SELECT window_expires_at_ms FROM chat"), 0);
 }
 
 static void a_change_never_reaches_another_tenants_message(void **state)
@@ -556,6 +570,7 @@ int main(void)
         TEST(each_party_has_one_reaction_the_last),
         TEST(a_reaction_that_is_taken_back_does_not_return),
         TEST(a_reaction_keeps_the_window_open_and_asks_for_nobody),
+        TEST(a_reaction_of_the_past_opens_no_window),
         TEST(a_change_never_reaches_another_tenants_message),
         TEST(thousands_of_changes_of_a_long_message_stay_within_bounds),
         TEST(who_did_not_write_a_message_does_not_change_it),
