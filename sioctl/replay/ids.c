@@ -244,9 +244,10 @@ static void exchange_string(const struct replay_ids *ids, struct str string, str
 
 static size_t number_len(struct str text)
 {
+    static const char of_numbers[] = "0123456789+-.eE";
     size_t len = 0;
 
-    while (len < text.len && memchr("0123456789+-.eE", text.data[len], 15) != NULL) {
+    while (len < text.len && memchr(of_numbers, text.data[len], sizeof of_numbers - 1) != NULL) {
         len++;
     }
     return len;
