@@ -41,5 +41,5 @@ void fake_conn_hang_up(struct conn *conn);
 bool fake_conn_settle(struct conn *conn);
 
 /* Ends the process unless the condition holds, whatever NDEBUG says. */
-#define REQUIRE(condition) fake_require((condition), __FILE__, __LINE__, #condition)
-void fake_require(bool condition, const char *file, int line, const char *text);
+#define REQUIRE(condition) ((condition) ? (void)0 : fake_fail(__FILE__, __LINE__, #condition))
+NORETURN void fake_fail(const char *file, int line, const char *text);
