@@ -92,8 +92,7 @@ static enum err edit(struct inbound_work *work, const struct store_message_state
     return store_edited(work, target->id, element, change->wa_timestamp_s);
 }
 
-/* What is left is the type that it was sent as: whether an edit came before the revoke, or will
- * come after it and change nothing, must not be seen. */
+/* What is left is the type that it was sent as: in whatever order edits come, it is the same. */
 static enum err revoke(struct inbound_work *work, struct store_message_state *target,
                        const struct store_change *change, bool *ret_changed)
 {
@@ -179,8 +178,7 @@ static enum err react(struct inbound_work *work, const struct store_message_stat
     return err;
 }
 
-/* A reaction is a word of the customer and keeps the window open, whatever becomes of it and of its
- * message; it asks for no agent. One of the past does not. */
+/* A customer's reaction keeps the window open, whatever becomes of it. It asks for no agent. */
 static enum err keep_window(struct inbound_work *work, const struct store_message_state *target,
                             const struct store_change *change, bool historic)
 {
