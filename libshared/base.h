@@ -18,6 +18,13 @@
 #define LIKELY(x)          __builtin_expect(!!(x), 1)
 #define UNLIKELY(x)        __builtin_expect(!!(x), 0)
 
+/* Is this a build that watches memory or threads? Everything is slower and larger then. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 /* Scope-bound resources: `CLEANUP(buf_finish) struct buf b = BUF_INIT;` */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 

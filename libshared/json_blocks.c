@@ -13,12 +13,6 @@
 
 #include "libshared/json.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
 enum {
     STEP = 16, /* from one of glibc's sizes to the next, of which a word each is its own */
     WORD = 8,

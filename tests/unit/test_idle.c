@@ -9,15 +9,12 @@
 #include "siod/net/websocket.h"
 #include "tests/unit/net_fixture.h"
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-enum { CONNECTIONS = 1500 };
-#else
-#define SANITIZED 0
-enum { CONNECTIONS = 10000 };
-#endif
-
-enum { CHILD_TIMEOUT_S = 60, SPARE_DESCRIPTORS = 64, BYTES_PER_CONNECTION_MAX = 2000 };
+enum {
+    CONNECTIONS = SANITIZED ? 1500 : 10000,
+    CHILD_TIMEOUT_S = 60,
+    SPARE_DESCRIPTORS = 64,
+    BYTES_PER_CONNECTION_MAX = 2000,
+};
 
 static const char upgrade[] =
     "GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
