@@ -281,7 +281,7 @@ static void half_a_binary_packet_gives_way(void **state)
 static void large_heads_and_what_is_pipelined_behind_them_give_way(void **state)
 {
     autosio struct sio_fixture f = { 0 };
-    autoclient struct client half = { 0 }, parked = { 0 }, piped = { 0 }, more = { 0 };
+    autoclient struct client half = { 0 }, parked = { 0 }, piped = { 0 };
     autofree char *long_header = xasprintf("X-Long: %*s\r\n", PART - 1000, "x");
     autofree char *line = xasprintf("GET /socket.io/ HTTP/1.1\r\nHost: x\r\n%s", long_header);
     autofree char *next = NULL;

@@ -622,7 +622,6 @@ static void what_comes_behind_the_connect_waits_for_the_log(void **state)
 {
     autosio struct sio_fixture f = { 0 };
     struct fake_log log = { .position = 0 };
-    autobuf struct buf before = BUF_INIT;
     struct session session;
 
     (void)state;
