@@ -113,6 +113,22 @@ static void run_join_chat(struct guard *guard, unsigned i)
     join(&guard->agent, 1 + i, "");
 }
 
+/* Asked again, as by an agent's page that is not sure: eight requests arrive together. */
+static void run_rejoin_by8(struct guard *guard, unsigned i)
+{
+    autobuf struct buf frames = BUF_INIT;
+
+    (void)i;
+    for (unsigned k = 0; k < EVENTS; k++) {
+        agent_frame(&frames, "421[\"join_chat\",1]");
+    }
+    client_forget(&guard->agent);
+    client_send(&guard->agent, buf_str(&frames));
+    rig_round(guard->siod);
+    rig_round(guard->siod);
+    client_expect(&guard->agent, "431[{\"ok\":true", EVENTS);
+}
+
 static void prepare_join_history(struct guard *guard)
 {
     enum { MESSAGES = 30 };
@@ -336,6 +352,8 @@ const struct guard_case guard_cases[] = {
       "an event that one other agent is told of: bytes in, frame out" },
     { "join_chat", 20, 100, 1, prepare_join_chat, run_join_chat, NULL,
       "join_chat of a known chat: bytes in, room joined, ack out" },
+    { "rejoin_by8", 20, 100, EVENTS, prepare_event, run_rejoin_by8, NULL,
+      "join_chat of a room one is in already, eight in one round: what a packet costs without its round" },
     { "join_history", 20, 100, 1, prepare_join_history, run_join_history, NULL,
       "join_chat with the last 20 messages from the store" },
     { "fanout50", 10, 50, MEMBERS, prepare_fanout50, run_fanout50, NULL,

@@ -36,7 +36,7 @@ static int64_t deliver(struct fixture *f, const char *wamid, const char *sender)
     struct delivery_job job = { .business_id = 1 };
 
     snprintf(job.wamid, sizeof(job.wamid), "%s", wamid);
-    snprintf(job.sender, sizeof(job.sender), "%s", sender);
+    snprintf(job.sender, sizeof(job.sender), "%.*s", (int)sizeof(job.sender) - 1, sender);
     assert_int_equal(write_now(f, delivery_body, &job), OK);
     return job.chat_id;
 }
