@@ -2,26 +2,23 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "libshared/base.h"
 #include "libshared/buf.h"
 #include "libshared/str.h"
+
+/* One more than the six bits that a letter or digit stands for, 0 for everything else. */
+extern const uint8_t base64_letters[256];
 
 /* The six bits that a character stands for, -1 if it is none; `last` are the two for 62 and 63,
  * "+/" or, for base64url, "-_". */
 NODISCARD
 static inline int base64_value(char c, const char last[2])
 {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
-    }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    return c == last[0] ? 62 : c == last[1] ? 63 : -1;
+    int value = base64_letters[(uint8_t)c] - 1;
+
+    return LIKELY(value >= 0) ? value : c == last[0] ? 62 : c == last[1] ? 63 : -1;
 }
 
 void base64_add(struct buf *to, struct str bytes);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libshared/alloc.h"
+#include "libshared/base64.h"
 #include "libshared/buf.h"
 #include "libshared/clock.h"
 #include "libshared/json.h"
@@ -48,8 +49,7 @@ static bool take_plain_token(struct str auth, struct str *ret_token)
     for (size_t i = 0; i < ret_token->len; i++) {
         char c = ret_token->data[i];
 
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-              c == '.' || c == '-' || c == '_')) {
+        if (base64_value(c, "-_") < 0 && c != '.') {
             return false;
         }
     }

@@ -7,6 +7,7 @@
 #include "siod/net/websocket.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -371,6 +372,24 @@ static bool first_protocol(const struct http_request *request, struct str *ret_p
     return true;
 }
 
+static EVP_MD *sha1;
+
+static void fetch_sha1(void)
+{
+    sha1 = EVP_MD_fetch(NULL, "SHA1", NULL);
+}
+
+/* SHA1() would look for its implementation each time. */
+static void accept_digest(struct str joined, unsigned char ret_digest[SHA_DIGEST_LENGTH])
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, fetch_sha1);
+    if (EVP_Digest(joined.data, joined.len, ret_digest, NULL, sha1, NULL) != 1) {
+        abort(); /* without memory, or without its provider */
+    }
+}
+
 static void render_switch(struct buf *to, struct str key, struct str protocol, struct str headers)
 {
     static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455, 1.3 */
@@ -380,7 +399,7 @@ static void render_switch(struct buf *to, struct str key, struct str protocol, s
 
     memcpy(joined, key.data, KEY_LEN);
     memcpy(joined + KEY_LEN, guid, sizeof guid);
-    SHA1((unsigned char *)joined, sizeof joined - 1, digest);
+    accept_digest((struct str) { joined, sizeof joined - 1 }, digest);
     EVP_EncodeBlock(accept, digest, sizeof digest);
     buf_reserve(to, SWITCH_SIZE);
     buf_add_cstr(to, "HTTP/1.1 101 Switching Protocols\r\n"
