@@ -11,17 +11,20 @@ function hardest(results, name, path, others, least) {
     return ratios.length ? (least ? Math.min : Math.max)(...ratios) : NaN;
 }
 
-const rate = (others) => (results, name) => hardest(results, name, "per_s", others, true);
-const p99 = (others) => (results, name) => hardest(results, name, "latency_us.p99", others, false);
-const load = (others) => (results, name) => hardest(results, name, "server_load", others, false);
+const generatorIsLimit = (results, name) => results.median(name, "siod", "generator_load") > 0.95;
 
-// Of the limit's speed; where the generator cannot go faster, of its CPU time for each delivery.
-function ofRaw(results, name) {
-    const path = results.median(name, "siod", "generator_load") > 0.95 ? "cpu_us" : "per_s";
-    const ratio = results.ratio(name, "siod", "raw", path);
-    return path === "per_s" ? ratio : 1 / ratio;
+// Of the others' rate; where the generator is the limit, of their CPU time for one of what is counted.
+function rate(others) {
+    const measure = (results, name) =>
+        generatorIsLimit(results, name)
+            ? 1 / hardest(results, name, "cpu_us", others, false)
+            : hardest(results, name, "per_s", others, true);
+    return Object.assign(measure, { isRate: true });
 }
 
+const p99 = (others) => (results, name) => hardest(results, name, "latency_us.p99", others, false);
+const load = (others) => (results, name) => hardest(results, name, "server_load", others, false);
+const ofRaw = rate(["raw"]);
 const value = (server, path) => (results, name) => results.median(name, server, path);
 const fullOfNormal = (results, name) => results.ratio(name, "siod", "siod-normal", "per_s");
 
@@ -66,7 +69,8 @@ export function targetTable(results, names) {
         .map(([name, what, measure, sign, bound]) => {
             const number = measure(results, name);
             const target = bound === undefined ? "" : `${sign} ${bound}`;
-            return [name, what, format(number), target, verdict(number, sign, bound)];
+            const how = measure.isRate && generatorIsLimit(results, name) ? ", in CPU time" : "";
+            return [name, `${what}${how}`, format(number), target, verdict(number, sign, bound)];
         });
     return layOut([["case", "siod is", "measured", "target", ""], ...rows]);
 }

@@ -1,9 +1,8 @@
 /* Requests that are answered: each connection keeps --window join_chat of a chat of its own under
  * way. */
-#include <inttypes.h>
-
 #include "bench/load/scenario.h"
 #include "libshared/alloc.h"
+#include "libshared/buf.h"
 #include "libshared/clock.h"
 
 enum { DRAIN_S = 5 };
@@ -21,6 +20,7 @@ struct acks {
     struct request *requests;
     unsigned slots;
     bool sending;
+    struct buf text; /* of the request that is written */
     uint64_t sent, answered, refused, doubled;
     struct histogram latency;
 };
@@ -34,13 +34,17 @@ static void request_send(struct acks *acks, struct client *client)
 {
     uint64_t id = client->count++;
     struct request *request = request_of(acks, client, id);
-    char text[96];
-    int len =
-        snprintf(text, sizeof(text), "42%" PRIu64 "[\"join_chat\",%u]", id, client->number + 1);
+    struct buf *text = &acks->text;
 
+    buf_clear(text);
+    buf_add_cstr(text, "42");
+    buf_add_u64(text, id);
+    buf_add_cstr(text, "[\"join_chat\",");
+    buf_add_u64(text, client->number + 1);
+    buf_add_char(text, ']');
     *request = (struct request) { .id = id, .sent_ns = clock_monotonic_ns(), .open = true };
     acks->sent++;
-    client_send(client, (struct str) { text, (size_t)len });
+    client_send(client, buf_str(text));
 }
 
 static void on_ack(struct client *client, uint64_t id, struct str args)
@@ -118,6 +122,7 @@ void scenario_ack(struct scenario *scenario)
     scenario_count(scenario, "doubled", acks->doubled);
     scenario_count(scenario, "closed", acks->crowd.lost);
     crowd_finish(&acks->crowd);
+    buf_finish(&acks->text);
     free(acks->requests);
     free(acks);
 }
