@@ -1,5 +1,5 @@
-/* What a database must do for the store. store.c hands the public functions on to it, worker.c
- * drives the transactions, readers.c the read jobs; they know no SQL.
+/* What a database must do for the store. store.c and read.c hand the public functions on to it,
+ * worker.c drives the transactions, readers.c the read jobs; they know no SQL.
  *
  * Errors: ERR_STORE with `fault` set means that the connection is not to be trusted any more. Every
  * other error is the job's own: the job is undone and the transaction goes on. */
@@ -272,6 +272,11 @@ struct store_backend {
 };
 
 extern const struct store_backend sqlite_backend;
+
+/* `conn` is a struct store_tx or a struct store_reader: one that is broken, or has failed before in
+ * the same transaction, takes no further call. */
+#define BACKEND_CALL(conn, op, ...)                                                                \
+    ((conn)->fault.set ? ERR_STORE : (conn)->backend->op((conn), __VA_ARGS__))
 
 /* readers.c */
 struct store_readers;

@@ -1,5 +1,5 @@
 /* The SQLite back end, function by function. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 const struct store_backend sqlite_backend = {
     .scheme = "sqlite",

@@ -1,5 +1,5 @@
 /* Agents, and how far each has read. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 #define AGENT_SELECT                                                                               \
     "SELECT business_id, user_id, name, role, status, capacity, online,"                           \

@@ -1,5 +1,5 @@
 /* Whose chat it is: the compare-and-set behind every assignment, and the record of why. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 /* The agent is asked for by (chat, user): a chat is only ever given within its business. */
 static enum err chat_and_agent_check(struct store_tx *tx, int64_t chat_id, int64_t agent_id)

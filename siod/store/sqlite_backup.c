@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #include "libshared/alloc.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum {
     STEP_PAGES = 128,

@@ -1,5 +1,5 @@
 /* Calls. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 #define CALL_COLUMNS                                                                               \
     "id, business_id, chat_id, phone_number_id, wacid, direction, state, seen, started_at_s,"      \

@@ -1,7 +1,7 @@
 /* Edits, revokes and reactions, which change a message's row or wait for it, and the participants
  * of groups. What a message has in `reaction` and `participant` is read with it only where its
  * `annexes` say so: nearly none has any. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum { ANNEX_REACTIONS = 1, ANNEX_PARTICIPANTS = 2 }; /* and 4, in the statements, a mark */
 

@@ -1,6 +1,6 @@
 /* `store check`: check.def's statements, each row of which is a problem. */
 #include "libshared/buf.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum { DETAILS_MAX = 10 };
 

@@ -14,7 +14,7 @@
 #include <signal.h>
 
 #include "libshared/alloc.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum {
     PASSES_MAX = 4,

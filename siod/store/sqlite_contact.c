@@ -1,5 +1,5 @@
 /* Contacts, the keys they are known by, and their chats. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum err sqlite_contact_by_alias(struct store_tx *tx, int64_t business_id, enum store_alias kind,
                                  struct str value, int64_t *ret_contact_id)

@@ -2,7 +2,7 @@
  * its next slice begins, and behind them those that count: one more that is to count is one more
  * name in the statement. */
 #include "siod/store/digest.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 /* A few values may be so large that a slice has enough of them. */
 enum { SLICE_BYTES = 16 << 20 };

@@ -3,7 +3,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/map.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 /* Who owns a phone number: asked by every webhook, changed almost never. */
 enum { PHONES_MAX = 4096, PHONE_LEN_MAX = 64 };

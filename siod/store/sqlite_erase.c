@@ -5,7 +5,7 @@
  * back. Rows of the log keep their position and nothing else. */
 #include "libshared/alloc.h"
 #include "siod/store/mention.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum { SLICE_ROWS = 200, SLICE_BYTES = 256 << 10 };
 

@@ -6,7 +6,7 @@
 #include "libshared/clock.h"
 #include "libshared/json.h"
 #include "siod/store/mention.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 #define OWN_CHATS "(SELECT id FROM chat WHERE contact_id = ?1 AND group_id IS NULL)"
 #define OWN_MESSAGES                                                                               \

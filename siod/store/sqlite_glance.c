@@ -1,5 +1,5 @@
 /* What lists show of each chat: how much is unread, and the last message. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 struct cursor {
     int64_t second, id;

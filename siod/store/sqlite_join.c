@@ -1,5 +1,5 @@
 /* Two contacts become one: their names, their chats, and what hangs on these. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 static struct query begin(struct store_tx *tx, enum sqlite_statement id, const char *sql)
 {

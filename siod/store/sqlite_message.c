@@ -1,7 +1,7 @@
 /* What only ever grows: messages, statuses, webhooks, the log, the audit. */
 #include <time.h>
 
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum err sqlite_log_insert(struct store_tx *tx, const struct store_event *event)
 {

@@ -1,6 +1,6 @@
 /* What waits for a message that never came: statuses and changes of it. They are found only by
  * walking through all of each, a slice at a time, one table after the other. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum { ROWS_LOOKED_AT = 1000 };
 

@@ -1,6 +1,6 @@
 /* What is known of one contact, or of one business, for those who look somebody up. */
 #include "libshared/id.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 static struct query reads(struct store_reader *reader, enum sqlite_statement id, const char *sql)
 {

@@ -1,7 +1,7 @@
 /* The reads of the loop thread's lists, joins and recovery. */
 #include "libshared/alloc.h"
 #include "libshared/json.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 static struct query reads(struct store_reader *reader, enum sqlite_statement id, const char *sql)
 {

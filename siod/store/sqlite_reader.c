@@ -1,7 +1,7 @@
 /* A read connection: its life and its time limit. */
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 /* Virtual machine steps between two looks at the clock: some 20 µs. */
 enum { STEPS_PER_LOOK = 2000 };

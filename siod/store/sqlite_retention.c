@@ -8,7 +8,7 @@
 #include <openssl/evp.h>
 
 #include "libshared/alloc.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum {
     SLICE_BYTES = 1 << 20, /* of bodies and texts, about */

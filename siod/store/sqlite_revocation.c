@@ -1,5 +1,5 @@
 /* Revoked tokens. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 #define REVOCATION_COLUMNS                                                                         \
     "jti, business_id, user_id, issued_before_ms, expires_s, at_ms, who, reason"

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "libshared/id.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum { HEX_DIGITS = 2 };
 

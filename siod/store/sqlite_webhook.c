@@ -1,6 +1,6 @@
 /* Webhooks that somebody looks for, and those in quarantine. Rows are large: no more of one is read
  * than its first page, unless its body is wanted. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 enum { CLOCK_SLACK_MS = 24 * 60 * 60 * 1000 };
 

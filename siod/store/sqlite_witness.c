@@ -19,7 +19,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/log.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 /* As it is in the file: of this machine alone, as the database's shared memory is. */
 struct witness {

@@ -10,7 +10,7 @@
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
 #include "libshared/log.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 
 /* Statement texts that both ways of ending a job share. */
 static const char rollback_job[] = "ROLLBACK TO job";

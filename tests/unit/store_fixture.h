@@ -21,7 +21,7 @@
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
 #include "libshared/log.h"
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 #include "tests/lib/faultvfs.h"
 
 enum { DEADLINE_MS = 30000 };

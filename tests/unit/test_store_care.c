@@ -1,5 +1,5 @@
 /* Checks, copies and migrations of a store. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 #include "store_fixture.h"
 
 static void deliver(struct fixture *f, const char *wamid, const char *sender)

@@ -1,5 +1,5 @@
 /* The writer thread: group commit, failing jobs, positions, limits. */
-#include "siod/store/sqlite.h"
+#include "siod/store/sqlite_backend.h"
 #include "store_fixture.h"
 
 enum { JOBS = 64 };
