@@ -428,3 +428,43 @@ UNUSED static enum err delivery_body(struct store_tx *tx, void *arg)
     }
     return err == OK && d->poison ? ERR_SYNTAX : err;
 }
+
+/* ---- bodies of jobs */
+
+/* Runs a body on the writer or on a reader and expects it to succeed. */
+#define WRITE(f_, body_, arg_) assert_int_equal(write_now((f_), (body_), (arg_)), OK)
+#define READ(f_, body_, arg_)  assert_int_equal(read_now((f_), (body_), (arg_)), OK)
+
+/* In a body: pass an error on, as the jobs of the daemon do. */
+#define TRY(expression_)                                                                           \
+    do {                                                                                           \
+        enum err try_err = (expression_);                                                          \
+        if (try_err != OK) {                                                                       \
+            return try_err;                                                                        \
+        }                                                                                          \
+    } while (0)
+
+/* For code on the store's threads, where cmocka cannot fail a test. */
+#define MUST(expression_)                                                                          \
+    do {                                                                                           \
+        if (!(expression_)) {                                                                      \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #expression_);              \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+UNUSED static bool same(struct str value, const char *text)
+{
+    return text == NULL ? value.data == NULL : value.data != NULL && str_eq(value, str_of(text));
+}
+
+UNUSED static enum err two_contacts(struct store_tx *tx, int64_t *ret_first, int64_t *ret_second)
+{
+    struct store_contact contact = { .business_id = 1, .name = STR("Ann"), .wa_id = STR("491") };
+
+    TRY(store_business_ensure(tx, 1));
+    TRY(store_contact_create(tx, &contact, ret_first));
+    return store_contact_create(tx, &contact, ret_second);
+}
+
+#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)

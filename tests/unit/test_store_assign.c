@@ -2,15 +2,6 @@
 #include "libshared/buf.h"
 #include "store_fixture.h"
 
-/* In a body: pass an error on, as the jobs of the daemon do. */
-#define TRY(expression_)                                                                           \
-    do {                                                                                           \
-        enum err try_err = (expression_);                                                          \
-        if (try_err != OK) {                                                                       \
-            return try_err;                                                                        \
-        }                                                                                          \
-    } while (0)
-
 /* A desk in the store: business 1, agents 7 and 8, chats made by deliveries. */
 struct desk {
     struct fixture *f;
@@ -660,30 +651,28 @@ static void a_database_of_the_first_schema_keeps_its_waiting_chats(void **state)
     assert_int_equal(assign(&desk, 0, 7, 1), OK);
 }
 
-#define TEST(name_) cmocka_unit_test_setup_teardown(name_, fixture_setup, fixture_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_new_chat_waits_for_its_first_agent),
-        TEST(an_assignment_needs_the_chat_as_it_was),
-        TEST(an_assignment_needs_room_below_the_capacity),
-        TEST(only_agents_of_the_chats_business_can_have_it),
-        TEST(somebodys_word_moves_a_chat_from_agent_to_agent),
-        TEST(a_chat_that_is_given_back_waits),
-        TEST(a_closed_chat_reopens_when_its_customer_writes),
-        TEST(an_operator_may_reopen_a_chat),
-        TEST(a_wait_is_announced_once),
-        TEST(unanswered_chats_are_those_whose_customer_wrote_last),
-        TEST(those_who_wait_are_read_in_pages),
-        TEST(who_has_waited_longest_comes_first),
-        TEST(decisions_are_read_back_newest_first),
-        TEST(agents_are_listed_with_what_they_intend_and_carry),
-        TEST(an_agent_who_is_seen_again_finds_status_capacity_and_load),
-        TEST(a_read_cursor_never_moves_back),
-        TEST(the_origin_of_an_event_comes_out_of_the_commit_and_of_the_log),
-        TEST(a_number_that_moves_leaves_its_group_chats_behind),
-        TEST(a_database_of_the_first_schema_keeps_its_waiting_chats),
+        STORE_TEST(a_new_chat_waits_for_its_first_agent),
+        STORE_TEST(an_assignment_needs_the_chat_as_it_was),
+        STORE_TEST(an_assignment_needs_room_below_the_capacity),
+        STORE_TEST(only_agents_of_the_chats_business_can_have_it),
+        STORE_TEST(somebodys_word_moves_a_chat_from_agent_to_agent),
+        STORE_TEST(a_chat_that_is_given_back_waits),
+        STORE_TEST(a_closed_chat_reopens_when_its_customer_writes),
+        STORE_TEST(an_operator_may_reopen_a_chat),
+        STORE_TEST(a_wait_is_announced_once),
+        STORE_TEST(unanswered_chats_are_those_whose_customer_wrote_last),
+        STORE_TEST(those_who_wait_are_read_in_pages),
+        STORE_TEST(who_has_waited_longest_comes_first),
+        STORE_TEST(decisions_are_read_back_newest_first),
+        STORE_TEST(agents_are_listed_with_what_they_intend_and_carry),
+        STORE_TEST(an_agent_who_is_seen_again_finds_status_capacity_and_load),
+        STORE_TEST(a_read_cursor_never_moves_back),
+        STORE_TEST(the_origin_of_an_event_comes_out_of_the_commit_and_of_the_log),
+        STORE_TEST(a_number_that_moves_leaves_its_group_chats_behind),
+        STORE_TEST(a_database_of_the_first_schema_keeps_its_waiting_chats),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

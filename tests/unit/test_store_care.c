@@ -362,18 +362,17 @@ static int setup_closed(void **state)
 
 int main(void)
 {
-#define CARE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        CARE_TEST(test_a_sound_store_has_no_problems),
+        STORE_TEST(test_a_sound_store_has_no_problems),
         cmocka_unit_test(test_each_check_finds_what_it_is_for),
-        CARE_TEST(test_a_page_that_cannot_be_read_is_a_problem_of_every_check_that_needs_it),
-        CARE_TEST(test_what_is_no_store_is_not_checked),
+        STORE_TEST(test_a_page_that_cannot_be_read_is_a_problem_of_every_check_that_needs_it),
+        STORE_TEST(test_what_is_no_store_is_not_checked),
         cmocka_unit_test_setup_teardown(test_an_old_file_is_migrated_once, setup_closed,
                                         fixture_teardown),
-        CARE_TEST(test_a_copy_appears_whole_and_private_or_not_at_all),
-        CARE_TEST(test_a_copy_is_of_one_moment_while_commits_go_on),
-        CARE_TEST(test_each_restored_copy_starts_a_history_of_its_own),
-        CARE_TEST(test_a_long_read_is_given_up_when_the_store_stops),
+        STORE_TEST(test_a_copy_appears_whole_and_private_or_not_at_all),
+        STORE_TEST(test_a_copy_is_of_one_moment_while_commits_go_on),
+        STORE_TEST(test_each_restored_copy_starts_a_history_of_its_own),
+        STORE_TEST(test_a_long_read_is_given_up_when_the_store_stops),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

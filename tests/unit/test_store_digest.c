@@ -185,7 +185,6 @@ static void an_empty_store_has_one_and_equal_rows_do_not_cancel_out(void **state
 
 int main(void)
 {
-#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         STORE_TEST(what_counts_changes_it),
         STORE_TEST(ids_times_names_assignments_and_order_do_not),

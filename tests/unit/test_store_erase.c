@@ -349,18 +349,17 @@ static void test_an_export_has_what_is_of_the_contact_and_nothing_of_others(void
 
 int main(void)
 {
-#define ERASE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_name_counts_where_it_stands_alone),
         cmocka_unit_test(test_a_name_is_found_however_its_characters_are_written),
         cmocka_unit_test(test_a_username_counts_where_it_can_be_nothing_else),
         cmocka_unit_test(test_siods_own_id_counts_as_the_id_of_a_contact),
         cmocka_unit_test(test_of_a_shared_body_what_is_others_stays),
-        ERASE_TEST(test_every_table_is_told_what_it_holds),
-        ERASE_TEST(test_nothing_of_an_erased_contact_is_left_in_the_files),
-        ERASE_TEST(test_a_slice_is_short_however_many_long_bodies_mention_the_contact),
-        ERASE_TEST(test_what_comes_meanwhile_is_erased_with_the_rest),
-        ERASE_TEST(test_an_export_has_what_is_of_the_contact_and_nothing_of_others),
+        STORE_TEST(test_every_table_is_told_what_it_holds),
+        STORE_TEST(test_nothing_of_an_erased_contact_is_left_in_the_files),
+        STORE_TEST(test_a_slice_is_short_however_many_long_bodies_mention_the_contact),
+        STORE_TEST(test_what_comes_meanwhile_is_erased_with_the_rest),
+        STORE_TEST(test_an_export_has_what_is_of_the_contact_and_nothing_of_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

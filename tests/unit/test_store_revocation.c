@@ -172,7 +172,6 @@ static void a_database_of_an_earlier_schema_takes_them_and_keeps_its_rows(void *
 
 int main(void)
 {
-#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         STORE_TEST(a_user_has_one_row_in_each_business_and_its_time_only_grows),
         STORE_TEST(a_jti_has_one_row_that_keeps_what_is_known),

@@ -108,7 +108,6 @@ static void the_key_is_drawn_once(void **state)
 
 int main(void)
 {
-#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         STORE_TEST(a_session_has_one_row_that_survives_a_restart),
         STORE_TEST(the_key_is_drawn_once),

@@ -227,13 +227,13 @@ static void states_have_names(void **state)
 
 int main(void)
 {
-#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, filled, fixture_teardown)
+#define FILLED_TEST(name) cmocka_unit_test_setup_teardown(name, filled, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        STORE_TEST(they_are_found_by_time_state_and_reason_from_either_end),
-        STORE_TEST(the_ids_of_a_time_are_found_with_a_day_to_spare),
-        STORE_TEST(one_is_read_with_its_body),
-        STORE_TEST(only_what_is_in_quarantine_is_settled),
-        STORE_TEST(what_is_dropped_keeps_its_row_and_its_reason),
+        FILLED_TEST(they_are_found_by_time_state_and_reason_from_either_end),
+        FILLED_TEST(the_ids_of_a_time_are_found_with_a_day_to_spare),
+        FILLED_TEST(one_is_read_with_its_body),
+        FILLED_TEST(only_what_is_in_quarantine_is_settled),
+        FILLED_TEST(what_is_dropped_keeps_its_row_and_its_reason),
         cmocka_unit_test(states_have_names),
     };
 

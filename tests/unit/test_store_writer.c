@@ -591,7 +591,6 @@ static void test_a_transaction_larger_than_the_cache_is_stored_whole(void **stat
 
 int main(void)
 {
-#define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_one_poison_among_64_jobs_fails_alone),
         STORE_TEST(test_a_batch_of_nothing_but_poison_commits_nothing),
