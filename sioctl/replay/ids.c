@@ -60,10 +60,22 @@ static struct id *find(const struct replay_ids *ids, struct str text)
 }
 
 /* "wamid." stays in front: it tells what kind of id it is. */
+static size_t prefix_len(struct str id)
+{
+    for (size_t i = 0; i < MIN(id.len, (size_t)8); i++) {
+        if (id.data[i] == '.') {
+            return i + 1;
+        }
+        if (base64_value(id.data[i], "+/") < 0) {
+            break;
+        }
+    }
+    return 0;
+}
+
 static char *make_fresh(const struct replay_ids *ids, struct str old)
 {
-    const char *dot = memchr(old.data, '.', MIN(old.len, (size_t)8));
-    size_t prefix = dot != NULL ? (size_t)(dot - old.data) + 1 : 0;
+    size_t prefix = prefix_len(old);
     unsigned char hash[SHA256_DIGEST_LENGTH];
     autobuf struct buf salted = BUF_INIT;
     struct buf fresh = BUF_INIT;
