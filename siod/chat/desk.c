@@ -174,6 +174,7 @@ void desk_tap_remove(struct desk *desk, struct desk_tap *tap)
 void desk_drain(struct desk *desk)
 {
     desk->draining = true;
+    typing_stop_all(desk);
 }
 
 void desk_agent_was_online(struct desk *desk, const struct store_agent *row)

@@ -104,6 +104,7 @@ void desk_socket_close(struct desk_socket *socket, const char *phrase);
 void typing_leave(struct desk_socket *socket, int64_t chat_id);
 /* The ids of those who are typing in the chat, but for `except_user_id`, as JSON: `1,2`. */
 void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, struct buf *out);
+void typing_stop_all(struct desk *desk);
 void typing_free_all(struct desk *desk);
 
 /* tokens.c */

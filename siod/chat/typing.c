@@ -2,9 +2,10 @@
  *
  * A typist is a user in a chat, whichever of the user's sockets says so. Others are told by
  * user_typing, at most once per throttle_ms, and by one user_stop_typing when it ends: by
- * typing_stop, after expire_ms of silence, and when the socket leaves the chat or disconnects. A
- * typist who stops and starts again within throttle_ms is remembered and announced when that time
- * is over, so that the others never miss one who goes on typing. */
+ * typing_stop, after expire_ms of silence, when the socket leaves the chat or disconnects, and when
+ * siod shuts down: the others come back to a siod that does not know who typed. A typist who stops
+ * and starts again within throttle_ms is remembered and announced when that time is over, so that
+ * the others never miss one who goes on typing. */
 #include <stdlib.h>
 
 #include <utlist.h>
@@ -201,22 +202,28 @@ static bool is_in_chat(const struct event_ctx *ctx, int64_t chat_id)
     return false;
 }
 
+static void start(struct desk_socket *socket, int64_t chat_id)
+{
+    struct desk *desk = desk_of(socket);
+    uint64_t expire_ms = desk->config.typing_expire_ms;
+    struct typist *typist = find_typist(desk, chat_id, socket->agent.user_id);
+
+    if (typist == NULL) {
+        typist = new_typist(socket, chat_id);
+    }
+    attach(typist, socket);
+    typist->expires_ms = expire_ms > 0 ? loop_now_ms(desk->config.loop) + expire_ms : UINT64_MAX;
+    announce(typist);
+}
+
 void on_typing_start(const struct event_ctx *ctx, const struct typing *typing)
 {
-    uint64_t expire_ms = ctx->desk->config.typing_expire_ms;
-    struct typist *typist;
-
     if (!is_in_chat(ctx, typing->chat_id)) {
         return;
     }
-    typist = find_typist(ctx->desk, typing->chat_id, ctx->from->agent.user_id);
-    if (typist == NULL) {
-        typist = new_typist(ctx->from, typing->chat_id);
+    if (!ctx->desk->draining) {
+        start(ctx->from, typing->chat_id);
     }
-    attach(typist, ctx->from);
-    typist->expires_ms =
-        expire_ms > 0 ? loop_now_ms(ctx->desk->config.loop) + expire_ms : UINT64_MAX;
-    announce(typist);
     event_done(ctx->from->socket, ctx->ack, STR(""));
 }
 
@@ -260,6 +267,18 @@ void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, s
             buf_add_cstr(out, separator);
             buf_add_i64(out, typist->user_id);
             separator = ",";
+        }
+    }
+}
+
+void typing_stop_all(struct desk *desk)
+{
+    struct typing_chat *chat, *next_chat;
+    struct typist *typist, *next;
+
+    HASH_ITER (hh, desk->typing, chat, next_chat) {
+        DL_FOREACH_SAFE (chat->typists, typist, next) {
+            stop(typist);
         }
     }
 }

@@ -50,6 +50,20 @@ in_flight() {
     wait_until agent_saw polling '.event == "whatsapp_message_received"'
 }
 
+@test "who is typing stops at SIGTERM: the others come back and see nobody type" {
+    start_siod
+    post_webhook "$(text_webhook wamid.1 16505551234 hello)"
+    for i in 7 8; do
+        agent_connected "a$i" --token "$(token $i 1)" --transports websocket
+        assert_equal "$(agent_asks "a$i" join_chat 1 | jq .ok)" true
+    done
+    agent_tell a7 '{"emit":["typing_start",{"chatId":1}]}'
+    wait_until agent_saw a8 '.event == "user_typing"'
+    stop_siod
+    wait_until agent_saw a8 '.type == "disconnect"'
+    agent_saw a8 '.event == "user_stop_typing" and .args[0].userId == 7'
+}
+
 @test "webhooks that are in flight at SIGTERM are answered or not accepted, never half done" {
     start_siod
     node "$ROOT/tests/lib/flood.mjs" --url "$SIOD_URL" --secret-file "$SIOD_DIR/app.secret" --count 100000 \
