@@ -157,7 +157,7 @@ static enum err check_body(struct sio_packet *packet, struct str raw, struct buf
 
 /* A space would be read as digit by the reference, and JSON may start with one. */
 static enum err take_body(struct str rest, const struct json_limits *limits, struct buf *scratch,
-                          struct str *ret_body)
+                          struct str *ret_body, struct errmsg *why)
 {
     if (rest.len == 0) {
         return OK;
@@ -165,7 +165,7 @@ static enum err take_body(struct str rest, const struct json_limits *limits, str
     if (skip_space(rest).len != rest.len) {
         return ERR_SYNTAX;
     }
-    return json_normalise(rest, limits, scratch, ret_body, NULL);
+    return json_normalise(rest, limits, scratch, ret_body, why);
 }
 
 enum err sio_packet_decode(struct str text, const struct json_limits *limits,
@@ -174,6 +174,7 @@ enum err sio_packet_decode(struct str text, const struct json_limits *limits,
     struct sio_packet packet = { .ack = SIO_ACK_NONE };
     enum err err = OK;
 
+    scratch->why.text[0] = '\0';
     if (!is_digit(text) || text.data[0] > '0' + SIO_BINARY_ACK) {
         return ERR_SYNTAX;
     }
@@ -189,7 +190,7 @@ enum err sio_packet_decode(struct str text, const struct json_limits *limits,
         err = ERR_TOO_LARGE;
     }
     if (err == OK) {
-        err = take_body(text, limits, &scratch->json, &packet.body);
+        err = take_body(text, limits, &scratch->json, &packet.body, &scratch->why);
     }
     if (err == OK) {
         err = check_body(&packet, text, &scratch->name);

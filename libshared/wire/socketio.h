@@ -53,6 +53,7 @@ struct sio_packet {
 /* Memory that a decoded packet may borrow from; kept from packet to packet. */
 struct sio_scratch {
     struct buf json, name;
+    struct errmsg why; /* the JSON was refused, at which byte of it; empty for other errors */
 };
 void sio_scratch_finish(struct sio_scratch *scratch);
 

@@ -240,15 +240,42 @@ static void on_packet(struct sio_connection *connection, const struct sio_packet
     }
 }
 
+/* limits.json_depth, or more keys than any event has: what an operator has to hear of. */
+static void log_too_deep(struct sio_connection *connection)
+{
+    static struct log_gate gate;
+    unsigned suppressed;
+
+    connection->server->stats.too_deep++;
+    if (log_gate_pass(&gate, &suppressed)) {
+        log_warn(LOG_SOCKETIO, "too much in one packet",
+                 "limit=limits.json_depth from=%s why=\"%s\" suppressed=%u",
+                 eio_session_address(connection->session), connection->server->scratch.why.text,
+                 suppressed);
+    }
+}
+
+static void on_malformed(struct sio_connection *connection, enum err err)
+{
+    if (err == ERR_TOO_LARGE && connection->server->scratch.why.text[0] != '\0') {
+        log_too_deep(connection);
+    }
+    reject(connection, EIO_REASON_FORCED_CLOSE, "malformed packet");
+}
+
 static void on_text(struct sio_connection *connection, struct str text)
 {
     struct sio_server *server = connection->server;
     struct sio_packet packet;
+    enum err err;
 
     if (connection->partial != NULL) {
         reject(connection, EIO_REASON_FORCED_CLOSE, "text while attachments are due");
-    } else if (sio_packet_decode(text, &server->json, &server->scratch, &packet) != OK) {
-        reject(connection, EIO_REASON_FORCED_CLOSE, "malformed packet");
+        return;
+    }
+    err = sio_packet_decode(text, &server->json, &server->scratch, &packet);
+    if (err != OK) {
+        on_malformed(connection, err);
     } else {
         on_packet(connection, &packet, text);
     }

@@ -204,6 +204,6 @@ struct sio_socket *sio_walk_socket(struct sio_walk *walk);
 struct sio_stats {
     unsigned sockets, rooms;
     uint64_t connects, refused, events_in, packets_out, invalid_packets;
-    uint64_t namespaces_full, rooms_full; /* times these limits were enforced */
+    uint64_t namespaces_full, rooms_full, too_deep; /* times these limits were enforced */
 };
 void sio_server_stats(const struct sio_server *server, struct sio_stats *ret_stats);

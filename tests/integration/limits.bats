@@ -157,6 +157,15 @@ received() {
     assert_equal "$(post_webhook "$(text_webhook wamid.1 16505551234 hello)")" 200
 }
 
+@test "an event nested deeper than the limit closes its connection, is counted, and the log says why" {
+    start_siod -o limits.json_depth=20
+    agent_connected a --token "$(token 7 1)" --transports websocket --no-reconnect
+    agent_tell a "{\"emit\":[\"typing_start\",{\"chatId\":1,\"deep\":$(printf '[%.0s' {1..30})$(printf ']%.0s' {1..30})}]}"
+    wait_until agent_saw a '.type == "disconnect"'
+    wait_until limited json_depth 1
+    log_has 'more than 20 levels at byte '
+}
+
 # limited NAME COUNT: so often was the limit enforced, and the log names it.
 limited() {
     [[ $(metric "siod_limited_total{limit=\"$1\"}") == "$2" ]] && log_has "limits\\.$1[ )]"
