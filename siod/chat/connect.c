@@ -171,7 +171,6 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     self->agent.token_issued_s = (uint32_t)MIN(MAX(claims.issued_ms / MS_PER_S, 0), UINT32_MAX);
     self->agent.token_expires_s = closes_s(desk, &claims);
     self->token_tag = revocation_tag(str_of(claims.jti));
-    self->agent.name = self->person->name;
     watch_expiry(self);
     sio_socket_set_owner(socket, (uint64_t)claims.user_id);
     sio_socket_accept(socket, (uint64_t)claims.business_id, self);
@@ -230,4 +229,12 @@ const struct desk_agent *desk_agent_of(const struct sio_socket *socket)
     const struct desk_socket *self = sio_socket_user(socket);
 
     return self != NULL ? &self->agent : NULL;
+}
+
+struct str desk_agent_name(const struct sio_socket *socket)
+{
+    const struct desk_socket *self = sio_socket_user(socket);
+    const char *name = self->person->name;
+
+    return name != NULL ? str_of(name) : STR("");
 }

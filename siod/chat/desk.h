@@ -56,9 +56,10 @@ struct desk_agent {
     enum token_role role;
     uint32_t token_issued_s; /* its iat, 0 = it has none */
     int64_t token_expires_s; /* when the socket is closed for it; INT64_MAX = never */
-    char *name;              /* may be empty */
 };
 const struct desk_agent *desk_agent_of(const struct sio_socket *socket);
+/* As the last token of its user that has a name calls it; may be empty. */
+struct str desk_agent_name(const struct sio_socket *socket);
 struct sio_namespace *desk_namespace(struct desk *desk);
 /* Why and when a socket left, as long as not a thousand others have left after it. */
 NODISCARD

@@ -155,6 +155,17 @@ struct agent *roster_find(struct desk *desk, int64_t business_id, int64_t user_i
     return agent;
 }
 
+/* A token without a name changes nothing. True: it has another name now. */
+static bool call_it(struct agent *agent, struct str name)
+{
+    if (name.len == 0 || (agent->name != NULL && str_eq(name, str_of(agent->name)))) {
+        return false;
+    }
+    free(agent->name);
+    agent->name = xstrndup(name.data, name.len);
+    return true;
+}
+
 static struct agent *add(struct desk *desk, int64_t business_id, int64_t user_id, struct str name)
 {
     struct agent *agent = xnew(struct agent);
@@ -162,7 +173,7 @@ static struct agent *add(struct desk *desk, int64_t business_id, int64_t user_id
 
     agent->desk = desk;
     agent->key = (struct agent_key) { business_id, user_id };
-    agent->name = name.len > 0 ? xstrndup(name.data, name.len) : NULL;
+    (void)call_it(agent, name);
     HASH_ADD(hh, desk->agents, key, sizeof agent->key, agent);
     DL_APPEND(tenant->agents, agent);
     return agent;
@@ -197,14 +208,17 @@ static void start_grace(struct agent *agent)
 struct agent *roster_enter(struct desk *desk, struct agent *agent,
                            const struct token_claims *claims)
 {
-    bool is_news;
+    bool is_news, is_service = claims->role == TOKEN_ROLE_SERVICE;
 
     if (agent == NULL) {
         agent = add(desk, claims->business_id, claims->user_id, str_of(claims->name));
         announce(agent, EVENT_user_online);
     }
-    is_news = agent->role != claims->role || (agent->sockets == 0 && !agent->known);
-    agent->role = claims->role;
+    is_news = call_it(agent, str_of(claims->name)) || (agent->sockets == 0 && !agent->known);
+    if (agent->role != claims->role && !(is_service && agent->sockets > 0)) {
+        agent->role = claims->role;
+        is_news = true;
+    }
     if (agent->sockets++ == 0) {
         timer_clear(&agent->grace);
     }

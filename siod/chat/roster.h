@@ -34,13 +34,16 @@ struct agent {
     unsigned reserved;                  /* chats that were proposed for it and not yet answered */
     unsigned capacity, load;            /* valid once `known` */
     enum store_agent_status status : 8; /* likewise */
-    enum token_role role : 8;           /* of the socket that came last */
+    enum token_role role : 8;           /* of the socket that came last; see roster_enter() */
     bool known : 1;                     /* the store's row was read */
 };
 
 /* NULL when this agent is not online. */
 struct agent *roster_find(struct desk *desk, int64_t business_id, int64_t user_id);
-/* A socket of this person, as roster_find() found it: user_online is emitted if it is the first. */
+/* A socket of this person, as roster_find() found it: user_online is emitted if it is the first.
+ * The person is called as the token says, if it does, and has the token's role, but that of a
+ * service only if no other socket is there: a back end that speaks for an agent takes nothing from
+ * it. */
 struct agent *roster_enter(struct desk *desk, struct agent *agent,
                            const struct token_claims *claims);
 /* The socket is gone. The agent stays for the grace. */

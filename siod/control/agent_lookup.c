@@ -3,6 +3,32 @@
 #include "siod/control/agent.h"
 #include "siod/control/call.h"
 
+void agent_businesses_add(struct agent_businesses *businesses, int64_t id)
+{
+    for (unsigned i = 0; i < MIN(businesses->count, AGENT_BUSINESSES_NAMED); i++) {
+        if (businesses->ids[i] == id) {
+            return;
+        }
+    }
+    if (businesses->count < AGENT_BUSINESSES_NAMED) {
+        businesses->ids[businesses->count] = id;
+    }
+    businesses->count = MIN(businesses->count + 1, AGENT_BUSINESSES_NAMED + 1);
+}
+
+void control_fail_ambiguous(struct control_call *call, const struct agent_businesses *businesses,
+                            int64_t user_id)
+{
+    autobuf struct buf list = BUF_INIT;
+
+    for (unsigned i = 0; i < MIN(businesses->count, AGENT_BUSINESSES_NAMED); i++) {
+        buf_printf(&list, "%s%lld", i > 0 ? ", " : "", (long long)businesses->ids[i]);
+    }
+    control_fail(call, ERR_INVALID, "businesses %s%s have an agent %lld: choose with --business",
+                 list.data, businesses->count > AGENT_BUSINESSES_NAMED ? " and others" : "",
+                 (long long)user_id);
+}
+
 /* The first one is kept. */
 static bool take_agent(void *arg, const struct store_agent *agent)
 {
@@ -11,10 +37,8 @@ static bool take_agent(void *arg, const struct store_agent *agent)
     if (agent->user_id != lookup->user_id) {
         return true;
     }
-    if (lookup->found < AGENT_BUSINESSES_NAMED) {
-        lookup->businesses[lookup->found] = agent->business_id;
-    }
-    if (lookup->found++ == 0) {
+    agent_businesses_add(&lookup->businesses, agent->business_id);
+    if (lookup->businesses.count == 1) {
         lookup->agent = *agent;
         buf_add_str(&lookup->texts, agent->name);
         buf_add_str(&lookup->texts, agent->role);
@@ -28,7 +52,7 @@ static enum err lookup_fetch(struct store_query *query, struct store_reader *rea
     const struct store_agent_filter filter = { .business_id = lookup->business_id };
     enum err err;
 
-    lookup->found = 0;
+    lookup->businesses.count = 0;
     buf_clear(&lookup->texts);
     err = store_agents(reader, &filter, take_agent, lookup);
     lookup->agent.name.data = lookup->texts.data;
@@ -54,8 +78,8 @@ static void lookup_done(struct store_query *query, enum err err)
     if (!control_unhold(call)) {
         return;
     }
-    if (err == OK && lookup->found != 1) {
-        err = lookup->found == 0 ? ERR_NOT_FOUND : ERR_INVALID;
+    if (err == OK && lookup->businesses.count != 1) {
+        err = lookup->businesses.count == 0 ? ERR_NOT_FOUND : ERR_INVALID;
     }
     if (err == OK) {
         agent->online = control_agent_online(call, agent);
@@ -87,21 +111,12 @@ void control_lookup_finish(struct control_lookup *lookup)
 void control_lookup_fail(struct control_call *call, const struct control_lookup *lookup,
                          enum err err)
 {
-    autobuf struct buf list = BUF_INIT;
-
     if (err == ERR_NOT_FOUND) {
         control_fail(call, err, "no agent %lld%s", (long long)lookup->user_id,
                      lookup->business_id != 0 ? " in this business" : "");
-        return;
-    }
-    if (err != ERR_INVALID) {
+    } else if (err == ERR_INVALID) {
+        control_fail_ambiguous(call, &lookup->businesses, lookup->user_id);
+    } else {
         control_fail(call, err, NULL);
-        return;
     }
-    for (unsigned i = 0; i < MIN(lookup->found, AGENT_BUSINESSES_NAMED); i++) {
-        buf_printf(&list, "%s%lld", i > 0 ? ", " : "", (long long)lookup->businesses[i]);
-    }
-    control_fail(call, err, "businesses %s%s have an agent %lld: choose with --business", list.data,
-                 lookup->found > AGENT_BUSINESSES_NAMED ? " and others" : "",
-                 (long long)lookup->user_id);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "libshared/alloc.h"
+#include "libshared/id.h"
 #include "libshared/json.h"
 #include "siod/chat/desk.h"
 #include "siod/control/call.h"
@@ -193,6 +194,15 @@ void control_room_show(struct control_call *call)
 
 /* ---- join and leave: the room is of the socket's own business */
 
+/* Every socket is in its business's room, and in no other business's. */
+static bool is_any_business(struct str room)
+{
+    const struct str head = STR("business_");
+    int64_t id;
+
+    return str_starts_with(room, head) && id_parse(str_skip(room, head.len), &id);
+}
+
 static void answer_member(struct control_call *call, const struct sio_socket *socket,
                           struct str room)
 {
@@ -225,6 +235,11 @@ void control_room_join(struct control_call *call)
         control_fail(call, ERR_INVALID, "a room's name has 1 to %d bytes", SIO_ROOM_NAME_MAX);
         return;
     }
+    if (is_any_business(room) && !sio_socket_in(socket, room)) {
+        control_fail(call, ERR_NOT_FOUND, "'%.*s' is not the room of the socket's business",
+                     STR_ARG(room));
+        return;
+    }
     control_await(call);
     if (desk_join_room(socket, room, room_recorded, call)) {
         answer_member(call, socket, room);
@@ -245,6 +260,10 @@ void control_room_leave(struct control_call *call)
     if (!sio_socket_in(socket, room)) {
         control_fail(call, ERR_NOT_FOUND, "the socket is not in '%.*s'", (int)MIN(room.len, 200),
                      room.data);
+        return;
+    }
+    if (is_any_business(room)) {
+        control_fail(call, ERR_INVALID, "a socket stays in the room of its business");
         return;
     }
     control_await(call);

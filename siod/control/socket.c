@@ -6,6 +6,7 @@
 #include "libshared/json.h"
 #include "siod/chat/desk.h"
 #include "siod/chat/message.h"
+#include "siod/control/agent.h"
 #include "siod/control/call.h"
 #include "siod/engineio/engineio.h"
 #include "siod/net/loop.h"
@@ -16,6 +17,7 @@ struct socket_list {
     int64_t business_id, user_id; /* 0 = all */
     const char *open, *close;     /* around the rows of a piece */
     void (*render)(struct control_call *call, struct buf *out, struct sio_socket *socket);
+    struct agent_businesses homes; /* of the sockets that are to be kicked */
     unsigned kicked;
 };
 
@@ -76,7 +78,7 @@ static void render_identity(struct buf *out, struct sio_socket *socket)
     buf_add_cstr(out, ",\"businessId\":");
     buf_add_i64(out, agent->business_id);
     buf_add_cstr(out, ",\"name\":");
-    json_add_cstr(out, agent->name);
+    json_add_string(out, desk_agent_name(socket));
     buf_add_cstr(out, ",\"role\":");
     json_add_cstr(out, token_role_name(agent->role));
     buf_add_cstr(out, ",\"transport\":");
@@ -233,12 +235,47 @@ static bool kick_slice(struct control_call *call)
             return true;
         }
     }
-    if (list->kicked == 0) {
-        control_fail(call, ERR_NOT_FOUND, "no socket of user %lld", (long long)list->user_id);
-    } else {
-        answer_kicked(call, list->kicked);
-    }
+    answer_kicked(call, list->kicked);
     return false;
+}
+
+static bool homes_known(struct control_call *call)
+{
+    struct socket_list *list = call->state;
+
+    if (list->homes.count == 0) {
+        control_fail(call, ERR_NOT_FOUND, "no socket of user %lld", (long long)list->user_id);
+        return false;
+    }
+    if (list->homes.count > 1) {
+        control_fail_ambiguous(call, &list->homes, list->user_id);
+        return false;
+    }
+    list->business_id = list->homes.ids[0];
+    sio_walk_end(&list->walk);
+    sio_walk_sockets(&list->walk, desk_namespace(control_config(call)->desk));
+    control_produce(call, kick_slice);
+    return true;
+}
+
+/* A user of one business is not the user of that number in another. */
+static bool homes_slice(struct control_call *call)
+{
+    struct socket_list *list = call->state;
+    const struct buf no_piece = BUF_INIT;
+    const struct sio_socket *socket;
+
+    while ((socket = sio_walk_socket(&list->walk)) != NULL) {
+        const struct desk_agent *agent = desk_agent_of(socket);
+
+        if (wanted(list, agent)) {
+            agent_businesses_add(&list->homes, agent->business_id);
+        }
+        if (control_slice_over(call, &no_piece)) {
+            return true;
+        }
+    }
+    return homes_known(call);
 }
 
 void control_socket_kick(struct control_call *call)
@@ -248,7 +285,7 @@ void control_socket_kick(struct control_call *call)
     if (user == (control_arg(call, "socket") != NULL)) {
         control_fail(call, ERR_INVALID, "give either a socket or --user");
     } else if (user) {
-        (void)list_all(call, kick_slice);
+        (void)list_all(call, homes_slice);
     } else {
         kick_named(call);
     }

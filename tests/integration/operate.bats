@@ -69,6 +69,9 @@ audited() {
     exit_code 2 agent status 7 away
     assert_equal "$said" 'sioctl: invalid_argument: businesses 1, 2 have an agent 7: choose with --business'
     exit_code 2 wait agent/7=online --timeout 5s
+    exit_code 2 socket kick --user 7
+    assert_equal "$said" 'sioctl: invalid_argument: businesses 1, 2 have an agent 7: choose with --business'
+    assert_equal "$(sioctl socket list -o json | jq length)" 2
     exit_code 0 agent status 7 away --business 2
     assert_equal "$(sioctl agent list -o json | jq -c 'map([.businessId, .status])')" '[[1,"available"],[2,"away"]]'
 }
@@ -133,9 +136,12 @@ chat_is() {
     assert_equal "$said" "sioctl: not_found: the socket is not in 'vip'"
     exit_code 1 room join vip nobody
     assert_equal "$said" "sioctl: not_found: no socket 'nobody'"
+    exit_code 1 room join business_2 "$socket"
+    exit_code 2 room leave business_1 "$socket"
+    assert_equal "$(sioctl socket show "$socket" -o json | jq -c .rooms)" '["business_1"]'
     exit_code 2 room join "$(printf 'x%.0s' {1..300})" "$socket"
     exit_code 2 room join vip
-    assert_equal "$(audited 'room join')" 3
+    assert_equal "$(audited 'room join')" 4
 }
 
 @test "who is taken out of a chat's room stops typing there" {

@@ -70,6 +70,22 @@ customers_of() {
     assert_equal "$(sql "SELECT count(*) FROM message WHERE business_id = 1")" 0
 }
 
+@test "an agent is called what its last token says, also while it is there" {
+    local called
+    called() { [[ $(sioctl agent show 7 --business 1 -o json | jq -r .name) == "$1" ]]; }
+    agent_connected bob --token "$(token 7 1 '"name":"Bob"')" --transports websocket
+    wait_until called Bob
+    agent_connected robert --token "$(token 7 1 '"name":"Robert"')" --transports websocket
+    wait_until called Robert
+    agent_connected nameless --token "$(token 7 1)" --transports websocket
+    assert_equal "$(sioctl socket list --business 1 -o json | jq -c 'map(.name) | unique')" '["Robert"]'
+}
+
+@test "a back end that speaks for an agent who is there takes no chats from it" {
+    agent_connected backend --token "$(token 7 1 '"role":"service"')" --transports websocket
+    assert_equal "$(sioctl agent show 7 --business 1 -o json | jq -r .role)" agent
+}
+
 @test "the same user id in two tenants is two agents" {
     wait_until stored_agents
 }
