@@ -142,13 +142,15 @@ static const struct api_route *find_route(const struct api_config *config,
 
 /* ---- who asks */
 
-/* The token of `Authorization: Bearer TOKEN` (RFC 6750, 2.1); .data NULL when there is none. */
+/* The token of `Authorization: Bearer TOKEN` (RFC 6750, 2.1); .data NULL when there is none, or no
+ * telling which. */
 static struct str bearer(const struct http_request *request)
 {
     struct str value = http_header(request, STR("Authorization"));
     const struct str scheme = STR("Bearer ");
 
-    if (value.len < scheme.len || !str_eq_nocase((struct str) { value.data, scheme.len }, scheme)) {
+    if (http_header_count(request, STR("Authorization")) > 1 || value.len < scheme.len ||
+        !str_eq_nocase((struct str) { value.data, scheme.len }, scheme)) {
         return STR_NONE;
     }
     value = str_skip(value, scheme.len);

@@ -90,6 +90,7 @@ struct str http_path(const struct http_request *request);  /* percent-decoded */
 struct str http_query(const struct http_request *request); /* raw, without '?' */
 struct str http_header(const struct http_request *request,
                        struct str name); /* first of that name, .data NULL if none */
+unsigned http_header_count(const struct http_request *request, struct str name);
 /* Decoded value of a query parameter (`+` is a blank); with duplicates the last one wins; .data
  * NULL if absent. The value is owned by the request. */
 struct str http_query_param(struct http_request *request, struct str name);

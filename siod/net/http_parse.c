@@ -325,7 +325,29 @@ static unsigned check_expect(struct http_head *head)
     return 0;
 }
 
-/* Origin form, or "*" with OPTIONS. */
+/* Absolute form, which only proxies are sent and every server has to take (RFC 9112, 3.2.2),
+ * without what stands before the path. */
+static struct str skip_authority(struct str target)
+{
+    static const struct str schemes[] = { STR_INIT("http://"), STR_INIT("https://") };
+
+    for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+        struct str head = { target.data, MIN(target.len, schemes[i].len) };
+
+        if (str_eq_nocase(head, schemes[i])) {
+            struct str slash = { target.data + schemes[i].len - 1, 1 }; /* must lie in the head */
+
+            target = str_skip(target, schemes[i].len);
+            while (target.len > 0 && target.data[0] != '/' && target.data[0] != '?') {
+                target = str_skip(target, 1);
+            }
+            return target.len > 0 ? target : slash;
+        }
+    }
+    return target;
+}
+
+/* Origin or absolute form, or "*" with OPTIONS. */
 static unsigned split_target(struct http_head *head)
 {
     struct str target = head->target;
@@ -336,6 +358,7 @@ static unsigned split_target(struct http_head *head)
         head->query = str_skip(target, 1);
         return 0;
     }
+    target = skip_authority(target);
     if (target.len == 0 || target.data[0] != '/' || memchr(target.data, '#', target.len) != NULL) {
         return 400;
     }

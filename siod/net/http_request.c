@@ -128,6 +128,16 @@ struct str http_header(const struct http_request *request, struct str name)
     return field != NULL ? field->value : STR_NONE;
 }
 
+unsigned http_header_count(const struct http_request *request, struct str name)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < request->count; i++) {
+        count += str_eq_nocase(request->fields[i].name, name);
+    }
+    return count;
+}
+
 static struct http_param *decode(struct str text)
 {
     struct http_param *param = xmalloc(sizeof *param + text.len);

@@ -90,6 +90,8 @@ row_exists() {
 
     answer=$(curl -sS -u a:b "$SIOD_URL/api/chats")
     assert_equal "$(jq -r .code <<<"$answer")" token_missing
+    answer=$(curl -sS -H "Authorization: Bearer $OURS" -H "Authorization: Bearer $OURS" "$SIOD_URL/api/chats")
+    assert_equal "$(jq -r .code <<<"$answer")" token_missing
 
     assert_problem "$(get not.a.token /api/chats)" 401 token_invalid
     has_header 'WWW-Authenticate: Bearer realm="siod", error="invalid_token", error_description=".*"'

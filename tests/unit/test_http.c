@@ -262,6 +262,24 @@ static void a_chunked_body_in_one_byte_pieces_is_decoded(void **state)
     stop(f);
 }
 
+static void the_target_may_be_in_absolute_form(void **state)
+{
+    struct fixture *f = start_default();
+    struct client c = visit(f);
+
+    (void)state;
+    client_send_text(f->loop, &c,
+                     "GET http://a:80/show?b=1 HTTP/1.1\r\nHost: a\r\n\r\n"
+                     "GET HTTPS://a/show/2 HTTP/1.1\r\nHost: a\r\n\r\n"
+                     "GET http://a HTTP/1.1\r\nHost: a\r\n\r\n");
+    WAIT_FOR(f->loop, &c, client_count(&c, "HTTP/1.1 ") == 3);
+    assert_true(client_has(&c, "[GET|/show|b=1|none]"));
+    assert_true(client_has(&c, "[GET|/show/2||none]"));
+    assert_true(client_has(&c, "HTTP/1.1 404 "));
+    client_finish(&c);
+    stop(f);
+}
+
 static void pipelined_requests_are_answered_in_order(void **state)
 {
     struct fixture *f = start_default();
@@ -380,7 +398,9 @@ static void malformed_requests_are_refused(void **state)
         { "empty name", "GET /show HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n", "400" },
         { "control byte in a field", "GET /show HTTP/1.1\r\nHost: a\r\nX: a\x01\r\n\r\n", "400" },
         { "control byte in the target", "GET /sh\x01ow HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
-        { "absolute form", "GET http://a/show HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "absolute form, another scheme", "GET ftp://a/show HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
+        { "absolute form, a query without a path", "GET http://a?b HTTP/1.1\r\nHost: a\r\n\r\n",
+          "400" },
         { "authority form", "CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
         { "no leading slash", "GET show HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
         { "two blanks", "GET  /show HTTP/1.1\r\nHost: a\r\n\r\n", "400" },
@@ -848,6 +868,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(two_posts_in_one_segment_are_both_answered_in_order),
         cmocka_unit_test(a_chunked_body_in_one_byte_pieces_is_decoded),
+        cmocka_unit_test(the_target_may_be_in_absolute_form),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(what_is_pipelined_behind_a_parked_request_waits_in_bounded_memory),
         cmocka_unit_test(a_parked_request_notices_that_its_peer_left),
