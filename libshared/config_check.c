@@ -263,3 +263,14 @@ enum err config_check(const struct config *config, const struct config_source *s
     forget(&numbers);
     return err;
 }
+
+enum err config_suffices(const struct config *config, struct errmsg *msg)
+{
+    if (config->jwt.key_files.count == 0) {
+        return err_set(msg, ERR_INVALID, "jwt.key_files: at least one file is needed");
+    }
+    if (config->http.listen.count == 0) {
+        return err_set(msg, ERR_INVALID, "http.listen: at least one address is needed");
+    }
+    return OK;
+}

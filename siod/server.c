@@ -198,17 +198,6 @@ static enum err start_modules(struct siod *siod, struct errmsg *msg)
     return err == OK ? start_listening(siod, msg) : err;
 }
 
-enum err siod_check(const struct config *config, struct errmsg *msg)
-{
-    if (config->jwt.key_files.count == 0) {
-        return err_set(msg, ERR_INVALID, "jwt.key_files: at least one file is needed");
-    }
-    if (config->http.listen.count == 0) {
-        return err_set(msg, ERR_INVALID, "http.listen: at least one address is needed");
-    }
-    return OK;
-}
-
 enum err siod_start(struct config *config, const struct siod_options *options, struct siod **ret,
                     struct errmsg *msg)
 {
@@ -228,7 +217,7 @@ enum err siod_start(struct config *config, const struct siod_options *options, s
     siod->loop = loop_new();
     budget_set_limit(loop_budget(siod->loop), config->limits.partial_bytes);
     siod->transport = transport_new(siod->loop, &limits);
-    err = siod_check(config, msg);
+    err = config_suffices(config, msg);
     err = err == OK ? start_modules(siod, msg) : err;
     if (err != OK) {
         siod_free(siod);

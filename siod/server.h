@@ -15,9 +15,6 @@ struct siod_options {
     const char *dev_dir; /* state directory of --dev, NULL otherwise */
 };
 
-/* What a daemon needs that the defaults cannot give. On failure msg has the one line to print. */
-NODISCARD
-enum err siod_check(const struct config *config, struct errmsg *msg);
 /* Reads the files that it names: secrets, keys, verify tokens, certificate. */
 NODISCARD
 enum err siod_check_files(const struct config *config, struct errmsg *msg);

@@ -63,7 +63,7 @@ static enum err read_again(struct reload *reload)
     enum err err = config_load(siod->options.config_path, siod->options.overrides,
                                siod->options.override_count, &reload->config, &reload->msg);
 
-    err = err == OK ? siod_check(reload->config, &reload->msg) : err;
+    err = err == OK ? config_suffices(reload->config, &reload->msg) : err;
     err = err == OK ? siod_read_keys(reload->config, &tokens, &reload->tokens, &reload->msg) : err;
     err = err == OK ? siod_webhook_settings(siod, reload->config, &reload->webhook, &reload->msg)
                     : err;

@@ -47,7 +47,7 @@ static void audit_done(struct store_job *job, enum err err)
 
 static char *args_text(const json_t *args)
 {
-    static const char *const hidden[] = { "body", "bodyB64", "token" };
+    static const char *const hidden[] = { "body", "bodyB64", "token", "json" };
     autojson json_t *copy = json_copy((json_t *)(uintptr_t)args);
     autobuf struct buf text = BUF_INIT;
 

@@ -91,6 +91,10 @@ static enum err chat_fetch(struct store_query *query, struct store_reader *reade
     struct store_chat chat;
     enum err err = store_chat_get(reader, wait->condition.id, &chat);
 
+    if (err == OK && wait->lookup.business_id != 0 &&
+        chat.business_id != wait->lookup.business_id) {
+        return ERR_NOT_FOUND;
+    }
     if (err == OK) {
         wait->chat_state = chat.state;
     }
@@ -137,9 +141,9 @@ void control_wait(struct control_call *call)
     wait->condition = condition;
     call->state = wait;
     call->release = wait_free;
+    wait->lookup.business_id = control_arg_int(call, "business");
     if (condition.subject == CTL_SUBJECT_AGENT) {
         wait->lookup.user_id = condition.id;
-        wait->lookup.business_id = control_arg_int(call, "business");
         wait->lookup.done = agent_found;
         control_lookup_start(call, &wait->lookup);
         return;

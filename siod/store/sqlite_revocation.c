@@ -5,10 +5,17 @@
     "jti, business_id, user_id, issued_before_ms, expires_s, at_ms, who, reason"
 #define REVOCATION_INSERT                                                                          \
     "INSERT INTO revocation (" REVOCATION_COLUMNS ") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+/* The one that goes further stands, with its reason; of two that go as far the later one that has
+ * a reason. */
+#define REVOCATION_STANDS                                                                          \
+    "excluded.issued_before_ms > issued_before_ms OR"                                              \
+    " (excluded.issued_before_ms = issued_before_ms AND coalesce(excluded.reason, '') <> '')"
 #define REVOCATION_GROW                                                                            \
     " DO UPDATE SET issued_before_ms = max(issued_before_ms, excluded.issued_before_ms),"          \
-    " expires_s = max(expires_s, excluded.expires_s), at_ms = excluded.at_ms,"                     \
-    " who = excluded.who, reason = excluded.reason"
+    " expires_s = max(expires_s, excluded.expires_s),"                                             \
+    " at_ms = iif(" REVOCATION_STANDS ", excluded.at_ms, at_ms),"                                  \
+    " who = iif(" REVOCATION_STANDS ", excluded.who, who),"                                        \
+    " reason = iif(" REVOCATION_STANDS ", excluded.reason, reason)"
 #define REVOCATION_RETURNING " RETURNING " REVOCATION_COLUMNS
 
 static void get_revocation(struct query *query, struct store_revocation *ret_revocation)

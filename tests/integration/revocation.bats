@@ -177,19 +177,19 @@ next_second() {
     enter old "$old"
     enter new "$new"
     assert_equal "$(sioctl -o json token revoke --user 7 --business 1 \
-        --issued-before "$(date -u -d "@$((now - 51))" +%FT%T.250Z)" | jq .closed)" 1
+        --reason earlier --issued-before "$(date -u -d "@$((now - 51))" +%FT%T.250Z)" | jq .closed)" 1
     wait_until is_refused old
     assert_equal "$(verdict "$never")" token_revoked
     assert_equal "$(verdict "$old")" token_revoked
     assert_equal "$(verdict "$fraction")" valid
     assert_equal "$(verdict "$new")" valid
     still_there new
-    sioctl token revoke --user 7 --business 1 --issued-before "$(date -u -d "@$((now - 51))" +%FT%T.251Z)"
+    sioctl token revoke --user 7 --business 1 --issued-before "$(date -u -d "@$((now - 51))" +%FT%T.251Z)" --reason later
     assert_equal "$(verdict "$fraction")" token_revoked
-    sioctl token revoke --user 7 --business 1 --issued-before 100d
+    sioctl token revoke --user 7 --business 1 --issued-before 100d --reason weaker
     assert_equal "$(verdict "$fraction")" token_revoked
-    assert_equal "$(sioctl -o json token revocations | jq -r '.[].issuedBefore')" \
-        "$(date -u -d "@$((now - 51))" +%FT%T.251Z)"
+    assert_equal "$(sioctl -o json token revocations | jq -r '.[] | .issuedBefore, .reason')" \
+        "$(date -u -d "@$((now - 51))" +%FT%T.251Z)"$'\nlater'
     still_there new
 }
 
