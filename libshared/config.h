@@ -61,7 +61,8 @@ struct config {
 NODISCARD
 enum err config_load(const char *path, const char *const *overrides, size_t override_count,
                      struct config **ret, struct errmsg *msg);
-/* Is everything given that siod needs and the defaults cannot give? ERR_INVALID names what is not. */
+/* Is everything given that siod needs and the defaults cannot give? ERR_INVALID names what is not.
+ */
 NODISCARD
 enum err config_suffices(const struct config *config, struct errmsg *msg);
 /* Has it the form of an override? */
