@@ -1,8 +1,21 @@
 #include "libshared/process.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+/* open() returns the lowest that is free, which is the one that was found closed. */
+void process_reserve_streams(bool usable)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        int wrong_way = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)open("/dev/null", usable ? O_RDWR : wrong_way);
+        }
+    }
+}
 
 /* statm: the size, then what is resident, in pages. */
 uint64_t process_resident_bytes(void)

@@ -1,6 +1,7 @@
 #include <locale.h>
 
 #include "libshared/alloc.h"
+#include "libshared/process.h"
 #include "sioctl/sioctl.h"
 
 volatile sig_atomic_t interrupted;
@@ -27,6 +28,7 @@ int main(int argc, char **argv)
     struct runner runner = { 0 };
     enum exit_code code;
 
+    process_reserve_streams(false);
     setlocale(LC_CTYPE, "C.UTF-8");
     catch_signals(true);
     for (unsigned i = 0; i < count; i++) {

@@ -7,6 +7,7 @@
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
 #include "libshared/config.h"
+#include "libshared/process.h"
 #include "siod/dev.h"
 #include "siod/server.h"
 
@@ -160,6 +161,7 @@ int main(int argc, char **argv)
     struct errmsg msg = { "" };
     int status;
 
+    process_reserve_streams(true);
     alloc_give_back();
     parse_options(argc, argv, &options);
     if (options.dev && dev_prepare(options.dev_dir, &dev, &msg) != OK) {

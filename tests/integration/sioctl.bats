@@ -205,6 +205,9 @@ agent_is_in() {
     sioctl status >/dev/full 2>"$BATS_TEST_TMPDIR/words" || code=$?
     assert_equal $code 1
     assert_contains "$(cat "$BATS_TEST_TMPDIR/words")" 'cannot write'
+    code=0
+    sioctl status >&- 2>"$BATS_TEST_TMPDIR/words" || code=$?
+    assert_equal "$code $(cat "$BATS_TEST_TMPDIR/words")" '1 sioctl: cannot write: Bad file descriptor'
 }
 
 @test "webhook replay over the control socket tells what became of each file" {

@@ -1,4 +1,5 @@
-/* The small modules everything stands on: str, buf, id, clock, utf8, error, log, map. */
+/* The small modules everything stands on: str, buf, id, clock, utf8, error, log, map, process. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,6 +20,7 @@
 #include "libshared/id.h"
 #include "libshared/log.h"
 #include "libshared/map.h"
+#include "libshared/process.h"
 #include "libshared/str.h"
 #include "libshared/utf8.h"
 
@@ -486,6 +488,38 @@ static void the_hash_depends_on_every_byte_and_on_the_length(void **state)
     assert_in_range(equal, 0, 1); /* 183 keys of 32 bits: one chance collision is one in 10^7 */
 }
 
+/* The access mode of each of the descriptors 0 to 2 after all of them but the second were closed.
+ */
+static void reserve_two(bool usable, int modes[3])
+{
+    int saved[] = { dup(0), -1, dup(2) };
+
+    close(0);
+    close(2);
+    process_reserve_streams(usable);
+    for (int fd = 0; fd < 3; fd++) {
+        modes[fd] = fcntl(fd, F_GETFL) & O_ACCMODE;
+        if (saved[fd] >= 0) {
+            dup2(saved[fd], fd);
+            close(saved[fd]);
+        }
+    }
+}
+
+static void closed_streams_are_taken_and_open_ones_left(void **state)
+{
+    int before = fcntl(1, F_GETFL) & O_ACCMODE, modes[3];
+
+    (void)state;
+    reserve_two(true, modes);
+    assert_int_equal(modes[0], O_RDWR);
+    assert_int_equal(modes[1], before);
+    assert_int_equal(modes[2], O_RDWR);
+    reserve_two(false, modes);
+    assert_int_equal(modes[0], O_WRONLY);
+    assert_int_equal(modes[2], O_RDONLY);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -511,6 +545,7 @@ int main(void)
         cmocka_unit_test(records_below_the_level_are_not_written),
         cmocka_unit_test(a_map_finds_what_was_put_into_it),
         cmocka_unit_test(the_hash_depends_on_every_byte_and_on_the_length),
+        cmocka_unit_test(closed_streams_are_taken_and_open_ones_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
