@@ -18,25 +18,24 @@ static size_t name_len(const char *grammar)
     return len;
 }
 
-static void show_commands(FILE *file)
+static void show_commands(struct buf *to)
 {
-    fputs("\nCommands:\n", file);
+    buf_add_cstr(to, "\nCommands:\n");
     for (unsigned i = 0; i < CTL_COMMAND_COUNT; i++) {
         const struct ctl_command *command = &ctl_commands[i];
 
         if (command->help[0] != '\0') {
-            fprintf(file, "  %-*.*s%s\n", NAME_WIDTH, (int)name_len(command->grammar),
-                    command->grammar, command->help);
+            buf_printf(to, "  %-*.*s%s\n", NAME_WIDTH, (int)name_len(command->grammar),
+                       command->grammar, command->help);
         }
     }
-    fputs("\nNames may be shortened as long as they are unambiguous: sioctl ro l.\n"
-          "'sioctl help COMMAND' explains one; sioctl(8) has everything.\n",
-          file);
+    buf_add_cstr(to, "\nNames may be shortened as long as they are unambiguous: sioctl ro l.\n"
+                     "'sioctl help COMMAND' explains one; sioctl(8) has everything.\n");
 }
 
-static void show_options(FILE *file)
+static void show_options(struct buf *to)
 {
-    fputs("\nOptions:\n", file);
+    buf_add_cstr(to, "\nOptions:\n");
     for (unsigned i = 0; i < CTL_OPTION_COUNT; i++) {
         const struct ctl_option *option = &ctl_options[i];
         char text[64];
@@ -44,28 +43,29 @@ static void show_options(FILE *file)
         snprintf(text, sizeof(text), "-%c, --%s%s%s%s", option->letter, option->name,
                  option->argument[0] != '\0' ? " <" : "", option->argument,
                  option->argument[0] != '\0' ? ">" : "");
-        fprintf(file, "  %-*s%s\n", OPTION_WIDTH, text, option->help);
+        buf_printf(to, "  %-*s%s\n", OPTION_WIDTH, text, option->help);
     }
 }
 
-static void show_command(FILE *file, const struct ctl_command *command)
+static void show_command(struct buf *to, const struct ctl_command *command)
 {
-    fprintf(file, "usage: sioctl %s\n%s.\n", command->grammar,
-            command->help[0] != '\0' ? command->help : "Plumbing for scripts and completion");
+    buf_printf(to, "usage: sioctl %s\n%s.\n", command->grammar,
+               command->help[0] != '\0' ? command->help : "Plumbing for scripts and completion");
     if (command->where != CTL_LOCAL) {
-        fprintf(file, "Needs %s access.\n", ctl_access_name(command->access));
+        buf_printf(to, "Needs %s access.\n", ctl_access_name(command->access));
     }
 }
 
-void show_help(FILE *file, const struct ctl_command *command)
+void show_help(struct buf *to, const struct ctl_command *command)
 {
     if (command != NULL) {
-        show_command(file, command);
+        show_command(to, command);
         return;
     }
-    fputs("usage: sioctl [options] <command> [arguments]\nSees and steers a running siod.\n", file);
-    show_commands(file);
-    show_options(file);
+    buf_add_cstr(
+        to, "usage: sioctl [options] <command> [arguments]\nSees and steers a running siod.\n");
+    show_commands(to);
+    show_options(to);
 }
 
 static json_t *describe(const struct ctl_command *command)
@@ -130,10 +130,12 @@ enum exit_code run_help(struct session *session)
 {
     const json_t *words = session_arg(session, "word");
     const struct ctl_command *command = named(words);
+    autobuf struct buf text = BUF_INIT;
 
     if (session->out.format != OUTPUT_TEXT || (words != NULL && command == NULL)) {
         return help_list(session, words);
     }
-    show_help(session->out.file, command);
+    show_help(&text, command);
+    output_plain(&session->out, buf_str(&text));
     return EXIT_DONE;
 }

@@ -56,49 +56,37 @@ const json_t *view_dig(const json_t *record, const char *path)
     return record;
 }
 
-static bool wants_colour(FILE *file)
+static bool wants_colour(int fd)
 {
     const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 
-    return isatty(fileno(file)) && (no_color == NULL || no_color[0] == '\0') &&
+    return isatty(fd) && (no_color == NULL || no_color[0] == '\0') &&
            (term == NULL || strcmp(term, "dumb") != 0);
 }
 
-static int terminal_columns(FILE *file)
+static int terminal_columns(int fd)
 {
     struct winsize size = { 0 };
 
-    return ioctl(fileno(file), TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+    return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
-void output_open(struct output *out, FILE *file, enum output_format format,
-                 enum ctl_command_id command)
+void output_open(struct output *out, int fd, enum output_format format, enum ctl_command_id command)
 {
     *out = (struct output) {
-        .file = file,
+        .fd = fd,
         .format = format,
         .command = command,
-        .colour = wants_colour(file),
-        .columns = terminal_columns(file),
+        .colour = wants_colour(fd),
+        .columns = terminal_columns(fd),
     };
 }
 
-static void write_out(struct output *out, const struct buf *text)
+void output_plain(struct output *out, struct str text)
 {
-    if (out->failed || text->len == 0) {
-        return;
-    }
-    if (fwrite(text->data, 1, text->len, out->file) != text->len) {
-        out->failed = true;
-        out->error = errno;
-    }
-}
-
-static void flush_out(struct output *out)
-{
-    if (!out->failed && fflush(out->file) != 0) {
-        out->failed = true;
-        out->error = errno;
+    if (!out->failed) {
+        out->error = output_write(out->fd, text);
+        out->failed = out->error != 0;
     }
 }
 
@@ -180,7 +168,7 @@ void output_result(struct output *out, const json_t *result)
         (bare ? add_value : add_text)(&text, out, result);
         break;
     }
-    write_out(out, &text);
+    output_plain(out, buf_str(&text));
 }
 
 bool output_record(struct output *out, const json_t *record)
@@ -206,8 +194,7 @@ bool output_record(struct output *out, const json_t *record)
         break;
     }
     out->records++;
-    write_out(out, &text);
-    flush_out(out);
+    output_plain(out, buf_str(&text));
     return !out->failed;
 }
 
@@ -219,8 +206,7 @@ void output_close(struct output *out)
         buf_add_cstr(&text, out->records == 0 ? "[]\n" : "\n]\n");
     }
     out->closed = true;
-    write_out(out, &text);
-    flush_out(out);
+    output_plain(out, buf_str(&text));
 }
 
 /* ---- walking an object */
@@ -269,7 +255,7 @@ PRINTF(2, 0) static void words(const char *prefix, const char *format, va_list a
     buf_add_cstr(&line, prefix);
     text_printable(&line, buf_str(&text));
     buf_add_char(&line, '\n');
-    fwrite(line.data, 1, line.len, stderr);
+    (void)output_write(STDERR_FILENO, buf_str(&line));
 }
 
 void say(const char *format, ...)

@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <wchar.h>
 
 #include <jansson.h>
@@ -35,7 +34,7 @@ const struct view_column *view_next(enum ctl_command_id command, enum view_forma
 const json_t *view_dig(const json_t *record, const char *path);
 
 struct output {
-    FILE *file;
+    int fd; /* borrowed */
     enum output_format format;
     enum ctl_command_id command; /* whose view */
     bool header;                 /* tsv starts with the names of the columns */
@@ -47,15 +46,21 @@ struct output {
     int error;   /* errno of it */
 };
 
-/* Colour when `file` is a terminal and NO_COLOR is empty. Tables fit the terminal. */
-void output_open(struct output *out, FILE *file, enum output_format format,
+/* Colour when `fd` is a terminal and NO_COLOR is empty. Tables fit the terminal. */
+void output_open(struct output *out, int fd, enum output_format format,
                  enum ctl_command_id command);
 /* A whole result, by the shape of the view. */
 void output_result(struct output *out, const json_t *result);
 /* One record of a stream, at once. False when stdout takes no more. */
 bool output_record(struct output *out, const json_t *record);
-/* Ends a stream, flushes; once. Before words about what was printed. */
+/* Text that is not data, such as help. */
+void output_plain(struct output *out, struct str text);
+/* Ends a stream; once. Before words about what was printed. */
 void output_close(struct output *out);
+
+/* All of it, however long that takes, also over an interrupt; a second one while the same piece
+ * waits is a failure. Returns 0 or errno. */
+int output_write(int fd, struct str text);
 
 /* Text in which control characters are written as \x1b, so that a terminal obeys none. */
 void text_printable(struct buf *to, struct str text);

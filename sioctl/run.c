@@ -1,8 +1,8 @@
 /* One command, from its words to its exit code: on the command line, and line by line in the
  * shell. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libshared/json.h"
 #include "sioctl/sioctl.h"
@@ -54,14 +54,25 @@ struct ctl_client_config client_config(const json_t *const options[CTL_OPTION_CO
 }
 
 /* A reader that has seen enough (`| head`) is no failure. */
-static enum exit_code finish(struct session *session, enum exit_code code)
+static enum exit_code finish(struct runner *runner, struct output *out, enum exit_code code)
 {
-    output_close(&session->out);
-    if (session->out.failed && session->out.error != EPIPE) {
-        say("cannot write: %s", strerror(session->out.error));
+    output_close(out);
+    runner->output_lost = out->failed;
+    if (out->failed && out->error != EPIPE) {
+        say("cannot write: %s", strerror(out->error));
         return EXIT_REFUSED;
     }
-    return session->out.failed ? EXIT_DONE : code;
+    return out->failed ? EXIT_DONE : code;
+}
+
+/* What no command prints. */
+static enum exit_code print(struct runner *runner, const struct buf *text)
+{
+    struct output out;
+
+    output_open(&out, STDOUT_FILENO, OUTPUT_TEXT, CTL_CMD_help);
+    output_plain(&out, buf_str(text));
+    return finish(runner, &out, EXIT_DONE);
 }
 
 static void take_options(struct ctl_line *line, json_t *const options[CTL_OPTION_COUNT])
@@ -83,16 +94,15 @@ static enum exit_code run(struct runner *runner, struct ctl_line *line)
     take_options(line, runner->options);
     session.config = client_config((const json_t *const *)line->options);
     session.client = elsewhere ? NULL : runner_client(runner);
-    output_open(&session.out, stdout, format_of(line), line->command->id);
+    output_open(&session.out, STDOUT_FILENO, format_of(line), line->command->id);
     session.out.header = line->options[CTL_OPT_header] != NULL;
-    code = finish(&session, runs[line->command->id](&session));
+    code = finish(runner, &session.out, runs[line->command->id](&session));
     if (elsewhere) {
         ctl_client_close(session.client);
     } else {
         runner->client = session.client;
         runner->client = runner_client(runner); /* a stream that was left is not kept running */
     }
-    runner->output_lost = session.out.failed;
     return code;
 }
 
@@ -127,18 +137,22 @@ enum exit_code run_words(struct runner *runner, const char *const *words, unsign
     struct errmsg msg = { "" };
     enum err err = ctl_line_parse(words, count, &line, &msg);
     enum exit_code code = EXIT_DONE;
+    autobuf struct buf text = BUF_INIT;
 
     if (count == 0) {
-        show_help(stderr, NULL);
+        show_help(&text, NULL);
+        (void)output_write(STDERR_FILENO, buf_str(&text));
         code = EXIT_USAGE;
     } else if (line.only_options && runner->in_shell) {
         code = keep_options(runner, &line);
     } else if (err != OK) {
         code = usage_error(&line, &msg);
     } else if (line.options[CTL_OPT_version] != NULL) {
-        printf("sioctl %s\n", SIOD_VERSION);
+        buf_add_cstr(&text, "sioctl " SIOD_VERSION "\n");
+        code = print(runner, &text);
     } else if (line.options[CTL_OPT_help] != NULL) {
-        show_help(stdout, line.command);
+        show_help(&text, line.command);
+        code = print(runner, &text);
     } else {
         code = run(runner, &line);
     }

@@ -103,4 +103,4 @@ bool complete_words(struct session *session, const char *const *words, unsigned 
                     candidate_fn fn, void *arg);
 
 /* help.c */
-void show_help(FILE *file, const struct ctl_command *command);
+void show_help(struct buf *to, const struct ctl_command *command);

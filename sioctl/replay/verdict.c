@@ -1,9 +1,10 @@
 #include "sioctl/replay/verdict.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
@@ -54,18 +55,17 @@ static bool read_golden(struct verdict *verdict)
 
 static bool write_file(const char *path, const struct buf *text)
 {
-    FILE *file = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    bool good = file != NULL && fwrite(text->data, 1, text->len, file) == text->len;
+    bool to_stdout = strcmp(path, "-") == 0;
+    int fd = to_stdout ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    int error = fd < 0 ? errno : output_write(fd, buf_str(text));
 
-    if (file == stdout) {
-        good = fflush(file) == 0 && good;
-    } else if (file != NULL) {
-        good = fclose(file) == 0 && good;
+    if (!to_stdout && fd >= 0 && close(fd) < 0 && error == 0) {
+        error = errno;
     }
-    if (!good) {
-        say("%s: %s", path, strerror(errno));
+    if (error != 0) {
+        say("%s: %s", path, strerror(error));
     }
-    return good;
+    return error == 0;
 }
 
 enum exit_code verdict_begin(struct replay *replay, struct verdict **ret)

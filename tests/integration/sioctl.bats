@@ -210,6 +210,34 @@ agent_is_in() {
     assert_equal "$code $(cat "$BATS_TEST_TMPDIR/words")" '1 sioctl: cannot write: Bad file descriptor'
 }
 
+# sleeps PID: it is sioctl, and waits for something.
+sleeps() {
+    [[ $(cat "/proc/$1/comm") == sioctl && $(sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status") == S ]]
+}
+
+@test "a reader that is slow is waited for, also over an interrupt and where writing does not block" {
+    local slow=$BATS_TEST_TMPDIR/slow way pid filled
+    mkfifo "$slow"
+    # What dd sets without a file of its own stays with the descriptor.
+    for way in blocking nonblocking; do
+        exec 7<>"$slow"
+        if [[ $way == blocking ]]; then
+            dd if=/dev/zero of="$slow" bs=4096 oflag=nonblock 2>"$BATS_TEST_TMPDIR/dd" || :
+        else
+            dd if=/dev/zero bs=4096 oflag=nonblock >&7 2>"$BATS_TEST_TMPDIR/dd" || :
+        fi
+        filled=$(sed -n 's/^\([0-9]*\) bytes .*/\1/p' "$BATS_TEST_TMPDIR/dd")
+        in_background "$SIOD_BIN/sioctl" help -o json >&7
+        pid=$!
+        wait_until sleeps "$pid"
+        kill -INT "$pid"
+        head -c "$filled" "$slow" >/dev/null
+        wait "$pid"
+        (dd if="$slow" bs=64K iflag=nonblock 2>/dev/null || :) | jq -e 'length > 40'
+        exec 7>&-
+    done
+}
+
 @test "webhook replay over the control socket tells what became of each file" {
     start_siod
     mkdir "$BATS_TEST_TMPDIR/in"
@@ -435,6 +463,12 @@ LINES
     done < <(sioctl help -o json | jq -r '.[].command')
     exit_code 2 help nonsense
     [[ $(sioctl --version) == 'sioctl '* ]]
+    local option
+    for option in --version --help 'room show --help'; do
+        # shellcheck disable=SC2086 # words
+        refute sioctl $option >/dev/full 2>"$BATS_TEST_TMPDIR/words"
+        assert_equal "$(cat "$BATS_TEST_TMPDIR/words")" 'sioctl: cannot write: No space left on device'
+    done
 }
 
 @test "the words behind a replay come when its output is whole" {
