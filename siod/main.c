@@ -1,4 +1,5 @@
 /* siod(8): options, start, run, stop. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,16 @@ static NORETURN void fail_usage(const char *wrong, const char *word)
     exit(EXIT_USAGE);
 }
 
+/* Returns the exit status. */
+static int print(const char *text)
+{
+    if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
+        fprintf(stderr, "siod: cannot write: %s\n", strerror(errno));
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
 static void add_override(struct options *options, const char *item)
 {
     if (!config_override_valid(item)) {
@@ -84,11 +95,9 @@ static void parse_options(int argc, char **argv, struct options *options)
             options->dev = true;
             break;
         case OPT_VERSION:
-            puts("siod " SIOD_VERSION);
-            exit(0);
+            exit(print("siod " SIOD_VERSION "\n"));
         case 'h':
-            fputs(usage, stdout);
-            exit(0);
+            exit(print(usage));
         default:
             fail_usage(NULL, "");
         }
@@ -127,10 +136,9 @@ static int print_checked(const struct config *config, bool verbose)
 
     if (verbose) {
         config_print(config, &text);
-        fwrite(text.data, 1, text.len, stdout);
-    } else {
-        fputs("siod: the configuration is fine\n", stderr);
+        return print(text.data);
     }
+    fputs("siod: the configuration is fine\n", stderr);
     return EXIT_SUCCESS;
 }
 

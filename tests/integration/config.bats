@@ -50,10 +50,16 @@ wrong_line() {
     assert_contains "$output" "$3"
 }
 
-@test "a good configuration passes -n without starting anything" {
+@test "a good configuration passes -n without starting anything, and what cannot be printed is an error" {
     run run_siod -n -c "$CONF"
     assert_equal "$status" 0
     [[ ! -e $SIOD_DIR/siod.db ]]
+    local words
+    for words in --version --help "-nv -c $CONF"; do
+        # shellcheck disable=SC2086 # words
+        refute run_siod $words >/dev/full 2>"$BATS_TEST_TMPDIR/words"
+        assert_equal "$(cat "$BATS_TEST_TMPDIR/words")" 'siod: cannot write: No space left on device'
+    done
 }
 
 @test "what -nv prints parses back to itself" {
