@@ -46,21 +46,7 @@ bool text_is_printable(struct str text)
     return str_eq(buf_str(&printable), text);
 }
 
-static bool all_numbers(const json_t *object)
-{
-    const char *key;
-    json_t *value;
-
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
-    {
-        if (!json_is_number(value)) {
-            return false;
-        }
-    }
-    return json_is_object(object);
-}
-
-/* Counts: those that are not zero. */
+/* What a webhook had in it: the counts that are not zero. */
 static void add_counts(struct buf *to, const json_t *object)
 {
     size_t start = to->len;
@@ -103,14 +89,22 @@ static void add_cell(struct buf *to, const json_t *value)
         buf_add_cstr(to, json_string_length(value) > 0 ? "" : "-");
     } else if (json_is_array(value)) {
         add_items(to, value);
-    } else if (all_numbers(value)) {
-        add_counts(to, value);
+    } else if (json_is_object(value) && json_object_size(value) == 0) {
+        buf_add_char(to, '-');
     } else {
         autobuf struct buf text = BUF_INIT;
 
         json_add_tree(&text, value);
         text_printable(to, buf_str(&text));
     }
+}
+
+static void add_column(struct buf *to, const struct view_column *column, const json_t *record)
+{
+    const json_t *value = view_dig(record, column->path);
+    bool counts = strcmp(column->path, "counts") == 0 && json_is_object(value);
+
+    (counts ? add_counts : add_cell)(to, value);
 }
 
 void text_list(struct buf *to, const struct output *out, const json_t *list)
@@ -127,7 +121,7 @@ void text_list(struct buf *to, const struct output *out, const json_t *list)
     json_array_foreach(list, i, record)
     {
         while ((column = view_next(out->command, VIEW_TEXT, column)) != NULL) {
-            add_cell(table_cell(&table), view_dig(record, column->path));
+            add_column(table_cell(&table), column, record);
         }
     }
     table_print(to, &table, out);
@@ -228,7 +222,7 @@ void text_record(struct buf *to, const struct output *out, const json_t *record)
         const struct view_column *next = view_next(out->command, VIEW_TEXT, column);
         size_t start = to->len;
 
-        add_cell(to, view_dig(record, column->path));
+        add_column(to, column, record);
         if (next != NULL) {
             text_pad(to,
                      MAX(column->width - text_width(str_skip(buf_str(to), start)), 0) + TABLE_GAP);

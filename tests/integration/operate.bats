@@ -313,6 +313,8 @@ left() {
         '[[2,"token mint",5],[1,"business add",5]]'
     assert_equal "$(sioctl audit --limit 1 -o tsv | cut -f 1,4)" $'2\ttoken mint'
     assert_contains "$(sioctl audit)" 'business add'
+    exit_code 1 agent capacity 8 0
+    assert_contains "$(sioctl audit --limit 1)" '{"agent":8,"capacity":0}'
     assert_contains "$(sioctl audit -o ndjson | jq -r .who)" 'uid '
     exit_code 1 audit --limit 1000000
     exit_code 2 audit --limit 0
