@@ -50,7 +50,7 @@ audited() {
     assert_equal "$(sioctl agent list -o ndjson | jq -c '[.agentId, .businessId, .online, .eligible, .reason]' | paste -sd ' ')" \
         '[7,1,true,true,null] [8,1,false,false,"offline"] [9,2,true,true,null]'
     assert_equal "$(sioctl agent list --business 1 -o tsv | head -n 1)" \
-        $'7\t1\tAnn\tavailable\ttrue\t0\t50\ttrue\t\tagent'
+        $'7\t1\tAnn\tagent\tavailable\ttrue\t0\t50\ttrue\t'
     assert_contains "$(sioctl agent list)" '7      1         Ann   available  true    0     50        true'
     sioctl agent status 9 away >/dev/null
     assert_equal "$(sioctl agent list --status away -o json | jq -c 'map(.agentId)')" '[9]'

@@ -66,6 +66,20 @@ documented_options() {
     items "$1" Fl "${2:-}" | sed -nE 's/^.*(^| )-([a-z-]+).*/\2/p'
 }
 
+# What tsv has, `room list: room , namespace , …`; not of what prints a recording, and of plumbing and help.
+columns() {
+    sed -nE 's/^COLUMN\((\w+), *(BOTH|TSV), *"[^"]*", *"([^"]+)".*/\1 \3/p' sioctl/views.def |
+        sed -E '/^(webhook_export|webhook_fetch|help) /d; s/^audit_list /audit /' |
+        awk '{ row[$1] = row[$1] (row[$1] == "" ? "" : " , ") $2 }
+            END { for (id in row) { name = id; gsub(/_/, " ", name); if (row[id] ~ /,/) print name ": " row[id] } }'
+}
+
+# The members that the page names for a command, one behind the other.
+documented_members() {
+    awk '$1 == ".It" && $2 == "Ic" { name = substr($0, 8); sub(/ +(Ar|Op|Fl|Oo) .*/, "", name); printf "\n%s:", name }
+        $1 == ".Va" { printf " %s", substr($0, 5) }' man/sioctl.8
+}
+
 same_names command "$(commands)" man/sioctl.8 "$(documented_commands)"
 same_names setting "$(settings)" man/siod.conf.5 "$(documented_settings)"
 same_names "reloadable setting" "$(reloadable_settings)" man/siod.conf.5 "$(documented_reloadable)"
@@ -74,5 +88,10 @@ same_names resource "$(resources)" man/siod-api.7 "$(items man/siod-api.7 Ic RES
 same_names metric "$(metrics)" man/siod.8 "$(items man/siod.8 Li METRICS)"
 same_names "option of siod" "$(siod_options)" man/siod.8 "$(documented_options man/siod.8)"
 same_names "option of sioctl" "$(sioctl_options)" man/sioctl.8 "$(documented_options man/sioctl.8 DESCRIPTION)"
+members=$(documented_members)
+while IFS=: read -r command list; do
+    grep -q "^$command:.*$list" <<<"$members" ||
+        problem "man/sioctl.8 does not name the columns of '$command' in tsv:$list"
+done < <(columns)
 grep -q 'sioctl complete' completions/sioctl.bash || problem "completions/sioctl.bash does not ask \`sioctl complete\`"
 finish
