@@ -80,7 +80,21 @@ documented_members() {
         $1 == ".Va" { printf " %s", substr($0, 5) }' man/sioctl.8
 }
 
+# needs ACCESS: the commands that the daemon answers to nobody with less.
+needs() {
+    sed -nE "s/^CTL\\(\\w+, *\"([a-z]+( [a-z]+){0,2})[ \"].* $1, *(DAEMON|BOTH),.*/\\1/p" libshared/ctl/commands.def
+}
+
+# documented_needs ACCESS: of log level the arguments decide.
+documented_needs() {
+    awk -v access="$1" '$1 == ".It" || $1 == ".El" { here = $2 == "Em" && $3 == access }
+        here && $1 == ".Ic" { print substr($0, 5) }' man/siod-control.7 |
+        sed 's/ ,$//; s/ , /\n/g' | grep -vx 'log level'
+}
+
 same_names command "$(commands)" man/sioctl.8 "$(documented_commands)"
+same_names "command with operate access" "$(needs OPERATE)" man/siod-control.7 "$(documented_needs operate)"
+same_names "command with admin access" "$(needs ADMIN)" man/siod-control.7 "$(documented_needs admin)"
 same_names setting "$(settings)" man/siod.conf.5 "$(documented_settings)"
 same_names "reloadable setting" "$(reloadable_settings)" man/siod.conf.5 "$(documented_reloadable)"
 same_names event "$(events)" man/siod-events.7 "$(items man/siod-events.7 Ic | cut -d ' ' -f 1)"
