@@ -20,20 +20,31 @@ const char *ctl_access_name(enum ctl_access access)
     return names[access];
 }
 
-bool ctl_option_takes_value(struct str name)
+/* In the first command that has it. */
+static const struct ctl_param *find_option(struct str name, struct ctl_grammar *grammar)
+{
+    const struct ctl_param *param = NULL;
+
+    for (unsigned i = 0; i < CTL_COMMAND_COUNT && param == NULL; i++) {
+        ctl_grammar_of(&ctl_commands[i], grammar);
+        param = ctl_option_find(grammar, name);
+    }
+    return param;
+}
+
+bool ctl_option_exists(struct str name)
 {
     struct ctl_grammar grammar;
 
-    for (unsigned i = 0; i < CTL_COMMAND_COUNT; i++) {
-        const struct ctl_param *param;
+    return find_option(name, &grammar) != NULL;
+}
 
-        ctl_grammar_of(&ctl_commands[i], &grammar);
-        param = ctl_option_find(&grammar, name);
-        if (param != NULL) {
-            return param->argument != NULL;
-        }
-    }
-    return false;
+bool ctl_option_takes_value(struct str name)
+{
+    struct ctl_grammar grammar;
+    const struct ctl_param *param = find_option(name, &grammar);
+
+    return param != NULL && param->argument != NULL;
 }
 
 const struct ctl_command *ctl_command_find(struct str name)

@@ -68,6 +68,8 @@ const struct ctl_param *ctl_option_find(const struct ctl_grammar *grammar, struc
 struct str ctl_option_by_letter(char letter);
 /* The n-th positional argument, the last one again if it repeats; NULL past the end. */
 const struct ctl_param *ctl_positional(const struct ctl_grammar *grammar, unsigned n);
+/* Does any command have an option of this name? */
+bool ctl_option_exists(struct str name);
 /* Does any command have an option of this name that takes a value? (All that have it agree.) */
 bool ctl_option_takes_value(struct str name);
 

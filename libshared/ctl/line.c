@@ -156,6 +156,11 @@ static enum err read_value(const struct ctl_argument *argument, const char *name
     return OK;
 }
 
+static enum err unknown_option(struct str name, struct errmsg *msg)
+{
+    return err_set(msg, ERR_INVALID, "unknown option --%.*s", (int)MIN(name.len, 60), name.data);
+}
+
 static enum err bind_option(struct ctl_line *line, const struct ctl_grammar *grammar,
                             const struct given *given, struct errmsg *msg)
 {
@@ -168,8 +173,7 @@ static enum err bind_option(struct ctl_line *line, const struct ctl_grammar *gra
     }
     param = ctl_option_find(grammar, given->name);
     if (param == NULL) {
-        return err_set(msg, ERR_INVALID, "unknown option --%.*s", (int)MIN(given->name.len, 60),
-                       given->name.data);
+        return unknown_option(given->name, msg);
     }
     err = read_value(param->argument, param->option, given->value, &value, msg);
     return err != OK ? err : set_value(line->args, param, value, msg);
@@ -239,6 +243,35 @@ static bool only_globals(const struct sorted *sorted)
     return sorted->argument_count == 0 && sorted->option_count > 0;
 }
 
+/* `agent --help` is `help agent`. */
+static enum err ask_for_help(struct ctl_line *line, const struct sorted *sorted, struct errmsg *msg)
+{
+    struct ctl_grammar grammar;
+    enum err err = OK;
+
+    line->command = &ctl_commands[CTL_CMD_help];
+    json_decref(TAKE(line->options[CTL_OPT_help]));
+    ctl_grammar_of(line->command, &grammar);
+    for (unsigned i = 0; i < sorted->argument_count && err == OK; i++) {
+        err = bind_argument(line, &grammar, i, sorted->arguments[i], msg);
+    }
+    return err;
+}
+
+/* The value of an option that does not exist was taken for a word of the command. */
+static enum err explain_unresolved(struct ctl_line *line, const struct sorted *sorted, enum err err,
+                                   struct errmsg *msg)
+{
+    for (unsigned i = 0; i < sorted->option_count; i++) {
+        struct str name = sorted->options[i].name;
+
+        if (option_index(name) < 0 && !ctl_option_exists(name)) {
+            return unknown_option(name, msg);
+        }
+    }
+    return line->options[CTL_OPT_help] != NULL ? ask_for_help(line, sorted, msg) : err;
+}
+
 static enum err parse_sorted(struct ctl_line *line, const struct sorted *sorted, struct errmsg *msg)
 {
     unsigned used = 0;
@@ -254,7 +287,8 @@ static enum err parse_sorted(struct ctl_line *line, const struct sorted *sorted,
     line->only_options = only_globals(sorted);
     err =
         ctl_command_resolve(sorted->arguments, sorted->argument_count, &line->command, &used, msg);
-    return err != OK ? err : bind_command(line, sorted, used, msg);
+    return err != OK ? explain_unresolved(line, sorted, err, msg)
+                     : bind_command(line, sorted, used, msg);
 }
 
 enum err ctl_line_parse(const char *const *words, unsigned count, struct ctl_line *ret_line,

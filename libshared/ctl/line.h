@@ -32,8 +32,9 @@ struct ctl_line {
 };
 
 /* Reads the words after the program's name. Options may stand anywhere, `--` ends them, `-` is an
- * argument. ERR_UNKNOWN_COMMAND or ERR_INVALID with a sentence; line->command is set as soon as it
- * is known, so that usage can be shown. Release with ctl_line_finish() in either case. */
+ * argument. --help behind words that are no whole command makes `help` of them. ERR_UNKNOWN_COMMAND
+ * or ERR_INVALID with a sentence; line->command is set as soon as it is known, so that usage can be
+ * shown. Release with ctl_line_finish() in either case. */
 NODISCARD
 enum err ctl_line_parse(const char *const *words, unsigned count, struct ctl_line *ret_line,
                         struct errmsg *msg);

@@ -412,6 +412,10 @@ chat show|missing <chat>
 chat show abc|'abc' is not a chat id
 chat show 1 2|unexpected argument '2'
 room list --colour|unknown option --colour
+--colour room list|unknown option --colour
+--out json agent list|unknown option --out
+agent --out json --help|unknown option --out
+--limit 5 agent|'agent' needs a verb: list, show, status, capacity
 tail --count 0|--count: '0' is not a positive number
 tail --for 10|--for: '10' is not a duration like 500ms, 10s, 5m or 1h
 status -o yaml|--output: 'yaml' is not an output format: text, json, ndjson, tsv
@@ -463,6 +467,9 @@ LINES
     done < <(sioctl help -o json | jq -r '.[].command')
     exit_code 2 help nonsense
     [[ $(sioctl --version) == 'sioctl '* ]]
+    assert_equal "$(sioctl agent --help)" "$(sioctl help agent)"
+    assert_equal "$(sioctl --help webhook quar -o json)" "$(sioctl help webhook quar -o json)"
+    exit_code 2 nonsense --help
     local option
     for option in --version --help 'room show --help'; do
         # shellcheck disable=SC2086 # words

@@ -293,6 +293,10 @@ static void the_options_of_every_command_are_understood_anywhere(void **state)
     assert_int_equal(parse("chat show --help", &line, &msg), OK);
     assert_non_null(line.options[CTL_OPT_help]);
     ctl_line_finish(&line);
+    assert_int_equal(parse("agent -h", &line, &msg), OK);
+    assert_ptr_equal(line.command, &ctl_commands[CTL_CMD_help]);
+    assert_null(line.options[CTL_OPT_help]);
+    ctl_line_finish(&line);
     assert_int_equal(parse("--version", &line, &msg), OK);
     assert_null(line.command);
     ctl_line_finish(&line);
