@@ -144,7 +144,8 @@ void control_business_show(struct control_call *call)
 /* ---- a new one */
 
 /* First a look whether an operator added it before: putting it again would replace its numbers. One
- * that exists because an agent of it connected may still be added. */
+ * that exists because an agent of it connected may still be added. Then the write; the answer is
+ * what the store has after that. */
 struct business_add {
     struct store_query query;
     struct store_job job;
@@ -152,6 +153,7 @@ struct business_add {
     struct store_business business;
     struct str *phones;
     bool exists;
+    struct buf text;
     struct errmsg msg;
 };
 
@@ -159,6 +161,7 @@ static void business_add_free(void *state)
 {
     struct business_add *add = state;
 
+    buf_finish(&add->text);
     free(add->phones);
     free(add);
 }
@@ -186,11 +189,43 @@ static enum err add_apply(struct store_job *job, struct store_tx *tx)
     return store_business_put(tx, &add->business, &add->msg);
 }
 
+static bool take_added(void *arg, const struct store_business *business)
+{
+    struct business_add *add = arg;
+
+    if (business->id != add->business.id) {
+        return true;
+    }
+    render_business(&add->text, business);
+    return false;
+}
+
+static enum err added_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct business_add *add = CONTAINER_OF(query, struct business_add, query);
+
+    return store_businesses(reader, take_added, add);
+}
+
+static void added_done(struct store_query *query, enum err err)
+{
+    struct business_add *add = CONTAINER_OF(query, struct business_add, query);
+    struct control_call *call = add->call;
+
+    if (!control_unhold(call)) {
+        return;
+    }
+    if (err != OK) {
+        control_fail(call, err, NULL);
+    } else {
+        control_reply(call, buf_str(&add->text));
+    }
+}
+
 static void add_done(struct store_job *job, enum err err)
 {
     struct business_add *add = CONTAINER_OF(job, struct business_add, job);
     struct control_call *call = add->call;
-    autobuf struct buf text = BUF_INIT;
 
     if (!control_unhold(call)) {
         return;
@@ -199,8 +234,10 @@ static void add_done(struct store_job *job, enum err err)
         control_fail(call, err, add->msg.text[0] != '\0' ? "%s" : NULL, add->msg.text);
         return;
     }
-    render_business(&text, &add->business);
-    control_reply(call, buf_str(&text));
+    add->query.fetch = added_fetch;
+    add->query.done = added_done;
+    control_hold(call);
+    store_ask(control_config(call)->store, &add->query);
 }
 
 static void add_checked(struct store_query *query, enum err err)

@@ -127,7 +127,7 @@ agent_is_in() {
 
 @test "business add, list, and what it refuses" {
     start_siod
-    assert_equal "$(sioctl business add 5 --name 'Acme & Co' --phone-number-id 111 --phone-number-id 222 -o json |
+    assert_equal "$(sioctl business add 5 --name 'Acme & Co' --phone-number-id 222 --phone-number-id 111 --phone-number-id 222 -o json |
         jq -c '[.businessId, .name, .phoneNumberIds]')" '[5,"Acme & Co",["111","222"]]'
     assert_equal "$(sioctl business list -o json | jq -c 'map([.businessId, .source])')" '[[1,"config"],[5,"control"]]'
     exit_code 1 business add 5 --name again
