@@ -71,7 +71,6 @@ customers_of() {
 }
 
 @test "an agent is called what its last token says, also while it is there" {
-    local called
     called() { [[ $(sioctl agent show 7 --business 1 -o json | jq -r .name) == "$1" ]]; }
     agent_connected bob --token "$(token 7 1 '"name":"Bob"')" --transports websocket
     wait_until called Bob
