@@ -82,15 +82,14 @@ static void add_items(struct buf *to, const json_t *array)
 
 static void add_cell(struct buf *to, const json_t *value)
 {
-    if (value == NULL || json_is_null(value)) {
+    if (value == NULL || json_is_null(value) ||
+        (json_is_object(value) && json_object_size(value) == 0)) {
         buf_add_char(to, '-');
     } else if (json_is_string(value)) {
         text_printable(to, json_str(value));
         buf_add_cstr(to, json_string_length(value) > 0 ? "" : "-");
     } else if (json_is_array(value)) {
         add_items(to, value);
-    } else if (json_is_object(value) && json_object_size(value) == 0) {
-        buf_add_char(to, '-');
     } else {
         autobuf struct buf text = BUF_INIT;
 
