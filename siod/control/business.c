@@ -62,6 +62,28 @@ void control_business_list(struct control_call *call)
 
 /* ---- one of them */
 
+struct wanted {
+    int64_t business_id;
+    struct buf *text;
+};
+
+static bool take_business(void *arg, const struct store_business *business)
+{
+    const struct wanted *wanted = arg;
+
+    if (business->id != wanted->business_id) {
+        return true;
+    }
+    render_business(wanted->text, business);
+    return false;
+}
+
+/* Leaves *text empty when there is no such business. */
+static enum err read_business(struct store_reader *reader, int64_t business_id, struct buf *text)
+{
+    return store_businesses(reader, take_business, &(struct wanted) { business_id, text });
+}
+
 struct business_show {
     struct store_query query;
     struct control_call *call;
@@ -77,22 +99,11 @@ static void business_show_free(void *state)
     free(show);
 }
 
-static bool take_business(void *arg, const struct store_business *business)
-{
-    struct business_show *show = arg;
-
-    if (business->id != show->business_id) {
-        return true;
-    }
-    render_business(&show->text, business);
-    return false;
-}
-
 static enum err show_fetch(struct store_query *query, struct store_reader *reader)
 {
     struct business_show *show = CONTAINER_OF(query, struct business_show, query);
     struct store_business_counts counts = { .waiting = 0 };
-    enum err err = store_businesses(reader, take_business, show);
+    enum err err = read_business(reader, show->business_id, &show->text);
 
     if (err == OK && show->text.len == 0) {
         return ERR_NOT_FOUND;
@@ -189,22 +200,11 @@ static enum err add_apply(struct store_job *job, struct store_tx *tx)
     return store_business_put(tx, &add->business, &add->msg);
 }
 
-static bool take_added(void *arg, const struct store_business *business)
-{
-    struct business_add *add = arg;
-
-    if (business->id != add->business.id) {
-        return true;
-    }
-    render_business(&add->text, business);
-    return false;
-}
-
 static enum err added_fetch(struct store_query *query, struct store_reader *reader)
 {
     struct business_add *add = CONTAINER_OF(query, struct business_add, query);
 
-    return store_businesses(reader, take_added, add);
+    return read_business(reader, add->business.id, &add->text);
 }
 
 static void added_done(struct store_query *query, enum err err)
