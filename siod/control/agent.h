@@ -6,18 +6,20 @@
 
 struct control_call;
 
-enum { AGENT_BUSINESSES_NAMED = 8 };
+enum { BUSINESSES_NAMED = 8 };
 
-/* Businesses that have an agent of one number; of more than it names it knows only that there are
- * more. */
-struct agent_businesses {
-    int64_t ids[AGENT_BUSINESSES_NAMED];
+/* Businesses that have an agent or a room of one name; of more than it names it knows only that
+ * there are more. */
+struct control_businesses {
+    int64_t ids[BUSINESSES_NAMED];
     unsigned count;
 };
-void agent_businesses_add(struct agent_businesses *businesses, int64_t id);
-/* Ends the call: there are several, and --business has to choose. */
-void control_fail_ambiguous(struct control_call *call, const struct agent_businesses *businesses,
-                            int64_t user_id);
+void control_businesses_add(struct control_businesses *businesses, int64_t id);
+/* Ends the call: several have `what`, and --business has to choose. */
+void control_fail_ambiguous(struct control_call *call, const struct control_businesses *businesses,
+                            const char *what);
+void control_fail_ambiguous_agent(struct control_call *call,
+                                  const struct control_businesses *businesses, int64_t user_id);
 
 struct control_lookup {
     struct store_query query;
@@ -28,7 +30,7 @@ struct control_lookup {
     int64_t user_id, business_id; /* business_id 0 = whichever */
     struct store_agent agent;     /* as the store has it, and online as it is; texts borrowed */
     struct buf texts;
-    struct agent_businesses businesses;
+    struct control_businesses businesses;
 };
 /* call->state owns the lookup. Takes user and business from it. */
 void control_lookup_start(struct control_call *call, struct control_lookup *lookup);

@@ -3,30 +3,38 @@
 #include "siod/control/agent.h"
 #include "siod/control/call.h"
 
-void agent_businesses_add(struct agent_businesses *businesses, int64_t id)
+void control_businesses_add(struct control_businesses *businesses, int64_t id)
 {
-    for (unsigned i = 0; i < MIN(businesses->count, AGENT_BUSINESSES_NAMED); i++) {
+    for (unsigned i = 0; i < MIN(businesses->count, BUSINESSES_NAMED); i++) {
         if (businesses->ids[i] == id) {
             return;
         }
     }
-    if (businesses->count < AGENT_BUSINESSES_NAMED) {
+    if (businesses->count < BUSINESSES_NAMED) {
         businesses->ids[businesses->count] = id;
     }
-    businesses->count = MIN(businesses->count + 1, AGENT_BUSINESSES_NAMED + 1);
+    businesses->count = MIN(businesses->count + 1, BUSINESSES_NAMED + 1);
 }
 
-void control_fail_ambiguous(struct control_call *call, const struct agent_businesses *businesses,
-                            int64_t user_id)
+void control_fail_ambiguous(struct control_call *call, const struct control_businesses *businesses,
+                            const char *what)
 {
     autobuf struct buf list = BUF_INIT;
 
-    for (unsigned i = 0; i < MIN(businesses->count, AGENT_BUSINESSES_NAMED); i++) {
+    for (unsigned i = 0; i < MIN(businesses->count, BUSINESSES_NAMED); i++) {
         buf_printf(&list, "%s%lld", i > 0 ? ", " : "", (long long)businesses->ids[i]);
     }
-    control_fail(call, ERR_INVALID, "businesses %s%s have an agent %lld: choose with --business",
-                 list.data, businesses->count > AGENT_BUSINESSES_NAMED ? " and others" : "",
-                 (long long)user_id);
+    control_fail(call, ERR_INVALID, "businesses %s%s have %s: choose with --business", list.data,
+                 businesses->count > BUSINESSES_NAMED ? " and others" : "", what);
+}
+
+void control_fail_ambiguous_agent(struct control_call *call,
+                                  const struct control_businesses *businesses, int64_t user_id)
+{
+    char what[40];
+
+    snprintf(what, sizeof what, "an agent %lld", (long long)user_id);
+    control_fail_ambiguous(call, businesses, what);
 }
 
 /* The first one is kept. */
@@ -37,7 +45,7 @@ static bool take_agent(void *arg, const struct store_agent *agent)
     if (agent->user_id != lookup->user_id) {
         return true;
     }
-    agent_businesses_add(&lookup->businesses, agent->business_id);
+    control_businesses_add(&lookup->businesses, agent->business_id);
     if (lookup->businesses.count == 1) {
         lookup->agent = *agent;
         buf_add_str(&lookup->texts, agent->name);
@@ -115,7 +123,7 @@ void control_lookup_fail(struct control_call *call, const struct control_lookup 
         control_fail(call, err, "no agent %lld%s", (long long)lookup->user_id,
                      lookup->business_id != 0 ? " in this business" : "");
     } else if (err == ERR_INVALID) {
-        control_fail_ambiguous(call, &lookup->businesses, lookup->user_id);
+        control_fail_ambiguous_agent(call, &lookup->businesses, lookup->user_id);
     } else {
         control_fail(call, err, NULL);
     }

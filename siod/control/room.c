@@ -6,11 +6,10 @@
 #include "libshared/id.h"
 #include "libshared/json.h"
 #include "siod/chat/desk.h"
+#include "siod/control/agent.h"
 #include "siod/control/call.h"
 #include "siod/control/socket.h"
 #include "siod/socketio/socketio.h"
-
-enum { BUSINESSES_NAMED = 8 };
 
 struct room_list {
     struct sio_walk walk;
@@ -80,8 +79,7 @@ void control_room_list(struct control_call *call)
 
 struct room_search {
     struct sio_walk walk;
-    uint64_t scopes[BUSINESSES_NAMED];
-    unsigned found;
+    struct control_businesses homes;
 };
 
 static void room_search_free(void *state)
@@ -95,13 +93,10 @@ static void room_search_free(void *state)
 static void fail_ambiguous(struct control_call *call, const struct room_search *search)
 {
     struct str name = control_arg_str(call, "room");
-    autobuf struct buf list = BUF_INIT;
+    autobuf struct buf what = BUF_INIT;
 
-    for (unsigned i = 0; i < MIN(search->found, BUSINESSES_NAMED); i++) {
-        buf_printf(&list, "%s%llu", i > 0 ? ", " : "", (unsigned long long)search->scopes[i]);
-    }
-    control_fail(call, ERR_INVALID, "businesses %s%s have a room '%.*s': choose with --business",
-                 list.data, search->found > BUSINESSES_NAMED ? " and others" : "", STR_ARG(name));
+    buf_printf(&what, "a room '%.*s'", STR_ARG(name));
+    control_fail_ambiguous(call, &search->homes, what.data);
 }
 
 static void show_room(struct control_call *call, uint64_t scope)
@@ -131,19 +126,19 @@ static void fail_unknown(struct control_call *call)
 static bool search_done(struct control_call *call)
 {
     struct room_search *search = call->state;
-    uint64_t scope = search->scopes[0];
+    int64_t business_id = search->homes.ids[0];
 
-    if (search->found == 0) {
+    if (search->homes.count == 0) {
         fail_unknown(call);
         return false;
     }
-    if (search->found > 1) {
+    if (search->homes.count > 1) {
         fail_ambiguous(call, search);
         return false;
     }
     call->release(call->state);
     call->release = NULL;
-    show_room(call, scope);
+    show_room(call, (uint64_t)business_id);
     return true;
 }
 
@@ -156,10 +151,7 @@ static bool search_slice(struct control_call *call)
 
     while (sio_walk_room(&search->walk, &room)) {
         if (str_eq(room.name, name)) {
-            if (search->found < BUSINESSES_NAMED) {
-                search->scopes[search->found] = room.scope;
-            }
-            search->found++;
+            control_businesses_add(&search->homes, (int64_t)room.scope);
         }
         if (control_slice_over(call, &no_piece)) {
             return true;

@@ -17,7 +17,7 @@ struct socket_list {
     int64_t business_id, user_id; /* 0 = all */
     const char *open, *close;     /* around the rows of a piece */
     void (*render)(struct control_call *call, struct buf *out, struct sio_socket *socket);
-    struct agent_businesses homes; /* of the sockets that are to be kicked */
+    struct control_businesses homes; /* of the sockets that are to be kicked */
     unsigned kicked;
 };
 
@@ -248,7 +248,7 @@ static bool homes_known(struct control_call *call)
         return false;
     }
     if (list->homes.count > 1) {
-        control_fail_ambiguous(call, &list->homes, list->user_id);
+        control_fail_ambiguous_agent(call, &list->homes, list->user_id);
         return false;
     }
     list->business_id = list->homes.ids[0];
@@ -269,7 +269,7 @@ static bool homes_slice(struct control_call *call)
         const struct desk_agent *agent = desk_agent_of(socket);
 
         if (wanted(list, agent)) {
-            agent_businesses_add(&list->homes, agent->business_id);
+            control_businesses_add(&list->homes, agent->business_id);
         }
         if (control_slice_over(call, &no_piece)) {
             return true;
