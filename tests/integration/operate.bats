@@ -72,6 +72,12 @@ audited() {
     exit_code 2 socket kick --user 7
     assert_equal "$said" 'sioctl: invalid_argument: businesses 1, 2 have an agent 7: choose with --business'
     assert_equal "$(sioctl socket list -o json | jq length)" 2
+    for socket in $(sioctl socket list -o json | jq -r '.[].socketId'); do
+        sioctl room join vip "$socket" >/dev/null
+    done
+    exit_code 2 room show vip
+    [[ $said =~ ^'sioctl: invalid_argument: businesses '(1, 2|2, 1)" have a room 'vip': choose with --business"$ ]]
+    exit_code 0 room show vip --business 2
     exit_code 0 agent status 7 away --business 2
     assert_equal "$(sioctl agent list -o json | jq -c 'map([.businessId, .status])')" '[[1,"available"],[2,"away"]]'
 }
