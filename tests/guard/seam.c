@@ -1,5 +1,6 @@
 #include "tests/guard/seam.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -18,6 +19,8 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
                           void *arg);
 int __real_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
 int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+                                  const struct timespec *until);
 int __wrap_pthread_cond_signal(pthread_cond_t *cond);
 int __wrap_pthread_cond_broadcast(pthread_cond_t *cond);
 int __real_pthread_cond_broadcast(pthread_cond_t *cond);
@@ -165,6 +168,17 @@ int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
     pthread_mutex_lock(mutex);
     seam_count(true);
     return 0;
+}
+
+/* Time stands still, so that nobody can wait for it; and the kernel would compare `until` with a
+ * clock of its own. */
+int __wrap_pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+                                  const struct timespec *until)
+{
+    (void)cond;
+    (void)mutex;
+    (void)until;
+    return ETIMEDOUT;
 }
 
 static void signal_waiters(const pthread_cond_t *cond, unsigned count)

@@ -2,11 +2,12 @@
  * moments at which other threads run. And the switch that says what callgrind counts.
  *
  * The linker puts the seam under the daemon (--wrap, see CMakeLists.txt); the daemon knows nothing
- * of it. Time stands still but for seam_advance(). Random bytes are drawn from OpenSSL, so that
- * they cost what they cost, and then replaced by those of a seeded generator. Threads that wait for
- * a condition wait here (and all that the daemon starts begin with that): until seam_hold() they
- * are woken as usual, from then on a signal is only noted and they run, one after the other, when
- * the program says so. */
+ * of it. Time stands still but for seam_advance_ms(); who waits until some time is told that it has
+ * come. Random bytes are drawn from OpenSSL, so that they cost what they cost, and then replaced by
+ * those of a seeded generator. Threads that wait for a condition wait here (and all that the daemon
+ * starts begin with that): until seam_hold() they are woken as usual, from then on a signal is only
+ * noted and they run, one after the other, when the program says so.
+ */
 #pragma once
 
 #include <stdbool.h>
