@@ -3,7 +3,9 @@
  * touch 8 MB. So there are not many more than there may be connections. */
 #include "siod/net/descriptors.h"
 
+#include <fcntl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "libshared/base.h"
 
@@ -12,6 +14,18 @@ enum {
     RESERVED = 512,
     KEPT = 16, /* of those that there are, if that is fewer than are reserved */
 };
+
+/* The kernel doubles its table when it is full, and where there are threads, it waits for an RCU
+ * grace period before it goes on: accept() takes 10 ms then. A descriptor at the end makes it large
+ * once and for all. */
+static void widen_table(rlim_t count)
+{
+    int last = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, (int)count - 1);
+
+    if (last >= 0) {
+        close(last);
+    }
+}
 
 unsigned descriptors_fit(unsigned connections)
 {
@@ -23,6 +37,7 @@ unsigned descriptors_fit(unsigned connections)
     }
     files.rlim_cur = MIN(MIN(wanted, (rlim_t)ALL_MAX), files.rlim_max);
     (void)setrlimit(RLIMIT_NOFILE, &files);
+    widen_table(files.rlim_cur);
     return files.rlim_cur > RESERVED ? (unsigned)(files.rlim_cur - RESERVED) : 0;
 }
 
