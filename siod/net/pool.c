@@ -2,10 +2,10 @@
  * it and comes back to the loop as a posted call, so nobody else touches it meanwhile. */
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #include "libshared/alloc.h"
+#include "libshared/thread.h"
 #include "siod/net/loop.h"
 
 struct worker {
@@ -67,27 +67,19 @@ static void *work(void *arg)
 struct pool *pool_new(struct loop *loop, const char *name, unsigned threads)
 {
     struct pool *pool = xcalloc(1, sizeof *pool + threads * sizeof pool->workers[0]);
-    sigset_t all, before;
 
     pool->loop = loop;
     pool->end = &pool->first;
     pool->count = threads;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->arrival, NULL);
-    /* Signals are the loop thread's business. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
     for (unsigned i = 0; i < threads; i++) {
         struct worker *worker = &pool->workers[i];
 
         worker->pool = pool;
         worker->index = i;
-        if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
-            abort();
-        }
-        pthread_setname_np(worker->thread, name);
+        thread_start(&worker->thread, name, work, worker);
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return pool;
 }
 

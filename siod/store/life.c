@@ -1,7 +1,6 @@
 /* Opening, closing, and what the loop thread asks of the store. */
-#include <signal.h>
-
 #include "libshared/alloc.h"
+#include "libshared/thread.h"
 #include "siod/store/retention.h"
 #include "siod/store/worker.h"
 
@@ -34,20 +33,13 @@ static const struct store_backend *backend_of(const char *url)
 static void start_writer(struct store *store)
 {
     pthread_condattr_t attributes;
-    sigset_t all, before;
 
     pthread_mutex_init(&store->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&store->wake, &attributes);
     pthread_condattr_destroy(&attributes);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&store->thread, NULL, store_writer_main, store) != 0) {
-        abort();
-    }
-    pthread_setname_np(store->thread, "store-write");
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_start(&store->thread, "store-write", store_writer_main, store);
 }
 
 static void set_agent_capacity(struct store *store, const struct store_config *config)

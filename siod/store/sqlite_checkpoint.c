@@ -11,9 +11,9 @@
  * a reset (SQLite, "Write-Ahead Logging", the WAL-reset bug). For the same reason the writer never
  * copies while a pass runs. */
 #include <pthread.h>
-#include <signal.h>
 
 #include "libshared/alloc.h"
+#include "libshared/thread.h"
 #include "siod/store/sqlite_backend.h"
 
 enum {
@@ -116,18 +116,11 @@ static void close_connections(struct sqlite_checkpointer *c)
 struct sqlite_checkpointer *sqlite_checkpointer_new(const struct sqlite_place *place)
 {
     struct sqlite_checkpointer *c = xnew(struct sqlite_checkpointer);
-    sigset_t all, before;
 
     c->place = place;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->changed, NULL);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&c->thread, NULL, checkpointer_main, c) != 0) {
-        abort();
-    }
-    pthread_setname_np(c->thread, "store-copy");
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    thread_start(&c->thread, "store-copy", checkpointer_main, c);
     return c;
 }
 
