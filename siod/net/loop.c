@@ -7,6 +7,8 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <ev.h>
@@ -37,6 +39,7 @@ struct loop {
 
     pthread_mutex_t lock; /* guards the posted calls */
     struct loop_call *posted, **posted_end;
+    atomic_uint posting; /* threads that may still touch this after what they posted has run */
 };
 
 static void read_clocks(struct loop *loop)
@@ -195,6 +198,9 @@ void loop_free(struct loop *loop)
         return;
     }
     (void)run_posted(loop);
+    while (atomic_load(&loop->posting) > 0) {
+        sched_yield();
+    }
     ev_loop_destroy(loop->ev);
     pthread_mutex_destroy(&loop->lock);
     free(loop);
@@ -235,12 +241,13 @@ void timer_set(struct loop *loop, struct timer *timer, uint64_t delay_ms,
 void loop_post(struct loop *loop, struct loop_call *call)
 {
     call->next = NULL;
+    atomic_fetch_add(&loop->posting, 1);
     pthread_mutex_lock(&loop->lock);
     *loop->posted_end = call;
     loop->posted_end = &call->next;
-    /* Under the lock, so that loop_free() in the loop thread cannot pass between the two. */
-    ev_async_send(loop->ev, &loop->arrival);
     pthread_mutex_unlock(&loop->lock);
+    ev_async_send(loop->ev, &loop->arrival); /* the loop may run at once, and wants the lock */
+    atomic_fetch_sub(&loop->posting, 1);
 }
 
 void loop_flush(struct loop *loop)
