@@ -1,7 +1,6 @@
 #include "siod/chat/roster.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,13 +17,15 @@ enum { RETRY_MS = 1000 };
 
 /* ---- who is there, as the store is told in the background; who is gone: assign.c */
 
+/* Thousands may wait while thousands arrive. */
 struct presence_job {
     struct store_job job;
     struct desk *desk;
     struct agent_key key;
-    char role[16];
-    char name[TOKEN_NAME_MAX + 1];
-    struct store_agent row; /* numbers only */
+    enum token_role role;
+    enum store_agent_status status; /* what its row says, from here on */
+    unsigned capacity, load;
+    char name[]; /* empty = none */
 };
 
 static enum err presence_apply(struct store_job *job, struct store_tx *tx)
@@ -32,10 +33,28 @@ static enum err presence_apply(struct store_job *job, struct store_tx *tx)
     struct presence_job *presence = CONTAINER_OF(job, struct presence_job, job);
     const struct agent_key *key = &presence->key;
     enum err err = store_business_ensure(tx, key->business_id);
+    struct store_agent row;
 
-    return err != OK ? err
-                     : store_agent_seen(tx, key->business_id, key->user_id, str_of(presence->name),
-                                        str_of(presence->role), &presence->row);
+    if (err == OK) {
+        err = store_agent_seen(tx, key->business_id, key->user_id, str_of(presence->name),
+                               str_of(token_role_name(presence->role)), &row);
+    }
+    if (err == OK) {
+        presence->status = row.status;
+        presence->capacity = (unsigned)row.capacity;
+        presence->load = (unsigned)row.load;
+    }
+    return err;
+}
+
+static void learn(struct agent *agent, enum store_agent_status status, unsigned capacity,
+                  unsigned load)
+{
+    agent->status = status;
+    agent->capacity = capacity;
+    agent->load = load;
+    agent->known = true;
+    assign_agent_changed(agent->desk, agent);
 }
 
 static void record_again(struct timer *timer);
@@ -54,22 +73,24 @@ static void presence_done(struct store_job *job, enum err err)
             timer_set(agent->desk->config.loop, &agent->grace, RETRY_MS, record_again);
         }
     } else if (agent != NULL) {
-        roster_learn(agent, &presence->row);
+        learn(agent, presence->status, presence->capacity, presence->load);
     }
     free(presence);
 }
 
 static void record(const struct agent *agent)
 {
-    struct presence_job *presence = xnew(struct presence_job);
+    const char *name = agent->name != NULL ? agent->name : "";
+    size_t name_size = strlen(name) + 1;
+    struct presence_job *presence = xcalloc(1, sizeof *presence + name_size);
 
     presence->job.apply = presence_apply;
     presence->job.done = presence_done;
     presence->job.patient = true;
     presence->desk = agent->desk;
     presence->key = agent->key;
-    snprintf(presence->role, sizeof presence->role, "%s", token_role_name(agent->role));
-    snprintf(presence->name, sizeof presence->name, "%s", agent->name != NULL ? agent->name : "");
+    presence->role = agent->role;
+    memcpy(presence->name, name, name_size);
     agent->desk->arriving++;
     if (!store_submit(agent->desk->config.store, &presence->job)) {
         presence_done(&presence->job, ERR_BUSY);
@@ -242,17 +263,8 @@ void roster_restore(struct desk *desk, const struct store_agent *row)
 
     (void)token_role_parse(row->role, &role);
     agent->role = role;
-    roster_learn(agent, row);
+    learn(agent, row->status, (unsigned)row->capacity, (unsigned)row->load);
     start_grace(agent);
-}
-
-void roster_learn(struct agent *agent, const struct store_agent *row)
-{
-    agent->status = row->status;
-    agent->capacity = (unsigned)row->capacity;
-    agent->load = (unsigned)row->load;
-    agent->known = true;
-    assign_agent_changed(agent->desk, agent);
 }
 
 void roster_free(struct desk *desk)

@@ -54,6 +54,4 @@ void roster_restore(struct desk *desk, const struct store_agent *row);
  * background of its CONNECT, and whoever asks for agents after that wants to find it. Maybe before
  * this returns; also when the store fails. */
 void roster_recorded(struct desk *desk, void (*fn)(void *arg), void *arg);
-/* Take over what a store row says. */
-void roster_learn(struct agent *agent, const struct store_agent *row);
 void roster_free(struct desk *desk);
