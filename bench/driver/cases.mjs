@@ -1,7 +1,6 @@
 // What is measured: the arguments of siod-load, the servers that are compared, and what a result's main number counts.
-const peers = ["siod", "ws", "uws", "bun"];
-const all = [...peers, "raw"];
-const stores = ["siod", "ws", "uws", "bun", "uws-group", "bun-group"];
+const all = ["siod", "ws", "uws", "bun", "raw"];
+const stores = ["siod", "ws", "uws", "bun", "uws-group", "bun-group", "raw-sync"];
 const fanout = (...load) => ["fanout", ...load];
 const webhook = (...load) => ["webhook", "--conns", "20", ...load];
 
@@ -47,7 +46,7 @@ export const cases = {
         help: "join_chat on 100 connections, one under way on each",
         unit: "acks/s",
         load: ["ack", "--conns", 100, "--window", 1],
-        servers: peers,
+        servers: all,
         seconds: 1.5,
     },
     ack8: {
@@ -107,7 +106,7 @@ export const cases = {
         help: "10,000 connections, tokens checked",
         unit: "connects/s",
         load: ["idle", "--conns", 10000],
-        servers: peers,
+        servers: all,
         unmeasured: true,
         seconds: 7,
     },

@@ -46,6 +46,7 @@ export const servers = {
     "uws-group": peer(node, "node_uws.mjs", group),
     "bun-group": peer(bun, "bun.mjs", group),
     raw: { command: (port) => [join(binaries, "siod-raw"), String(port)] },
+    "raw-sync": { command: (port) => [join(binaries, "siod-raw"), String(port), "journal"] },
 };
 
 function freePort() {

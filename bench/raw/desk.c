@@ -19,14 +19,18 @@ struct room {
 };
 
 struct desk {
+    struct journal *journal;
     struct room *rooms;
     struct buf text, frame;
     uint64_t connected, messages;
 };
 
-struct desk *desk_new(void)
+struct desk *desk_new(struct journal *journal)
 {
-    return xnew(struct desk);
+    struct desk *desk = xnew(struct desk);
+
+    desk->journal = journal;
+    return desk;
 }
 
 void desk_free(struct desk *desk)
@@ -215,6 +219,9 @@ void desk_webhook(struct desk *desk, struct str body)
 
     if (message == NULL) {
         return;
+    }
+    if (desk->journal != NULL) {
+        journal_append(desk->journal, body);
     }
     body = str_skip(body, (size_t)(message - body.data));
     from = string_behind(body, STR("\"from\":\""));

@@ -1,9 +1,10 @@
 /* What a desk does, without what makes it one: rooms, acks and relayed events, with nobody checked
- * and nothing stored. Packets are Socket.IO text as the measured clients send it, found by their
- * first bytes. */
+ * and nothing stored, but for webhooks in a journal where one is wanted. Packets are Socket.IO text
+ * as the measured clients send it, found by their first bytes. */
 #pragma once
 
 #include "bench/lib/loop.h"
+#include "bench/raw/journal.h"
 #include "libshared/base.h"
 #include "libshared/str.h"
 
@@ -19,12 +20,13 @@ struct peer {
     struct peer *next; /* in the server's list */
 };
 
+/* The journal is borrowed; NULL = none. */
 NODISCARD
-struct desk *desk_new(void);
+struct desk *desk_new(struct journal *journal);
 void desk_free(struct desk *desk);
 /* One Socket.IO packet from a peer. */
 void desk_packet(struct peer *peer, struct str packet);
-/* One webhook's body: every agent of business 1 is told. */
+/* One webhook's body: it goes to the journal, then every agent of business 1 is told. */
 void desk_webhook(struct desk *desk, struct str body);
 /* The peer is gone. */
 void desk_leave(struct peer *peer);

@@ -1,7 +1,8 @@
-/* siod-raw PORT: what the kernel allows. A Socket.IO server of nothing but what the protocol forces
- * on epoll: frames are appended to a buffer for each connection, which leaves in one write at the
- * end of the round. No library, no check of tokens or signatures, no store, no limits, and no
- * heartbeats: a measurement is over before the first. */
+/* siod-raw PORT [JOURNAL]: what the kernel allows, and with a journal what the disk does. A
+ * Socket.IO server of nothing but what the protocol forces on epoll: frames are appended to a
+ * buffer for each connection, which leaves in one write at the end of the round. No library, no
+ * check of tokens or signatures, no store, no limits, and no heartbeats: a measurement is over
+ * before the first. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -163,9 +164,10 @@ int main(int argc, char **argv)
 {
     struct rlimit limit;
     struct server server = { 0 };
+    struct journal *journal;
 
-    if (argc != 2) {
-        fputs("usage: siod-raw PORT\n", stderr);
+    if (argc != 2 && argc != 3) {
+        fputs("usage: siod-raw PORT [JOURNAL]\n", stderr);
         return 2;
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -174,12 +176,14 @@ int main(int argc, char **argv)
     }
     signal(SIGTERM, on_signal);
     signal(SIGINT, on_signal);
-    server.desk = desk_new();
+    journal = argc == 3 ? journal_new(argv[2]) : NULL;
+    server.desk = desk_new(journal);
     server.loop = loop_new("127.0.0.1", (unsigned)strtoul(argv[1], NULL, 10));
     loop_listen(server.loop, on_accepted, &server);
     while (!stopped) {
         loop_round(server.loop, 1000);
     }
     server_free(&server);
+    journal_free(journal);
     return 0;
 }
