@@ -197,10 +197,10 @@ void loop_free(struct loop *loop)
     if (loop == NULL) {
         return;
     }
-    (void)run_posted(loop);
     while (atomic_load(&loop->posting) > 0) {
         sched_yield();
     }
+    (void)run_posted(loop);
     ev_loop_destroy(loop->ev);
     pthread_mutex_destroy(&loop->lock);
     free(loop);
