@@ -112,7 +112,8 @@ void transport_adopt(struct listener *listener, int fd, const char *peer);
 /* A vhost with a TLS context, or NULL. *ret_tls stays the vhost's. */
 NODISCARD
 struct lws_vhost *transport_tls_vhost(struct transport *transport, struct ssl_ctx_st **ret_tls);
-/* False when the connection is broken. Everything else was taken. */
+/* On a connection that is not blocked. False when it is broken; everything else was taken, and
+ * `blocked` says whether the kernel did not. */
 NODISCARD
 bool link_write(struct conn *conn, char *bytes, size_t len);
 /* Has the library bytes that the kernel did not take? */

@@ -185,7 +185,6 @@ static void flush(struct conn *conn)
     }
     conn->transport->stats.bytes_out += len;
     queue_advance(conn, len);
-    conn->blocked = link_blocked(conn);
     conn->in_library = conn->blocked ? (uint32_t)len : 0;
     if (conn->blocked) {
         link_update_reading(conn);
