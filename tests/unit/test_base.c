@@ -1,6 +1,9 @@
-/* The small modules everything stands on: str, buf, id, clock, utf8, error, log, map, process. */
+/* The small modules everything stands on: str, buf, id, clock, utf8, error, log, map, process,
+ * thread. */
 #include <fcntl.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -22,6 +25,7 @@
 #include "libshared/map.h"
 #include "libshared/process.h"
 #include "libshared/str.h"
+#include "libshared/thread.h"
 #include "libshared/utf8.h"
 
 static void texts_compare_by_length_and_bytes(void **state)
@@ -520,6 +524,48 @@ static void closed_streams_are_taken_and_open_ones_left(void **state)
     assert_int_equal(modes[2], O_RDONLY);
 }
 
+struct seen {
+    int released; /* the end of a pipe that is closed when the thread may go */
+    bool takes_signals;
+};
+
+static void *look_around(void *arg)
+{
+    struct seen *seen = arg;
+    sigset_t blocked;
+    char byte;
+
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    seen->takes_signals = !sigismember(&blocked, SIGTERM) || !sigismember(&blocked, SIGUSR1);
+    (void)!read(seen->released, &byte, 1);
+    return NULL;
+}
+
+static void a_thread_takes_no_signals_and_pushes_nobody_away(void **state)
+{
+    struct sched_param priority;
+    struct seen seen = { 0 };
+    sigset_t blocked;
+    char name[16];
+    pthread_t thread;
+    int pipe_ends[2], policy;
+
+    (void)state;
+    assert_int_equal(pipe(pipe_ends), 0);
+    seen.released = pipe_ends[0];
+    thread_start(&thread, "looks around", look_around, &seen);
+    pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+    assert_false(sigismember(&blocked, SIGTERM));
+    assert_int_equal(pthread_getname_np(thread, name, sizeof name), 0);
+    assert_string_equal(name, "looks around");
+    assert_int_equal(pthread_getschedparam(thread, &policy, &priority), 0);
+    assert_int_equal(policy, sched_getscheduler(0) == SCHED_OTHER ? SCHED_BATCH : policy);
+    close(pipe_ends[1]);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    close(pipe_ends[0]);
+    assert_false(seen.takes_signals);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -546,6 +592,7 @@ int main(void)
         cmocka_unit_test(a_map_finds_what_was_put_into_it),
         cmocka_unit_test(the_hash_depends_on_every_byte_and_on_the_length),
         cmocka_unit_test(closed_streams_are_taken_and_open_ones_left),
+        cmocka_unit_test(a_thread_takes_no_signals_and_pushes_nobody_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
