@@ -116,8 +116,6 @@ struct lws_vhost *transport_tls_vhost(struct transport *transport, struct ssl_ct
  * `blocked` says whether the kernel did not. */
 NODISCARD
 bool link_write(struct conn *conn, char *bytes, size_t len);
-/* Has the library bytes that the kernel did not take? */
-bool link_blocked(const struct conn *conn);
 void link_want_write(struct conn *conn);
 /* Tell the library whether to read, after a change of blocked, paused or state. */
 void link_update_reading(struct conn *conn);

@@ -2,7 +2,8 @@
 #pragma once
 
 /* Sets the soft limit of descriptors to what so many connections need, and others besides: the
- * store's files, listeners, control and admin connections. 0 connections = as many as there may be.
+ * store's files, listeners, control and admin connections, and the kernel's table of them to that
+ * size. 0 connections = as many as there may be.
  * The hard limit stays as it is and bounds it. To be called before transport_new(), which cannot
  * follow a later change. Returns for how many connections there is room. */
 unsigned descriptors_fit(unsigned connections);

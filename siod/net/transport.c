@@ -80,9 +80,15 @@ static void on_silence(struct timer *timer)
     conn_die(CONTAINER_OF(timer, struct conn, timer), CONN_END_TIMEOUT);
 }
 
+/* Has the library bytes that the kernel did not take? */
+static bool is_blocked(const struct conn *conn)
+{
+    return lws_partial_buffered(conn->wsi) != 0;
+}
+
 static void on_writable(struct conn *conn)
 {
-    conn->blocked = link_blocked(conn);
+    conn->blocked = is_blocked(conn);
     if (!conn->blocked) {
         conn->in_library = 0;
         link_update_reading(conn);
@@ -299,20 +305,14 @@ bool link_write(struct conn *conn, char *bytes, size_t len)
 {
     size_t sent = conn->tls ? 0 : write_plain(conn, bytes, len);
 
-    conn->blocked = false;
     if (LIKELY(sent == len)) {
         return true;
     }
     if (lws_write(conn->wsi, (unsigned char *)bytes + sent, len - sent, LWS_WRITE_RAW) < 0) {
         return false;
     }
-    conn->blocked = link_blocked(conn);
+    conn->blocked = is_blocked(conn);
     return true;
-}
-
-bool link_blocked(const struct conn *conn)
-{
-    return lws_partial_buffered(conn->wsi) != 0;
 }
 
 void link_want_write(struct conn *conn)

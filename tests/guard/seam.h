@@ -6,8 +6,7 @@
  * come. Random bytes are drawn from OpenSSL, so that they cost what they cost, and then replaced by
  * those of a seeded generator. Threads that wait for a condition wait here (and all that the daemon
  * starts begin with that): until seam_hold() they are woken as usual, from then on a signal is only
- * noted and they run, one after the other, when the program says so.
- */
+ * noted and they run, one after the other, when the program says so. */
 #pragma once
 
 #include <stdbool.h>
