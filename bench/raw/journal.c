@@ -16,6 +16,23 @@ struct journal {
     off_t at;
 };
 
+static void write_next(struct journal *journal, struct str piece)
+{
+    size_t len = MIN(piece.len, (size_t)BLOCK);
+
+    if (pwrite(journal->fd, piece.data, len, journal->at) != (ssize_t)len) {
+        bench_fail("journal: %s", strerror(errno));
+    }
+    journal->at = (journal->at + BLOCK) % ((off_t)BLOCK * BLOCKS);
+}
+
+static void sync_all(const struct journal *journal)
+{
+    if (fdatasync(journal->fd) != 0) {
+        bench_fail("journal: %s", strerror(errno));
+    }
+}
+
 /* Its blocks are written once before: the first write to a block changes the file's map, too. */
 struct journal *journal_new(const char *path)
 {
@@ -27,8 +44,9 @@ struct journal *journal_new(const char *path)
         bench_fail("%s: %s", path, strerror(errno));
     }
     for (int i = 0; i < BLOCKS; i++) {
-        journal_append(journal, (struct str) { zeros, BLOCK });
+        write_next(journal, (struct str) { zeros, BLOCK });
     }
+    sync_all(journal);
     return journal;
 }
 
@@ -42,11 +60,6 @@ void journal_free(struct journal *journal)
 
 void journal_append(struct journal *journal, struct str piece)
 {
-    size_t len = MIN(piece.len, (size_t)BLOCK);
-
-    if (pwrite(journal->fd, piece.data, len, journal->at) != (ssize_t)len ||
-        fdatasync(journal->fd) != 0) {
-        bench_fail("journal: %s", strerror(errno));
-    }
-    journal->at = (journal->at + BLOCK) % ((off_t)BLOCK * BLOCKS);
+    write_next(journal, piece);
+    sync_all(journal);
 }
