@@ -170,7 +170,7 @@ static struct sender *make_sender(struct replay *replay, struct str secret,
                                           .concurrency = replay->concurrency };
     const char *url = session_arg_text(replay->session, "url");
 
-    return url != NULL ? sender_http_new(&config, url, secret)
+    return url != NULL ? sender_http_new(&config, url, secret, ret_code)
                        : sender_socket_new(&config, ret_code);
 }
 

@@ -47,4 +47,4 @@ NODISCARD
 struct sender *sender_socket_new(const struct sender_config *config, enum exit_code *ret_code);
 NODISCARD
 struct sender *sender_http_new(const struct sender_config *config, const char *url,
-                               struct str secret);
+                               struct str secret, enum exit_code *ret_code);

@@ -3,23 +3,23 @@
 #include <string.h>
 #include <strings.h>
 
-#include <curl/curl.h>
-
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
 #include "libshared/json.h"
 #include "libshared/wire/signature.h"
+#include "sioctl/replay/libcurl.h"
 #include "sioctl/replay/sender.h"
 
 struct transfer {
     struct transfer *next; /* of those that are free */
-    CURL *curl;
+    CURL *easy;
     struct curl_slist *headers;
     size_t tag;
 };
 
 struct sender_http {
     struct sender sender;
+    const struct libcurl *curl;
     const char *url;
     struct str secret;
     CURLM *multi;
@@ -65,17 +65,17 @@ static bool is_dropped(const char *line, bool sign)
 static struct curl_slist *headers_of(const struct sender_http *http,
                                      const struct replay_record *record)
 {
-    struct curl_slist *list = curl_slist_append(NULL, "Expect:");
+    struct curl_slist *list = http->curl->slist_append(NULL, "Expect:");
     bool typed = false;
 
     for (size_t i = 0; record->headers != NULL && record->headers[i] != NULL; i++) {
         if (!is_dropped(record->headers[i], record->sign)) {
             typed = typed || is_header(record->headers[i], "Content-Type");
-            list = curl_slist_append(list, record->headers[i]);
+            list = http->curl->slist_append(list, record->headers[i]);
         }
     }
     if (!typed) {
-        list = curl_slist_append(list, "Content-Type: application/json");
+        list = http->curl->slist_append(list, "Content-Type: application/json");
     }
     if (record->sign) {
         char value[SIGNATURE_SIZE];
@@ -83,7 +83,7 @@ static struct curl_slist *headers_of(const struct sender_http *http,
 
         signature_header(http->secret, record->body, value);
         line = xasprintf("X-Hub-Signature-256: %s", value);
-        list = curl_slist_append(list, line);
+        list = http->curl->slist_append(list, line);
     }
     return list;
 }
@@ -97,17 +97,18 @@ static void http_send(struct sender *sender, size_t tag, const struct replay_rec
     sender->under++;
     transfer->tag = tag;
     transfer->headers = headers_of(http, record);
-    curl_easy_setopt(transfer->curl, CURLOPT_HTTPHEADER, transfer->headers);
-    curl_easy_setopt(transfer->curl, CURLOPT_POSTFIELDS,
-                     record->body.len > 0 ? record->body.data : "");
-    curl_easy_setopt(transfer->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)record->body.len);
-    curl_multi_add_handle(http->multi, transfer->curl);
+    http->curl->easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, transfer->headers);
+    http->curl->easy_setopt(transfer->easy, CURLOPT_POSTFIELDS,
+                            record->body.len > 0 ? record->body.data : "");
+    http->curl->easy_setopt(transfer->easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                            (curl_off_t)record->body.len);
+    http->curl->multi_add_handle(http->multi, transfer->easy);
 }
 
 static void take_back(struct sender_http *http, struct transfer *transfer)
 {
-    curl_multi_remove_handle(http->multi, transfer->curl);
-    curl_slist_free_all(transfer->headers);
+    http->curl->multi_remove_handle(http->multi, transfer->easy);
+    http->curl->slist_free_all(transfer->headers);
     transfer->headers = NULL;
     transfer->next = http->free;
     http->free = transfer;
@@ -122,11 +123,11 @@ static enum exit_code finish_transfer(struct sender_http *http, struct transfer 
 
     if (result != CURLE_OK) {
         say("%s: %s", http->url,
-            result == CURLE_OPERATION_TIMEDOUT ? "timed out" : curl_easy_strerror(result));
+            result == CURLE_OPERATION_TIMEDOUT ? "timed out" : http->curl->easy_strerror(result));
         take_back(http, transfer);
         return result == CURLE_OPERATION_TIMEDOUT ? EXIT_TIMED_OUT : EXIT_UNREACHABLE;
     }
-    curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
+    http->curl->easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     outcome =
         json_pack("{s:i,s:n,s:n,s:n}", "status", (int)status, "webhookId", "counts", "reason");
     take_back(http, transfer);
@@ -139,11 +140,11 @@ static enum exit_code take_answers(struct sender_http *http, bool *ret_some)
     const CURLMsg *message;
     int left;
 
-    while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
+    while ((message = http->curl->multi_info_read(http->multi, &left)) != NULL) {
         struct transfer *transfer = NULL;
         enum exit_code code;
 
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        http->curl->easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
         code = finish_transfer(http, transfer, message->data.result);
         *ret_some = true;
         if (code != EXIT_DONE) {
@@ -169,7 +170,7 @@ static enum exit_code http_wait(struct sender *sender, uint64_t until_ns)
     while (code == EXIT_DONE && !some) {
         int running;
 
-        curl_multi_perform(http->multi, &running);
+        http->curl->multi_perform(http->multi, &running);
         code = take_answers(http, &some);
         if (code == EXIT_DONE && !some) {
             uint64_t now_ns = clock_monotonic_ns();
@@ -177,7 +178,7 @@ static enum exit_code http_wait(struct sender *sender, uint64_t until_ns)
             if (now_ns >= until_ns) {
                 break;
             }
-            curl_multi_poll(http->multi, NULL, 0, wait_ms(until_ns, now_ns), NULL);
+            http->curl->multi_poll(http->multi, NULL, 0, wait_ms(until_ns, now_ns), NULL);
         }
         if (interrupted) {
             return EXIT_INTERRUPTED;
@@ -194,10 +195,10 @@ static void http_free(struct sender *sender)
         if (http->transfers[i].headers != NULL) {
             take_back(http, &http->transfers[i]);
         }
-        curl_easy_cleanup(http->transfers[i].curl);
+        http->curl->easy_cleanup(http->transfers[i].easy);
     }
-    curl_multi_cleanup(http->multi);
-    curl_global_cleanup();
+    http->curl->multi_cleanup(http->multi);
+    http->curl->global_cleanup();
     free(http);
 }
 
@@ -205,26 +206,33 @@ static const struct sender_ops http_ops = { http_send, http_wait, http_free };
 
 static void transfer_init(struct sender_http *http, struct transfer *transfer, int64_t timeout_ms)
 {
-    transfer->curl = curl_easy_init();
-    if (transfer->curl == NULL) {
+    transfer->easy = http->curl->easy_init();
+    if (transfer->easy == NULL) {
         abort();
     }
-    curl_easy_setopt(transfer->curl, CURLOPT_URL, http->url);
-    curl_easy_setopt(transfer->curl, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(transfer->curl, CURLOPT_TIMEOUT_MS, (long)MAX(timeout_ms, (int64_t)0));
-    curl_easy_setopt(transfer->curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(transfer->curl, CURLOPT_WRITEFUNCTION, discard);
-    curl_easy_setopt(transfer->curl, CURLOPT_PRIVATE, transfer);
+    http->curl->easy_setopt(transfer->easy, CURLOPT_URL, http->url);
+    http->curl->easy_setopt(transfer->easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    http->curl->easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)MAX(timeout_ms, (int64_t)0));
+    http->curl->easy_setopt(transfer->easy, CURLOPT_NOSIGNAL, 1L);
+    http->curl->easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, discard);
+    http->curl->easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer);
     transfer->next = http->free;
     http->free = transfer;
 }
 
 struct sender *sender_http_new(const struct sender_config *config, const char *url,
-                               struct str secret)
+                               struct str secret, enum exit_code *ret_code)
 {
-    struct sender_http *http = xnew(struct sender_http);
+    const struct libcurl *curl = libcurl_load();
+    struct sender_http *http;
 
-    curl_global_init(CURL_GLOBAL_DEFAULT);
+    if (curl == NULL) {
+        *ret_code = EXIT_REFUSED;
+        return NULL;
+    }
+    http = xnew(struct sender_http);
+    http->curl = curl;
+    http->curl->global_init(CURL_GLOBAL_DEFAULT);
     http->sender = (struct sender) { .ops = &http_ops,
                                      .answered = config->answered,
                                      .arg = config->arg,
@@ -232,7 +240,7 @@ struct sender *sender_http_new(const struct sender_config *config, const char *u
                                      .keeps_order = config->concurrency <= 1 };
     http->url = url;
     http->secret = secret;
-    http->multi = curl_multi_init();
+    http->multi = http->curl->multi_init();
     if (http->multi == NULL) {
         abort();
     }

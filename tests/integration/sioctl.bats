@@ -291,6 +291,17 @@ sleeps() {
     exit_code 2 webhook replay "$BATS_TEST_TMPDIR/one.json" --secret-file "$SIOD_DIR/app.secret"
 }
 
+@test "HTTP alone wants libcurl, and says so where it is not or is another" {
+    start_siod
+    text_webhook wamid.1 15551230001 one >"$BATS_TEST_TMPDIR/one.json"
+    ln -s "$(ldd "$SIOD_BIN/sioctl" | awk '$1 == "libjansson.so.4" { print $3 }')" "$BATS_TEST_TMPDIR/libcurl.so.4"
+    export LD_LIBRARY_PATH=$BATS_TEST_TMPDIR
+    exit_code 1 webhook replay "$BATS_TEST_TMPDIR/one.json" --url "$SIOD_URL$WEBHOOK_PATH" --secret-file "$SIOD_DIR/app.secret"
+    assert_contains "$said" "HTTP needs libcurl.so.4: "
+    assert_contains "$said" "undefined symbol: curl_"
+    exit_code 0 webhook replay "$BATS_TEST_TMPDIR/one.json"
+}
+
 @test "webhook list is newest first and limited" {
     start_siod
     local i

@@ -41,7 +41,7 @@ owners() {
         sqlite3.h) echo 'siod/store/sqlite*.[ch]' ;;
         libpq-fe.h) echo 'siod/store/postgres*.[ch]' ;;
         readline/*) echo 'sioctl/shell*.[ch]' ;;
-        curl/*) echo 'sioctl/*.[ch] siod/graph/client*.[ch]' ;;
+        curl/*) echo 'sioctl/replay/libcurl.h siod/graph/client*.[ch]' ;;
         *) echo '*' ;;
     esac
 }
