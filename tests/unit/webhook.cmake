@@ -1,5 +1,6 @@
 unit_test(content content)
 unit_test(payload payload)
+unit_test(payload_other payload)
 unit_test(message chat)
 unit_test(customer chat store)
 unit_test(call chat store)
