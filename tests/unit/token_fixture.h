@@ -78,7 +78,7 @@ static char *claims_token(const char *claims)
 }
 
 static struct token_verifier *verifier(const struct token_config *with, const char *first,
-                                              const char *second)
+                                       const char *second)
 {
     autofree char *first_path = file(first);
     autofree char *second_path = second != NULL ? file(second) : NULL;
@@ -98,7 +98,7 @@ static struct token_verifier *verifier(const struct token_config *with, const ch
 static const struct token_config strict = { .algorithm = TOKEN_HS256, .require_exp = true };
 
 static void assert_gives(struct token_verifier *with, struct str token, int64_t now_s,
-                                enum err want)
+                         enum err want)
 {
     struct token_claims claims;
     struct errmsg msg = { "" };
