@@ -18,7 +18,7 @@ struct sqlite_writer {
     bool phones_changed;          /* by the job that runs: do not learn from it */
     struct buf put_ids;           /* businesses that this job has put */
     struct sqlite_sequence {
-        int64_t chat, message;
+        int64_t chat, message, contact;
     } next, saved, job;  /* last ids given; as in the database; at the job's start */
     bool savepoint;      /* the job that runs has one */
     int64_t job_changes; /* rows that the connection had written before it */

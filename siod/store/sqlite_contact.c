@@ -21,10 +21,11 @@ enum err sqlite_contact_create(struct store_tx *tx, const struct store_contact *
     struct sqlite_writer *writer = writer_of(tx);
     struct query q =
         query_begin(&writer->conn, ST_CONTACT_CREATE,
-                    "INSERT INTO contact (business_id, name, username, phone, wa_id, user_id,"
-                    " created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)");
+                    "INSERT INTO contact (id, business_id, name, username, phone, wa_id, user_id,"
+                    " created_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     enum err err;
 
+    put_int(&q, writer->next.contact + 1);
     put_int(&q, contact->business_id);
     put_str_full(&q, contact->name);
     put_str(&q, contact->username);
@@ -34,7 +35,7 @@ enum err sqlite_contact_create(struct store_tx *tx, const struct store_contact *
     put_int(&q, tx->now_ms);
     err = query_run(&q);
     if (err == OK) {
-        *ret_contact_id = sqlite3_last_insert_rowid(writer->conn.db);
+        *ret_contact_id = ++writer->next.contact;
     }
     return err;
 }

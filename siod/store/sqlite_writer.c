@@ -50,11 +50,14 @@ static enum err load_sequence(struct sqlite_writer *writer)
                                  "SELECT max((SELECT last FROM sequence WHERE name = 'chat'),"
                                  "           (SELECT coalesce(max(id), 0) FROM chat)),"
                                  "       max((SELECT last FROM sequence WHERE name = 'message'),"
-                                 "           (SELECT coalesce(max(id), 0) FROM message))");
+                                 "           (SELECT coalesce(max(id), 0) FROM message)),"
+                                 "       max((SELECT last FROM sequence WHERE name = 'contact'),"
+                                 "           (SELECT coalesce(max(id), 0) FROM contact))");
 
     if (query_row(&q)) {
         writer->saved.chat = get_int(&q);
         writer->saved.message = get_int(&q);
+        writer->saved.contact = get_int(&q);
         writer->next = writer->saved;
     }
     return query_end(&q);
@@ -300,6 +303,9 @@ enum err sqlite_commit(struct store_tx *tx)
     }
     if (err == OK && writer->next.message != writer->saved.message) {
         err = save_sequence(writer, "message", writer->next.message);
+    }
+    if (err == OK && writer->next.contact != writer->saved.contact) {
+        err = save_sequence(writer, "contact", writer->next.contact);
     }
     if (err == OK) {
         err = sqlite_files_check(writer, &tx->fault);

@@ -192,17 +192,17 @@ static bool is_named(const struct inbound_party *party)
     return party->phone.len > 0 || party->user_id.len > 0;
 }
 
-/* What the business writes to a group has nobody else in it. A customer who is not named is the one
- * whose profile came along, if that is the only one. */
+/* What the business writes to a group is to nobody in particular, whoever is named as its recipient.
+ * A customer who is not named is the one whose profile came along, if that is the only one. */
 static void read_party(struct decoder *decoder, const json_t *element, struct inbound_message *in)
 {
     const struct inbound_party given = in->party;
 
     in->party = (struct inbound_party) { .phone = STR_NONE };
-    (in->direction == STORE_OUTBOUND ? read_recipient : read_sender)(decoder, element, &in->party);
-    if (in->direction == STORE_OUTBOUND && str_eq(in->party.phone, in->group_id)) {
-        in->party.phone = STR_NONE;
+    if (in->direction == STORE_OUTBOUND && in->group_id.len > 0) {
+        return;
     }
+    (in->direction == STORE_OUTBOUND ? read_recipient : read_sender)(decoder, element, &in->party);
     if (!is_named(&in->party)) {
         in->party = given;
     }

@@ -273,6 +273,31 @@ static void a_group_follows_its_participants(void **state)
 
 /* ---- who serves the joined chat */
 
+/* What the business had written to a group was of whom it was addressed to, up to schema 15. */
+static void who_was_only_written_to_in_a_group_is_nobody_there(void **state)
+{
+    struct fixture *f = *state;
+
+    fixture_at_schema(
+        f, 15,
+        "INSERT INTO business (id, name, source, created_at_ms) VALUES (1, x'', 0, 0);"
+        "INSERT INTO contact (id, business_id, name, created_at_ms)"
+        " VALUES (1, 1, x'', 0), (2, 1, x'', 0);"
+        "INSERT INTO chat (id, business_id, phone_number_id, contact_id, group_id,"
+        " created_at_ms) VALUES (1, 1, x'70', 2, x'67', 0);"
+        "INSERT INTO chat_participant VALUES (1, 1);"
+        "INSERT INTO message (id, chat_id, business_id, contact_id, direction, status,"
+        " sender_user_id, wa_timestamp_s, created_at_ms, phone_number_id, type, raw)"
+        " VALUES (1, 1, 1, 1, 0, 0, 0, 0, 0, x'70', x'', x''),"
+        " (2, 1, 1, 2, 1, 0, 0, 0, 0, x'70', x'', x'');"
+        "UPDATE sequence SET last = 2");
+    fixture_open(f);
+    assert_int_equal(sql_int(f, "SELECT contact_id IS NULL FROM chat"), 1);
+    assert_int_equal(sql_int(f, "SELECT contact_id FROM message WHERE id = 1"), 1);
+    assert_int_equal(sql_int(f, "SELECT contact_id IS NULL FROM message WHERE id = 2"), 1);
+    assert_int_equal(sql_int(f, "SELECT last FROM sequence WHERE name = 'contact'"), 2);
+}
+
 static void agents(struct fixture *f)
 {
     sql_exec(f, "INSERT INTO agent (business_id, user_id, name, role, created_at_ms, online)"
@@ -478,6 +503,7 @@ int main(void)
         TEST(a_repetition_joins_nobody),
         TEST(tenants_are_never_joined),
         TEST(a_group_follows_its_participants),
+        TEST(who_was_only_written_to_in_a_group_is_nobody_there),
         TEST(the_older_chats_agent_keeps_it),
         TEST(the_younger_chats_agent_takes_over_what_nobody_has),
         TEST(who_waits_in_either_waits_as_long_as_in_the_older_wait),

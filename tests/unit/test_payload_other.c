@@ -159,6 +159,37 @@ static void an_echo_goes_to_the_customer(void **state)
     assert_str(in->party.name, "Amara Okafor");
 }
 
+static void what_is_written_to_a_group_is_to_nobody_in_particular(void **state)
+{
+    static const char *const members[] = {
+        "\"to\":\"g\"",
+        "\"to\":\"777\"",
+        "\"to\":\"g\",\"to_user_id\":\"DE.1\"",
+        "\"to\":\"777\",\"to_parent_user_id\":\"DE.ENT.1\"",
+        "\"from\":\"1\"",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
+        autodecoded struct decoded decoded;
+        const struct inbound_message *in;
+        autofree char *text = xasprintf(
+            "{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[{\"field\":"
+            "\"smb_message_echoes\",\"value\":{\"metadata\":{\"phone_number_id\":\"1\"},"
+            "\"contacts\":[{\"profile\":{\"name\":\"Ann\"},\"wa_id\":\"777\"}],"
+            "\"message_echoes\":[{\"id\":\"a\",\"group_id\":\"g\",%s}]}}]}]}",
+            members[i]);
+
+        decode_text(&decoded, str_of(text));
+        assert_int_equal(decoded.delivery.message_count, 1);
+        in = &decoded.delivery.messages[0].in;
+        assert_str(in->group_id, "g");
+        assert_str(in->party.phone, NULL);
+        assert_str(in->party.user_id, NULL);
+        assert_str(in->party.parent_user_id, NULL);
+    }
+}
+
 static void a_status_names_message_participant_and_error(void **state)
 {
     autodecoded struct decoded failed, group;
@@ -308,6 +339,7 @@ int main(void)
         cmocka_unit_test(of_a_broken_past_the_rest_is_taken),
         cmocka_unit_test(a_changed_number_is_told),
         cmocka_unit_test(an_echo_goes_to_the_customer),
+        cmocka_unit_test(what_is_written_to_a_group_is_to_nobody_in_particular),
         cmocka_unit_test(a_status_names_message_participant_and_error),
         cmocka_unit_test(changes_name_their_message),
         cmocka_unit_test(a_change_that_names_no_message_is_shown_as_it_is),

@@ -77,7 +77,18 @@ static void test_each_check_finds_what_it_is_for(void **state)
         { "UPDATE message SET business_id = 2 WHERE id = 2", "messages ", "message 2: business 2" },
         { "UPDATE contact_alias SET business_id = 2 WHERE contact_id = 1", "contacts ",
           "contact 1: known in business 2" },
-        { "DELETE FROM contact WHERE id = 2", "references ", "no such contact" },
+        { "DELETE FROM contact WHERE id = 2", "references messages ", "no such contact" },
+        { "UPDATE message SET contact_id = 9 WHERE id = 2", "messages ",
+          "message 2: contact 9 is not there" },
+        { "INSERT INTO business (id, name, source, created_at_ms) VALUES (3, x'', 0, 0);"
+          "INSERT INTO contact (id, business_id, name, created_at_ms) VALUES (9, 3, x'', 0);"
+          "UPDATE sequence SET last = 9 WHERE name = 'contact';"
+          "UPDATE message SET contact_id = 9 WHERE id = 2",
+          "messages ", "message 2: contact 9 is of another business" },
+        { "INSERT INTO reaction (message_id, contact_id, wamid, wa_timestamp_s, shown)"
+          " VALUES (2, 9, x'', 0, x'')",
+          "messages ", "message 2: contact 9, who reacted, is not there" },
+        { "UPDATE sequence SET last = 1 WHERE name = 'contact'", "ids ", "contact: 1 is the last" },
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {

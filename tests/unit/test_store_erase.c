@@ -242,6 +242,23 @@ static void test_nothing_of_an_erased_contact_is_left_in_the_files(void **state)
                      ERR_NOT_FOUND);
 }
 
+static void test_the_id_of_who_was_erased_is_not_given_again(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job ann = { .business_id = 1, .wamid = "wamid.ANN", .sender = "491520001" };
+    struct delivery_job bob = { .business_id = 1, .wamid = "wamid.BOB", .sender = "491520002" };
+    struct delivery_job eve = { .business_id = 1, .wamid = "wamid.EVE", .sender = "491520003" };
+
+    deliver(f, &ann);
+    (void)erase_now(f, 1);
+    deliver(f, &bob);
+    (void)erase_now(f, 2);
+    fixture_close(f);
+    fixture_open(f);
+    deliver(f, &eve);
+    assert_int_equal(sql_int(f, "SELECT id FROM contact"), 3);
+}
+
 static enum err long_webhook_body(struct store_tx *tx, void *arg)
 {
     enum { LONG = 100 << 10 };
@@ -357,6 +374,7 @@ int main(void)
         cmocka_unit_test(test_of_a_shared_body_what_is_others_stays),
         STORE_TEST(test_every_table_is_told_what_it_holds),
         STORE_TEST(test_nothing_of_an_erased_contact_is_left_in_the_files),
+        STORE_TEST(test_the_id_of_who_was_erased_is_not_given_again),
         STORE_TEST(test_a_slice_is_short_however_many_long_bodies_mention_the_contact),
         STORE_TEST(test_what_comes_meanwhile_is_erased_with_the_rest),
         STORE_TEST(test_an_export_has_what_is_of_the_contact_and_nothing_of_others),
