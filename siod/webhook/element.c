@@ -119,10 +119,11 @@ static bool read_emoji(const json_t *reaction, struct str *ret_emoji)
            (json_is_string(emoji) && ret_emoji->len <= EMOJI_MAX_BYTES);
 }
 
+/* An empty one would put back what was there before the last edit. */
 static bool read_edited(const json_t *edit, const json_t **ret_edited)
 {
     *ret_edited = json_object_get(edit, "message");
-    return json_is_object(*ret_edited);
+    return json_object_size(*ret_edited) > 0;
 }
 
 /* False unless it says what it changes, and how. */
@@ -192,8 +193,9 @@ static bool is_named(const struct inbound_party *party)
     return party->phone.len > 0 || party->user_id.len > 0;
 }
 
-/* What the business writes to a group is to nobody in particular, whoever is named as its recipient.
- * A customer who is not named is the one whose profile came along, if that is the only one. */
+/* What the business writes to a group is to nobody in particular, whoever is named as its
+ * recipient. A customer who is not named is the one whose profile came along, if that is the only
+ * one. */
 static void read_party(struct decoder *decoder, const json_t *element, struct inbound_message *in)
 {
     const struct inbound_party given = in->party;

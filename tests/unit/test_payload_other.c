@@ -262,6 +262,7 @@ static void a_change_that_names_no_message_is_shown_as_it_is(void **state)
         "\"type\":\"reaction\",\"reaction\":[\"t\"]",
         "\"type\":\"edit\",\"edit\":{\"original_message_id\":\"t\"}",
         "\"type\":\"edit\",\"edit\":{\"original_message_id\":\"t\",\"message\":\"text\"}",
+        "\"type\":\"edit\",\"edit\":{\"original_message_id\":\"t\",\"message\":{}}",
         "\"type\":\"edit\",\"edit\":{\"message\":{\"type\":\"text\"}}",
         "\"type\":\"revoke\",\"revoke\":{}",
     };
