@@ -173,7 +173,10 @@ static void measure_member(void *arg, const char *path, const json_t *value)
     struct lines *lines = arg;
 
     if (!is_table(value)) {
-        lines->width = MAX(lines->width, text_width(str_of(path)));
+        autobuf struct buf name = BUF_INIT;
+
+        text_printable(&name, str_of(path));
+        lines->width = MAX(lines->width, text_width(buf_str(&name)));
     }
 }
 
@@ -199,7 +202,9 @@ static void add_table(void *arg, const char *path, const json_t *value)
     const struct lines *lines = arg;
 
     if (is_table(value)) {
-        buf_printf(lines->to, "\n%s:\n", path);
+        buf_add_char(lines->to, '\n');
+        text_printable(lines->to, str_of(path));
+        buf_add_cstr(lines->to, ":\n");
         add_inner_table(lines->to, lines->out, value);
     }
 }

@@ -43,3 +43,16 @@ refute_control_characters() {
     assert_equal "$status" 1
     refute_control_characters "$output"
 }
+
+@test "claims of a token are shown with their names spelt out" {
+    local token format text
+    token=$(jwt '{"\u001b]0;x\u0007":[{"a":1}],"\u001b\u001b":"v"}')
+    for format in text json ndjson tsv; do
+        text=$(on_a_terminal token decode "$token" -o "$format")
+        refute_control_characters "$text"
+        refute grep -qP '\]0;x\a' <<<"$text"
+    done
+    text=$(on_a_terminal token decode "$token" | tr -d '\r')
+    assert_contains "$text" $'\n\nclaims.\\x1b]0;x\\x07:\na\n1'
+    assert_contains "$text" 'claims.\x1b\x1b  v'
+}
