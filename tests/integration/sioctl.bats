@@ -357,6 +357,24 @@ sleeps() {
     exit_code 3 token mint --user 7 --business 1
 }
 
+@test "a token is decoded whatever JSON it has" {
+    export SIOD_SOCKET=/nonexistent
+    local claims expected
+    echo 0123456789abcdef0123456789abcdef >"$BATS_TEST_TMPDIR/key"
+    while IFS='|' read -r claims expected; do
+        exit_code 0 token decode "$(jwt "$claims" '{"alg":"HS256"}' "$BATS_TEST_TMPDIR/key")" -o json
+        assert_equal "$(jq -c '[.header.alg, .claims]' "$BATS_TEST_TMPDIR/out")" "[\"HS256\",$expected]"
+        exit_code 0 token decode "$(jwt '{}' "{\"alg\":\"HS256\",\"x\":$claims}" "$BATS_TEST_TMPDIR/key")" -o json
+        assert_equal "$(jq -c .header.x "$BATS_TEST_TMPDIR/out")" "$expected"
+    done <<'LINES'
+{"a\u0000b":1}|{"a\\u0000b":1}
+{"a":"b\u0000c"}|{"a":"b\u0000c"}
+{"a":"\ud800"}|{"a":"�"}
+{"a":123456789012345678901234567890}|{"a":"123456789012345678901234567890"}
+{"a":1e400}|{"a":"1e400"}
+LINES
+}
+
 @test "a PEM key signs with the algorithm that was chosen, and never by accident" {
     export SIOD_SOCKET=/nonexistent
     local dir=$BATS_TEST_TMPDIR token
