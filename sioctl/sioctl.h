@@ -61,8 +61,13 @@ enum exit_code session_call(struct session *session, const struct ctl_call *call
                             json_t **ret_result);
 /* wait.c: until the condition in args holds. What goes wrong is said. On EXIT_DONE *ret_result is
  * owned. */
+struct waiting {
+    const json_t *args;
+    int64_t timeout_ms;
+    bool insists; /* the daemon has to be there, and to answer each time as any other command's */
+};
 NODISCARD
-enum exit_code session_wait(struct session *session, const json_t *args, int64_t timeout_ms,
+enum exit_code session_wait(struct session *session, const struct waiting *waiting,
                             json_t **ret_result);
 enum exit_code exit_code_of(enum ctl_outcome outcome);
 /* After CTL_REFUSED. */

@@ -1,5 +1,5 @@
 /* `wait`: asks until the condition holds. The daemon may not be there yet, or go away and come
- * back. */
+ * back, unless whoever waits has use only for the one that is there. */
 #include <poll.h>
 #include <string.h>
 
@@ -55,10 +55,16 @@ static enum exit_code timed_out(const json_t *args, const struct errmsg *msg)
     return EXIT_TIMED_OUT;
 }
 
-static enum exit_code wait_until_met(struct session *session, const json_t *args,
-                                     int64_t timeout_ms, json_t **ret_result)
+static bool is_absent(enum ctl_outcome outcome)
 {
-    uint64_t end_ms = clock_monotonic_ms() + (uint64_t)timeout_ms;
+    return outcome == CTL_UNREACHABLE || outcome == CTL_TIMED_OUT;
+}
+
+static enum exit_code wait_until_met(struct session *session, const struct waiting *waiting,
+                                     json_t **ret_result)
+{
+    const json_t *args = waiting->args;
+    uint64_t end_ms = clock_monotonic_ms() + (uint64_t)waiting->timeout_ms;
     int pause_ms = PAUSE_MIN_MS;
 
     for (;;) {
@@ -67,8 +73,10 @@ static enum exit_code wait_until_met(struct session *session, const json_t *args
         uint64_t now_ms = clock_monotonic_ms();
         enum ctl_outcome outcome;
 
-        session->config.timeout_ms =
-            now_ms + LOOK_MS < end_ms ? (int64_t)(end_ms - now_ms) : LOOK_MS;
+        if (!waiting->insists) {
+            session->config.timeout_ms =
+                now_ms + LOOK_MS < end_ms ? (int64_t)(end_ms - now_ms) : LOOK_MS;
+        }
         outcome = look(session, args, &result, &msg);
         if (outcome == CTL_DONE && is_met(result, &msg)) {
             *ret_result = TAKE(result);
@@ -81,6 +89,10 @@ static enum exit_code wait_until_met(struct session *session, const json_t *args
         if (outcome == CTL_INTERRUPTED || interrupted) {
             return EXIT_INTERRUPTED;
         }
+        if (waiting->insists && is_absent(outcome)) {
+            say("%s", msg.text);
+            return exit_code_of(outcome);
+        }
         now_ms = clock_monotonic_ms();
         if (now_ms >= end_ms) {
             return timed_out(args, &msg);
@@ -90,11 +102,11 @@ static enum exit_code wait_until_met(struct session *session, const json_t *args
     }
 }
 
-enum exit_code session_wait(struct session *session, const json_t *args, int64_t timeout_ms,
+enum exit_code session_wait(struct session *session, const struct waiting *waiting,
                             json_t **ret_result)
 {
     int64_t before_ms = session->config.timeout_ms;
-    enum exit_code code = wait_until_met(session, args, timeout_ms, ret_result);
+    enum exit_code code = wait_until_met(session, waiting, ret_result);
 
     session->config.timeout_ms = before_ms;
     return code;
@@ -103,10 +115,12 @@ enum exit_code session_wait(struct session *session, const json_t *args, int64_t
 enum exit_code run_wait(struct session *session)
 {
     const json_t *timeout = session_arg(session, "timeout");
+    const struct waiting waiting = {
+        .args = session->line->args,
+        .timeout_ms = timeout != NULL ? json_integer_value(timeout) : TIMEOUT_MS,
+    };
     autojson json_t *result = NULL;
-    enum exit_code code =
-        session_wait(session, session->line->args,
-                     timeout != NULL ? json_integer_value(timeout) : TIMEOUT_MS, &result);
+    enum exit_code code = session_wait(session, &waiting, &result);
 
     if (code == EXIT_DONE) {
         output_result(&session->out, result);

@@ -9,9 +9,10 @@ enum { SETTLE_MS = 60000 };
 static enum exit_code settle(struct session *session)
 {
     autojson json_t *args = json_pack("{s:s}", "condition", "settled");
+    const struct waiting waiting = { .args = args, .timeout_ms = SETTLE_MS, .insists = true };
     autojson json_t *result = NULL;
 
-    return session_wait(session, args, SETTLE_MS, &result);
+    return session_wait(session, &waiting, &result);
 }
 
 enum exit_code events_mark(struct session *session, json_t **ret_mark)

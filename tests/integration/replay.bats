@@ -209,6 +209,18 @@ texts() {
     assert_contains "$(cat "$WORDS")" 'line 1: not a golden file'
 }
 
+@test "a golden file needs a daemon that answers, and is not waited for" {
+    start_siod
+    kill -STOP "$SIOD_PID"
+    replay "$VECTORS/text.json" -t 50ms --expect "$GOLDEN" --update
+    kill -CONT "$SIOD_PID"
+    assert_equal "$code $(cat "$WORDS")" '4 sioctl: siod does not answer'
+    stop_siod
+    replay "$VECTORS/text.json" --expect "$GOLDEN" --update
+    assert_contains "$code $(cat "$WORDS")" "3 sioctl: cannot reach siod at $SIOD_SOCKET: "
+    [[ ! -e $GOLDEN ]]
+}
+
 @test "agents on the desk are part of what is expected" {
     local round
     for round in --update ''; do
