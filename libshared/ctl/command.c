@@ -270,7 +270,11 @@ json_t *ctl_args_accept(const struct ctl_command *command, json_t *args, struct 
             (void)err_set(msg, ERR_INVALID, "%s: %.200s", param->key, why.text);
             return NULL;
         }
-        json_object_set_new(accepted, key, good);
+        if (json_is_false(good)) {
+            json_decref(good); /* a switch that is off is one that is not there */
+        } else {
+            json_object_set_new(accepted, key, good);
+        }
     }
     return ctl_args_complete(&grammar, accepted, msg) == OK ? TAKE(accepted) : NULL;
 }

@@ -88,7 +88,7 @@ void ctl_command_candidates(const char *const *words, unsigned count, const char
 
 /* Check a request's args against the command: unknown, missing and mistyped members are
  * ERR_INVALID. Returns owned and normalised (ids as integers, durations in ms, repeatable ones as
- * arrays); NULL with msg. `args` may be NULL. */
+ * arrays, switches only when they are on); NULL with msg. `args` may be NULL. */
 NODISCARD
 json_t *ctl_args_accept(const struct ctl_command *command, json_t *args, struct errmsg *msg);
 /* ERR_INVALID with "missing <chat>" or "missing --user" when a required argument is not in args. */

@@ -82,6 +82,19 @@ LINES
     assert_equal "$(ask '{"id":11,"cmd":"business list"}' | jq .ok)" true
 }
 
+@test "a switch that is false is one that is not given" {
+    start_siod
+    talk
+    hear >/dev/null
+    local file=$BATS_TEST_TMPDIR/kept
+    echo mine >"$file"
+    assert_equal "$(ask "{\"id\":1,\"cmd\":\"store backup\",\"args\":{\"file\":\"$file\",\"force\":false}}" |
+        jq -r .error.code)" exists
+    assert_equal "$(cat "$file")" mine
+    assert_equal "$(ask '{"id":2,"cmd":"webhook quarantine drop","args":{"all":false}}' |
+        jq -r .error.code)" invalid_argument
+}
+
 @test "many requests may be under way on one connection" {
     start_siod
     talk
