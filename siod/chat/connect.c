@@ -12,6 +12,7 @@
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 #include "siod/chat/gone.h"
+#include "siod/chat/order.h"
 #include "siod/chat/revocation.h"
 #include "siod/chat/roster.h"
 #include "siod/chat/session.h"
@@ -213,6 +214,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     session_end(self, sio_reason_recoverable(reason));
     timer_clear(&self->expiry);
     typing_leave(self, 0);
+    order_drop(self);
     roster_leave(self->person);
     free(self);
 }

@@ -41,10 +41,12 @@ struct desk_socket {
     uint32_t second_ms;    /* when the present second of counting events began; wraps */
     unsigned events;       /* in it */
     uint32_t token_tag;    /* of its jti: revocation.h */
+    struct turn *turns;    /* chats about which an event is under way: order.c */
     /* session.c */
     uint32_t changed_ms; /* when its rooms did last; wraps */
     TAILQ_ENTRY(desk_socket) unsaved;
     uint16_t row_removals; /* that are under way */
+    uint16_t held;         /* events that wait for their turn: order.c */
     bool has_row;          /* in the store, or it may have */
     bool is_unsaved;       /* in sessions->unsaved */
 };

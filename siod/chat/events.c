@@ -6,6 +6,7 @@
 #include "libshared/json.h"
 #include "libshared/log.h"
 #include "siod/chat/desk_state.h"
+#include "siod/chat/order.h"
 #include "siod/metrics/metrics.h"
 
 struct str event_name(enum desk_event event)
@@ -24,12 +25,18 @@ struct str event_name(enum desk_event event)
 /* ---- dispatch */
 
 #define ON(id, name, role, payload)                                                                \
+    static void run_##id(const struct event_ctx *ctx, const void *bound)                           \
+    {                                                                                              \
+        on_##id(ctx, bound);                                                                       \
+    }                                                                                              \
     static enum err call_##id(const struct event_ctx *ctx, struct str args, struct errmsg *msg)    \
     {                                                                                              \
         struct payload bound = { 0 };                                                              \
         enum err err = bind_##payload(args, &bound, msg);                                          \
                                                                                                    \
-        if (err == OK) {                                                                           \
+        if (err == OK &&                                                                           \
+            !(ctx->from->turns != NULL &&                                                          \
+              order_hold(ctx, chat_of_##payload(&bound), run_##id, &bound, sizeof bound))) {       \
             on_##id(ctx, &bound);                                                                  \
         }                                                                                          \
         return err;                                                                                \

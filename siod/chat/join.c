@@ -15,6 +15,7 @@
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 #include "siod/chat/message.h"
+#include "siod/chat/order.h"
 #include "siod/chat/session.h"
 #include "siod/chat/show.h"
 
@@ -196,6 +197,7 @@ static void join_checked(void *arg, enum err err)
         } else {
             refuse_join(&ctx, err);
         }
+        order_go_on(&ctx, join->wanted.chat_id);
     }
     join_query_free(join);
 }
@@ -212,6 +214,7 @@ void on_join_chat(const struct event_ctx *ctx, const struct chat_join *wanted)
         refuse_join(ctx, ERR_NOT_FOUND);
         return;
     case ACCESS_UNKNOWN:
+        order_wait(ctx, wanted->chat_id);
         access_chat(ctx->desk, business_id, wanted->chat_id, join_checked,
                     join_query_new(ctx, wanted));
         return;

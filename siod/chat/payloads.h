@@ -45,3 +45,19 @@ PAYLOAD(message_read);
 PAYLOAD(agent_status);
 
 #undef PAYLOAD
+
+/* The chat that it is about; 0 = none. */
+#define CHAT_OF(name, chat)                                                                        \
+    static inline int64_t chat_of_##name(const struct name *payload)                               \
+    {                                                                                              \
+        (void)payload;                                                                             \
+        return chat;                                                                               \
+    }
+
+CHAT_OF(chat_ref, payload->chat_id)
+CHAT_OF(chat_join, payload->chat_id)
+CHAT_OF(typing, payload->chat_id)
+CHAT_OF(message_read, payload->chat_id)
+CHAT_OF(agent_status, 0)
+
+#undef CHAT_OF

@@ -90,6 +90,36 @@ barrier() {
     assert_equal "$(agent_events carl error_event | jq -c '.args[0] | [.event, .code]')" '["typing_start","not_in_chat"]'
 }
 
+@test "what is said about a chat that siod has to look up happens in the order in which it was said" {
+    local chat said=()
+    start_siod -o assign.policy=manual
+    for chat in {1..8}; do
+        post_webhook "$(text_webhook "wamid.$chat" "1650555000$chat" hello)"
+    done
+    stop_siod
+    start_siod -o assign.policy=manual
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    for chat in {1..8}; do
+        said+=("{\"emit\":[\"join_chat\",$chat],\"ack\":true,\"tag\":\"$chat join\"}")
+        said+=("{\"emit\":[\"typing_start\",{\"chatId\":$chat}],\"ack\":true,\"tag\":\"$chat type\"}")
+        said+=("{\"emit\":[\"leave_chat\",$chat],\"ack\":true,\"tag\":\"$chat leave\"}")
+    done
+    agent_tell ann "$(printf '%s\n' "${said[@]}")"
+    answered() { [[ $(agent_lines ann '.type == "ack"' | wc -l) == "$1" ]]; }
+    wait_until answered 24
+    assert_equal "$(agent_lines ann '.type == "ack"' | jq -c '.args[0].ok' | sort -u)" true
+    assert_equal "$(agent_lines ann '.type == "ack"' | jq -r .tag | sort -sn | xargs)" \
+        "$(for chat in {1..8}; do echo $chat join $chat type $chat leave; done | xargs)"
+    assert_equal "$(sioctl socket list -o json | jq -c '.[0].rooms')" '["business_1"]'
+
+    agent_tell ann '{"emit":["join_chat",99],"ack":true,"tag":"nowhere"}
+{"emit":["leave_chat",99],"ack":true,"tag":"left"}
+{"emit":["join_chat",99],"ack":true,"tag":"nowhere"}'
+    wait_until answered 27
+    assert_equal "$(agent_lines ann '.type == "ack"' | tail -n 3 | jq -c '[.tag, .args[0].ok]' | xargs)" \
+        '[nowhere,false] [left,true] [nowhere,false]'
+}
+
 @test "a user is online from the first socket until the grace after the last" {
     start_siod -o presence.offline_grace_ms=300
     agent_connected ann --token "$(token 7 1)" --transports websocket
