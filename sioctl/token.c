@@ -180,10 +180,9 @@ static enum exit_code print_parts(struct session *session, struct str header, st
     const struct json_limits limits = { 0 };
     autojson json_t *result = json_object();
     struct errmsg msg = { "" };
-    json_t *parts[] = { json_read(header, &limits, &msg), json_read(claims, &limits, &msg) };
 
-    if (json_object_set_new(result, "header", parts[0]) < 0 ||
-        json_object_set_new(result, "claims", parts[1]) < 0) {
+    if (json_object_set_new(result, "header", json_read(header, &limits, &msg)) < 0 ||
+        json_object_set_new(result, "claims", json_read(claims, &limits, &msg)) < 0) {
         say("%s", msg.text);
         return EXIT_REFUSED;
     }

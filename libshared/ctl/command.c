@@ -270,7 +270,7 @@ json_t *ctl_args_accept(const struct ctl_command *command, json_t *args, struct 
             (void)err_set(msg, ERR_INVALID, "%s: %.200s", param->key, why.text);
             return NULL;
         }
-        if (json_is_false(good)) {
+        if (param->argument == NULL && json_is_false(good)) {
             json_decref(good); /* a switch that is off is one that is not there */
         } else {
             json_object_set_new(accepted, key, good);
