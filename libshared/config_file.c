@@ -126,7 +126,7 @@ static enum err read_text(const struct config_source *source, struct buf *ret_te
     do {
         len = fread(buf_reserve(ret_text, BUFSIZ), 1, BUFSIZ, file);
         ret_text->len += len;
-    } while (len > 0 && ret_text->len <= FILE_MAX);
+    } while (len > 0 && ret_text->len <= FILE_MAX && !ferror(file));
     if (ferror(file)) {
         err = err_set(source->msg, ERR_IO, "%s: %s", source->file, strerror(errno));
     } else if (ret_text->len > FILE_MAX) {

@@ -12,6 +12,10 @@ enum exit_code run_config_check(struct session *session)
     struct errmsg msg = { "" }, missing = { "" };
     enum err err = config_load(path, NULL, 0, &config, &msg);
 
+    if (interrupted) { /* it may not have been read to its end */
+        config_free(err == OK ? config : NULL);
+        return EXIT_INTERRUPTED;
+    }
     json_object_set_new(verdict, "file", json_text(str_of(path)));
     json_object_set_new(verdict, "valid", json_boolean(err == OK));
     if (err == OK && config_suffices(config, &missing) != OK) {

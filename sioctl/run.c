@@ -96,7 +96,11 @@ static enum exit_code run(struct runner *runner, struct ctl_line *line)
     session.client = elsewhere ? NULL : runner_client(runner);
     output_open(&session.out, STDOUT_FILENO, format_of(line), line->command->id);
     session.out.header = line->options[CTL_OPT_header] != NULL;
-    code = finish(runner, &session.out, runs[line->command->id](&session));
+    code = runs[line->command->id](&session);
+    if (code == EXIT_REFUSED && interrupted) {
+        code = EXIT_INTERRUPTED; /* an input did not come to its end */
+    }
+    code = finish(runner, &session.out, code);
     if (elsewhere) {
         ctl_client_close(session.client);
     } else {

@@ -110,6 +110,21 @@ enum exit_code run_by_daemon(struct session *session)
     return code;
 }
 
+void say_failure(const struct errmsg *msg)
+{
+    if (!interrupted) {
+        say("%s", msg->text);
+    }
+}
+
+static void say_unread(const char *path)
+{
+    struct errmsg msg = { "" };
+
+    (void)err_set(&msg, ERR_IO, "%s: %s", path, strerror(errno));
+    say_failure(&msg);
+}
+
 static bool read_stream(FILE *file, const char *path, size_t max, struct buf *to)
 {
     size_t before = to->len;
@@ -122,15 +137,14 @@ static bool read_stream(FILE *file, const char *path, size_t max, struct buf *to
             say("%s: larger than %zu bytes", path, max);
             return false;
         }
+        if (ferror(file)) {
+            say_unread(path);
+            return false;
+        }
         if (got == 0) {
-            break;
+            return true;
         }
     }
-    if (ferror(file)) {
-        say("%s: %s", path, strerror(errno));
-        return false;
-    }
-    return true;
 }
 
 static bool stdin_is_script;
@@ -164,7 +178,7 @@ bool read_input(const char *path, size_t max, struct buf *to)
     }
     file = fopen(path, "re");
     if (file == NULL) {
-        say("%s: %s", path, strerror(errno));
+        say_unread(path);
         return false;
     }
     good = read_stream(file, path, max, to);

@@ -77,6 +77,8 @@ enum exit_code refusal_code(const struct session *session);
 json_t *session_arg(const struct session *session, const char *key);
 const char *session_arg_text(const struct session *session, const char *key);
 
+/* What a command failed for: said, unless it was interrupted while it waited for an input. */
+void say_failure(const struct errmsg *msg);
 /* A file, or stdin for "-", appended. Says what went wrong. */
 NODISCARD
 bool read_input(const char *path, size_t max, struct buf *to);

@@ -25,7 +25,7 @@ static bool choose_algorithm(const struct session *session, const char *key_file
         return token_algorithm_parse(name, ret);
     }
     if (config_read_secret_file(key_file, &key, &msg) != OK) {
-        say("%s", msg.text);
+        say_failure(&msg);
         return false;
     }
     if (str_starts_with(buf_str(&key), STR("-----BEGIN"))) {
@@ -49,7 +49,7 @@ static enum exit_code mint_here(struct session *session, const char *key_file)
     }
     ctl_mint_claims(session->line->args, NULL, NULL, time(NULL), &claims);
     if (token_mint(&config, buf_str(&claims), &token, &msg) != OK) {
-        say("%s", msg.text);
+        say_failure(&msg);
         return EXIT_REFUSED;
     }
     result = json_pack("{s:s}", "token", token);
@@ -100,7 +100,7 @@ static bool verify_here(struct session *session, const json_t *key_files, struct
         return false;
     }
     if (token_verifier_new(&config, &verifier, &msg) != OK) {
-        say("%s", msg.text);
+        say_failure(&msg);
         return false;
     }
     err = token_verify(verifier, token, time(NULL), &claims, &msg);
@@ -183,7 +183,7 @@ static enum exit_code print_parts(struct session *session, struct str header, st
 
     if (json_object_set_new(result, "header", json_read(header, &limits, &msg)) < 0 ||
         json_object_set_new(result, "claims", json_read(claims, &limits, &msg)) < 0) {
-        say("%s", msg.text);
+        say_failure(&msg);
         return EXIT_REFUSED;
     }
     output_result(&session->out, result);

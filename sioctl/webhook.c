@@ -13,7 +13,7 @@ bool read_secret(const struct session *session, struct buf *ret_secret)
     if (config_read_secret_file(session_arg_text(session, "secretFile"), ret_secret, &msg) == OK) {
         return true;
     }
-    say("%s", msg.text);
+    say_failure(&msg);
     return false;
 }
 

@@ -238,6 +238,43 @@ sleeps() {
     done
 }
 
+@test "an interrupt while an input is read ends with 130 and without a word" {
+    local some=$BATS_TEST_TMPDIR/some none=$BATS_TEST_TMPDIR/none key=$BATS_TEST_TMPDIR/key words pid code
+    mkfifo "$some" "$none"
+    echo 0123456789abcdef0123456789abcdef >"$key"
+    exec 7<>"$some" # what is written to it has come, and its end has not
+    while read -r words; do
+        printf abc >&7
+        # shellcheck disable=SC2086 # words
+        in_background "$SIOD_BIN/sioctl" -s /nonexistent $words <&7 >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/words"
+        pid=$!
+        wait_until sleeps "$pid"
+        kill -INT "$pid"
+        code=0
+        wait "$pid" || code=$?
+        assert_equal "$words: $code $(cat "$BATS_TEST_TMPDIR/words" "$BATS_TEST_TMPDIR/out")" "$words: 130 "
+    done <<LINES
+token verify -
+token verify - --key-file $key
+token verify x --key-file $none
+token decode -
+token revoke -
+token mint --user 1 --business 1 --key-file $some
+token mint --user 1 --business 1 --key-file $none
+token mint --user 1 --business 1 --algorithm HS256 --key-file $none
+webhook sign - --secret-file $key
+webhook sign $key --secret-file $none
+webhook verify - --secret-file $key --signature x
+webhook scan -
+webhook replay -
+webhook replay $none
+webhook replay $key --expect -
+config check -c $some
+config check -c $none
+LINES
+    exec 7>&-
+}
+
 @test "webhook replay over the control socket tells what became of each file" {
     start_siod
     mkdir "$BATS_TEST_TMPDIR/in"
