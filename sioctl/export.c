@@ -134,7 +134,7 @@ static enum exit_code finish(struct export *export, enum exit_code code, const j
     }
     output_close(&export->session->out);
     if (!whole) {
-        return code == EXIT_DONE ? EXIT_REFUSED : code;
+        return code == EXIT_DONE && !export->session->out.failed ? EXIT_REFUSED : code;
     }
     say("%zu exported%s", export->records, export->pseudonyms != NULL ? ", redacted" : "");
     return export->left_out > 0 || sent != export->records ? EXIT_REFUSED : EXIT_DONE;

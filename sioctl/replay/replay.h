@@ -25,7 +25,8 @@ struct replay {
     size_t started, answered, accepted;
     size_t printed; /* steps whose answers are out */
     bool silent;    /* no rows: stdout is for a report */
-    bool unwritten; /* stdout takes no more */
+    bool unread;    /* stdout takes no more */
+    bool judged;    /* by a golden file or for a report: then rows are not all that is wanted */
     bool parted;    /* deliveries that concern the same chat are not under way together */
     size_t under[CONCURRENCY_MAX]; /* then: the steps that are under way */
     bool large;                    /* the one under way must not be overtaken */

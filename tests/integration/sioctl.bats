@@ -275,6 +275,50 @@ LINES
     exec 7>&-
 }
 
+# to_nobody COMMAND…: with its output in a pipe whose other end is closed.
+to_nobody() {
+    local pipe=$BATS_TEST_TMPDIR/nobody
+    [[ -p $pipe ]] || mkfifo "$pipe"
+    exec 7<>"$pipe" 8>"$pipe" 7>&-
+    "$@" >&8 8>&-
+}
+
+@test "a reader that has gone makes no failure, and no success of one" {
+    start_siod
+    local key=$BATS_TEST_TMPDIR/key bad=$BATS_TEST_TMPDIR/bad.json words
+    echo 15551230001 >"$key"
+    printf '{"no' >"$bad"
+    # exit_code() has stdout for itself.
+    nobody_sioctl() {
+        local code=0
+        to_nobody sioctl "${@:2}" 2>"$BATS_TEST_TMPDIR/words" || code=$?
+        assert_equal "${*:2}: $code" "${*:2}: $1"
+        refute grep -q pipe "$BATS_TEST_TMPDIR/words"
+    }
+    while read -r words; do
+        # shellcheck disable=SC2086 # words
+        nobody_sioctl $words
+    done <<LINES
+1 token verify bad
+1 webhook verify $key --secret-file $key --signature x
+1 webhook scan $key
+1 config check -c /nonexistent
+1 webhook replay $bad
+1 webhook replay $bad --junit -
+1 webhook replay $bad --tap -
+0 webhook replay $VECTORS/text.json
+0 webhook replay $VECTORS/text.json --junit -
+0 webhook replay $VECTORS/text.json --tap -
+0 webhook export
+0 status
+0 tail --since 0 --business 1
+LINES
+    # Judged by what is expected, a replay is made to its end.
+    nobody_sioctl 0 webhook replay "$VECTORS" --ids fresh --tap "$BATS_TEST_TMPDIR/tap"
+    refute grep -q '^not ok' "$BATS_TEST_TMPDIR/tap"
+    assert_equal "$(grep -c '^ok' "$BATS_TEST_TMPDIR/tap")" "$(find "$VECTORS" -name '*.json' | wc -l)"
+}
+
 @test "webhook replay over the control socket tells what became of each file" {
     start_siod
     mkdir "$BATS_TEST_TMPDIR/in"
