@@ -14,6 +14,7 @@ enum exit_code exit_code_of(enum ctl_outcome outcome)
         [CTL_UNREACHABLE] = EXIT_UNREACHABLE,
         [CTL_TIMED_OUT] = EXIT_TIMED_OUT,
         [CTL_INTERRUPTED] = EXIT_INTERRUPTED,
+        [CTL_UNREAD] = EXIT_DONE,
     };
 
     return codes[outcome];
@@ -33,7 +34,7 @@ static enum exit_code explain(const struct session *session, enum ctl_outcome ou
         say("%s: %s", ctl_client_code(session->client), msg->text);
         return refusal_code(session);
     }
-    if (outcome != CTL_INTERRUPTED) {
+    if (outcome != CTL_INTERRUPTED && outcome != CTL_UNREAD) {
         say("%s", msg->text);
     }
     return exit_code_of(outcome);
@@ -98,6 +99,7 @@ enum exit_code run_by_daemon(struct session *session)
         .on_piece = stream ? print_piece : NULL,
         .arg = session,
         .patient = stream,
+        .reader_fd = stream ? session->out.fd : 0,
     };
     autojson json_t *result = NULL;
     enum exit_code code;

@@ -20,7 +20,8 @@ struct ctl_client {
     struct ctl_client_config config;
     int fd;
     int64_t last_id;
-    bool busy; /* the answer to the last call was not read to its end */
+    int reader_fd; /* of the call; -1: none */
+    bool busy;     /* the answer to the last call was not read to its end */
     struct ctl_lines lines;
     char code[CTL_REQUEST_ID_MAX];
 };
@@ -59,20 +60,22 @@ static bool is_interrupted(const struct ctl_client *client)
     return client->config.interrupted != NULL && *client->config.interrupted;
 }
 
+/* poll() tells of an error and of a hang-up without being asked. */
 static enum ctl_outcome wait_for(const struct ctl_client *client, short events,
                                  uint64_t deadline_ms, struct errmsg *msg)
 {
     for (;;) {
-        struct pollfd pfd = { .fd = client->fd, .events = events };
+        struct pollfd fds[] = { { .fd = client->fd, .events = events },
+                                { .fd = client->reader_fd } };
         int ready;
 
         if (is_interrupted(client)) {
             (void)err_set(msg, ERR_TIMEOUT, "interrupted");
             return CTL_INTERRUPTED;
         }
-        ready = poll(&pfd, 1, poll_timeout(deadline_ms));
+        ready = poll(fds, ARRAY_SIZE(fds), poll_timeout(deadline_ms));
         if (ready > 0) {
-            return CTL_DONE;
+            return fds[0].revents != 0 ? CTL_DONE : CTL_UNREAD;
         }
         if (ready == 0 && poll_timeout(deadline_ms) == 0) {
             (void)err_set(msg, ERR_TIMEOUT, "siod does not answer");
@@ -194,6 +197,7 @@ enum ctl_outcome ctl_client_open(const struct ctl_client_config *config, struct 
 
     client->config = *config;
     client->fd = -1;
+    client->reader_fd = -1;
     outcome = connect_to(client, ctl_socket_path(config->path), msg);
     if (outcome == CTL_DONE) {
         outcome = greet(client, msg);
@@ -300,6 +304,7 @@ enum ctl_outcome ctl_client_call(struct ctl_client *client, const struct ctl_cal
     enum ctl_outcome outcome;
 
     client->busy = true;
+    client->reader_fd = call->reader_fd > 0 ? call->reader_fd : -1;
     ctl_request_encode(&request, ++client->last_id, str_of(call->cmd), call->args);
     outcome = send_all(client, buf_str(&request), deadline_after(client->config.timeout_ms), msg);
     if (outcome == CTL_DONE) {

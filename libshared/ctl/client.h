@@ -20,6 +20,7 @@ enum ctl_outcome {
     CTL_UNREACHABLE, /* nobody there, not allowed to connect, or hung up before the answer */
     CTL_TIMED_OUT,
     CTL_INTERRUPTED, /* the flag below was set while waiting */
+    CTL_UNREAD,      /* whom the answer is for has gone; see ctl_call */
 };
 
 struct ctl_client_config {
@@ -55,6 +56,9 @@ struct ctl_call {
     ctl_piece_fn on_piece; /* NULL: pieces are put together */
     void *arg;
     bool patient; /* no timeout: a stream that may be silent for hours */
+    /* Where the pieces go, a pipe or so: CTL_UNREAD when nobody reads there any more. 0 = nowhere
+     * that matters. */
+    int reader_fd;
 };
 /* Asks and waits for the end of the answer. On CTL_DONE *ret_result is owned by the caller and may
  * be NULL: the whole result, or the last piece of a stream (none when on_piece ended it; the client

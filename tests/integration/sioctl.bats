@@ -319,6 +319,18 @@ LINES
     assert_equal "$(grep -c '^ok' "$BATS_TEST_TMPDIR/tap")" "$(find "$VECTORS" -name '*.json' | wc -l)"
 }
 
+@test "tail ends when its reader goes, also while nothing happens" {
+    start_siod
+    local pipe=$BATS_TEST_TMPDIR/pipe
+    mkfifo "$pipe"
+    exec 7<>"$pipe" 8>"$pipe"
+    in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail >&8 7>&- 8>&-
+    wait_until tails_are 1
+    exec 7>&- 8>&-
+    wait_until has_ended $!
+    wait $!
+}
+
 @test "webhook replay over the control socket tells what became of each file" {
     start_siod
     mkdir "$BATS_TEST_TMPDIR/in"
