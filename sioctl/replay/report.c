@@ -2,31 +2,58 @@
 
 #include <string.h>
 
-#include "libshared/utf8.h"
-
-/* XML has no way to write most controls. */
-static void add_xml(struct buf *out, struct str text)
-{
-    bool whole = utf8_valid(text);
-
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.data[i];
-
-        if (c == '<' || c == '>' || c == '&' || c == '"') {
-            buf_printf(out, "&#%d;", c);
-        } else if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f || (c >= 0x80 && !whole)) {
-            buf_add_char(out, '?');
-        } else {
-            buf_add_char(out, (char)c);
-        }
-    }
-}
+#include "sioctl/output.h"
 
 static struct str first_line(struct str text)
 {
     const char *end = text.len > 0 ? memchr(text.data, '\n', text.len) : NULL;
 
     return (struct str) { text.data, end != NULL ? (size_t)(end - text.data) : text.len };
+}
+
+/* The rest of the text, behind the line that it begins with. */
+static struct str next_lines(struct str text, struct str line)
+{
+    return str_skip(text, MIN(line.len + 1, text.len));
+}
+
+/* U+FFFE and U+FFFF: XML has no way to write them, as little as controls (XML 1.0 §2.2). */
+static bool is_no_character(struct str text)
+{
+    return text.len >= 3 && memcmp(text.data, "\xef\xbf", 2) == 0 &&
+           (unsigned char)text.data[2] >= 0xbe;
+}
+
+static void add_xml_line(struct buf *out, struct str line)
+{
+    autobuf struct buf printable = BUF_INIT;
+    struct str text;
+
+    text_printable(&printable, line);
+    text = buf_str(&printable);
+    while (text.len > 0) {
+        bool none = is_no_character(text);
+
+        if (none) {
+            buf_printf(out, "\\uff%02x", (unsigned)(unsigned char)text.data[2] + 0x40);
+        } else if (strchr("<>&\"", text.data[0]) != NULL) {
+            buf_printf(out, "&#%d;", text.data[0]);
+        } else {
+            buf_add_char(out, text.data[0]);
+        }
+        text = str_skip(text, none ? 3 : 1);
+    }
+}
+
+static void add_xml(struct buf *out, struct str text)
+{
+    while (text.len > 0) {
+        struct str line = first_line(text);
+
+        add_xml_line(out, line);
+        buf_add_cstr(out, line.len < text.len ? "\n" : "");
+        text = next_lines(text, line);
+    }
 }
 
 static size_t failures(const struct replay_case *cases, size_t count)
@@ -71,9 +98,14 @@ void replay_report_junit(struct buf *out, const struct replay_case *cases, size_
 /* # begins a directive. */
 static void add_tap_name(struct buf *out, const char *name)
 {
-    for (; *name != '\0'; name++) {
-        buf_add_cstr(out, *name == '#' || *name == '\\' ? "\\" : "");
-        buf_add_char(out, (unsigned char)*name < 0x20 ? '?' : *name);
+    autobuf struct buf printable = BUF_INIT;
+
+    text_printable(&printable, str_of(name));
+    for (size_t i = 0; i < printable.len; i++) {
+        char c = printable.data[i];
+
+        buf_add_cstr(out, c == '#' || c == '\\' ? "\\" : "");
+        buf_add_char(out, c);
     }
 }
 
@@ -82,8 +114,10 @@ static void add_tap_lines(struct buf *out, struct str text)
     while (text.len > 0) {
         struct str line = first_line(text);
 
-        buf_printf(out, "# %.*s\n", STR_ARG(line));
-        text = str_skip(text, MIN(line.len + 1, text.len));
+        buf_add_cstr(out, "# ");
+        text_printable(out, line);
+        buf_add_char(out, '\n');
+        text = next_lines(text, line);
     }
 }
 

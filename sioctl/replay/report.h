@@ -1,4 +1,5 @@
-/* Reports of a replay for continuous integration: JUnit's XML and TAP. Pure. */
+/* Reports of a replay for continuous integration: JUnit's XML and TAP. What others wrote is in them
+ * as it is on a terminal: without control characters. Pure. */
 #pragma once
 
 #include <stddef.h>

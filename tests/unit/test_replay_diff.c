@@ -1,4 +1,5 @@
 /* The difference of two lists of lines, and what reports make of it. */
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "libshared/alloc.h"
 #include "libshared/base.h"
 #include "libshared/buf.h"
 #include "libshared/str.h"
@@ -126,19 +128,54 @@ static void reports_name_what_failed(void **state)
     buf_add_cstr(&cases[1].failure, "-{\"a\":\"<&\x01\xff\"}\n+{}\n");
     replay_report_junit(&junit, cases, 2, 1.5);
     assert_string_equal(
-        junit.data, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
-                    " <testsuite name=\"webhook replay\" tests=\"2\" failures=\"1\" errors=\"0\""
-                    " skipped=\"0\" time=\"1.500\">\n"
-                    "  <testcase classname=\"webhook replay\" name=\"a&#60;b&#62;.json\"/>\n"
-                    "  <testcase classname=\"webhook replay\" name=\"day.siorec:2\">\n"
-                    "    <failure message=\"-{&#34;a&#34;:&#34;&#60;&#38;??&#34;}\">"
-                    "-{&#34;a&#34;:&#34;&#60;&#38;??&#34;}\n+{}\n</failure>\n  </testcase>\n"
-                    " </testsuite>\n</testsuites>\n");
+        junit.data,
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
+        " <testsuite name=\"webhook replay\" tests=\"2\" failures=\"1\" errors=\"0\""
+        " skipped=\"0\" time=\"1.500\">\n"
+        "  <testcase classname=\"webhook replay\" name=\"a&#60;b&#62;.json\"/>\n"
+        "  <testcase classname=\"webhook replay\" name=\"day.siorec:2\">\n"
+        "    <failure message=\"-{&#34;a&#34;:&#34;&#60;&#38;\\x01\\xff&#34;}\">"
+        "-{&#34;a&#34;:&#34;&#60;&#38;\\x01\\xff&#34;}\n+{}\n</failure>\n  </testcase>\n"
+        " </testsuite>\n</testsuites>\n");
     cases[0].name = "a#1";
     replay_report_tap(&tap, cases, 2);
     assert_string_equal(tap.data, "TAP version 13\n1..2\nok 1 - a\\#1\nnot ok 2 - day.siorec:2\n"
-                                  "# -{\"a\":\"<&\x01\xff\"}\n# +{}\n");
+                                  "# -{\"a\":\"<&\\x01\\xff\"}\n# +{}\n");
     buf_finish(&cases[1].failure);
+}
+
+static void reports_have_no_character_that_xml_or_a_terminal_does_not_take(void **state)
+{
+    static const struct {
+        const char *text, *xml, *tap;
+    } vectors[] = {
+        { "\uffff", "\\uffff", "\uffff" }, /* no character of XML's */
+        { "\ufffe", "\\ufffe", "\ufffe" },
+        { "\ufffd", "\ufffd", "\ufffd" },
+        { "\xc2\x85\xc2\x9b", "\\x85\\x9b", "\\x85\\x9b" },
+        { "\u202e\u2067", "\\u202e\\u2067", "\\u202e\\u2067" },
+        { "\r\t\x7f", "\\x0d\\x09\\x7f", "\\x0d\\x09\\x7f" },
+        { "\xed\xa0\x80", "\\xed\\xa0\\x80", "\\xed\\xa0\\x80" },
+        { "ü😀", "ü😀", "ü😀" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        struct replay_case one = { .name = vectors[i].text };
+        autobuf struct buf junit = BUF_INIT;
+        autobuf struct buf tap = BUF_INIT;
+        autofree char *name = xasprintf("name=\"%s\"", vectors[i].xml);
+        autofree char *failure = xasprintf(">%s\n</failure>", vectors[i].xml);
+        autofree char *line = xasprintf("\n# %s\n", vectors[i].tap);
+
+        buf_printf(&one.failure, "%s\n", vectors[i].text);
+        replay_report_junit(&junit, &one, 1, 0);
+        replay_report_tap(&tap, &one, 1);
+        assert_non_null(strstr(junit.data, name));
+        assert_non_null(strstr(junit.data, failure));
+        assert_non_null(strstr(tap.data, line));
+        buf_finish(&one.failure);
+    }
 }
 
 int main(void)
@@ -147,7 +184,9 @@ int main(void)
         cmocka_unit_test(as_few_lines_as_there_can_be),
         cmocka_unit_test(lists_with_nothing_in_common_are_told_whole),
         cmocka_unit_test(reports_name_what_failed),
+        cmocka_unit_test(reports_have_no_character_that_xml_or_a_terminal_does_not_take),
     };
 
+    setlocale(LC_CTYPE, "C.UTF-8");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
