@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libshared/alloc.h"
 #include "libshared/clock.h"
 #include "libshared/ctl/condition.h"
 #include "libshared/id.h"
@@ -304,9 +305,28 @@ static json_t *parse_any(const struct ctl_argument *argument, struct str text)
     return NULL;
 }
 
+char *ctl_url_shown(struct str url)
+{
+    const char *scheme = url.len > 0 ? memmem(url.data, url.len, "://", 3) : NULL;
+    size_t start = scheme != NULL ? (size_t)(scheme - url.data) + 3 : 0, end = start;
+    const char *at;
+
+    while (end < url.len && strchr("/?#", url.data[end]) == NULL) {
+        end++;
+    }
+    at = end > start ? memrchr(url.data + start, '@', end - start) : NULL;
+    if (at != NULL) {
+        size_t behind = (size_t)(at - url.data) + 1;
+
+        return xasprintf("%.*s%.*s", (int)start, url.data, STR_ARG(str_skip(url, behind)));
+    }
+    return xstrndup(url.data, url.len);
+}
+
 /* The sentence: with the words to choose from where there are any. */
 static void explain(const struct ctl_argument *argument, struct str text, struct errmsg *msg)
 {
+    autofree char *url = argument->type == CTL_URL ? ctl_url_shown(text) : NULL;
     char choice[128] = "";
     struct str word;
 
@@ -317,6 +337,7 @@ static void explain(const struct ctl_argument *argument, struct str text, struct
         snprintf(choice + used, sizeof(choice) - used, "%s%.*s", used > 0 ? ", " : ": ",
                  STR_ARG(word));
     }
+    text = url != NULL ? str_of(url) : text;
     (void)err_set(msg, ERR_INVALID, "'%.*s' is not %s%s", (int)MIN(text.len, 60), text.data,
                   argument->what, choice);
 }

@@ -51,6 +51,9 @@ json_t *ctl_argument_parse(const struct ctl_argument *argument, struct str text,
 NODISCARD
 json_t *ctl_argument_accept(const struct ctl_argument *argument, const json_t *value,
                             struct errmsg *msg);
+/* A URL as it may be shown: without the user and password before its host. Returns owned. */
+NODISCARD
+char *ctl_url_shown(struct str url);
 /* The n-th word of a WORDS argument; .data NULL past the last. */
 struct str ctl_argument_word(const struct ctl_argument *argument, unsigned n);
 /* "1h" → 3600000; false for anything else than digits and a unit. */

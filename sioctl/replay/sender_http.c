@@ -5,6 +5,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
+#include "libshared/ctl/argument.h"
 #include "libshared/json.h"
 #include "libshared/wire/signature.h"
 #include "sioctl/replay/libcurl.h"
@@ -21,6 +22,7 @@ struct sender_http {
     struct sender sender;
     const struct libcurl *curl;
     const char *url;
+    char *shown_url;
     struct str secret;
     CURLM *multi;
     struct transfer *free;
@@ -122,7 +124,7 @@ static enum exit_code finish_transfer(struct sender_http *http, struct transfer 
     long status = 0;
 
     if (result != CURLE_OK) {
-        say("%s: %s", http->url,
+        say("%s: %s", http->shown_url,
             result == CURLE_OPERATION_TIMEDOUT ? "timed out" : http->curl->easy_strerror(result));
         take_back(http, transfer);
         return result == CURLE_OPERATION_TIMEDOUT ? EXIT_TIMED_OUT : EXIT_UNREACHABLE;
@@ -199,6 +201,7 @@ static void http_free(struct sender *sender)
     }
     http->curl->multi_cleanup(http->multi);
     http->curl->global_cleanup();
+    free(http->shown_url);
     free(http);
 }
 
@@ -239,6 +242,7 @@ struct sender *sender_http_new(const struct sender_config *config, const char *u
                                      .room = config->concurrency > 0 ? config->concurrency : 1,
                                      .keeps_order = config->concurrency <= 1 };
     http->url = url;
+    http->shown_url = ctl_url_shown(str_of(url));
     http->secret = secret;
     http->multi = http->curl->multi_init();
     if (http->multi == NULL) {

@@ -146,6 +146,17 @@ texts() {
     assert_contains "$(cat "$WORDS")" '3 replayed, 2 accepted'
 }
 
+@test "over HTTP a password in the URL is not shown" {
+    start_siod
+    local url=127.0.0.1:1/webhook secret=$SIOD_DIR/app.secret
+    replay "$VECTORS/text.json" --url "http://user:hunter2@$url" --secret-file "$secret"
+    assert_contains "$code $(cat "$WORDS")" "3 sioctl: http://$url: "
+    refute grep -q hunter2 "$WORDS"
+    replay "$VECTORS/text.json" --url "ftp://user:hunter2@$url" --secret-file "$secret"
+    assert_contains "$code $(cat "$WORDS")" "2 sioctl: --url: 'ftp://$url' is not "
+    refute grep -q hunter2 "$WORDS"
+}
+
 @test "with fresh ids a recording goes into the same store again, and what belongs together stays so" {
     start_siod
     mkdir "$BATS_TEST_TMPDIR/in"
