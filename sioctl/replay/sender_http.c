@@ -1,4 +1,5 @@
 /* Over HTTP, as the platform does: signed POSTs over connections that are kept. */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -207,6 +208,12 @@ static void http_free(struct sender *sender)
 
 static const struct sender_ops http_ops = { http_send, http_wait, http_free };
 
+/* For libcurl 0 is no timeout, and what an int does not hold an error. */
+static long curl_timeout_ms(int64_t timeout_ms)
+{
+    return timeout_ms < 0 ? 0 : (long)MIN(MAX(timeout_ms, (int64_t)1), (int64_t)INT_MAX);
+}
+
 static void transfer_init(struct sender_http *http, struct transfer *transfer, int64_t timeout_ms)
 {
     transfer->easy = http->curl->easy_init();
@@ -215,7 +222,7 @@ static void transfer_init(struct sender_http *http, struct transfer *transfer, i
     }
     http->curl->easy_setopt(transfer->easy, CURLOPT_URL, http->url);
     http->curl->easy_setopt(transfer->easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    http->curl->easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, (long)MAX(timeout_ms, (int64_t)0));
+    http->curl->easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, curl_timeout_ms(timeout_ms));
     http->curl->easy_setopt(transfer->easy, CURLOPT_NOSIGNAL, 1L);
     http->curl->easy_setopt(transfer->easy, CURLOPT_WRITEFUNCTION, discard);
     http->curl->easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer);

@@ -146,7 +146,7 @@ texts() {
     assert_contains "$(cat "$WORDS")" '3 replayed, 2 accepted'
 }
 
-@test "over HTTP a password in the URL is not shown" {
+@test "over HTTP a password in the URL is not shown, and no time at all is not without end" {
     start_siod
     local url=127.0.0.1:1/webhook secret=$SIOD_DIR/app.secret
     replay "$VECTORS/text.json" --url "http://user:hunter2@$url" --secret-file "$secret"
@@ -155,6 +155,11 @@ texts() {
     replay "$VECTORS/text.json" --url "ftp://user:hunter2@$url" --secret-file "$secret"
     assert_contains "$code $(cat "$WORDS")" "2 sioctl: --url: 'ftp://$url' is not "
     refute grep -q hunter2 "$WORDS"
+    kill -STOP "$SIOD_PID"
+    replay "$VECTORS/text.json" -t 0s --url "$SIOD_URL$WEBHOOK_PATH" --secret-file "$secret"
+    kill -CONT "$SIOD_PID"
+    assert_equal "$code $(cat "$WORDS")" "4 sioctl: $SIOD_URL$WEBHOOK_PATH: timed out
+sioctl: 0 of 1 replayed, 0 accepted"
 }
 
 @test "with fresh ids a recording goes into the same store again, and what belongs together stays so" {
