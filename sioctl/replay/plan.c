@@ -12,6 +12,8 @@
 
 enum { COPY_WITHIN = 32 }; /* places behind the one that it copies */
 
+static const int64_t line_max_ms = INT64_MAX / 2;
+
 /* ---- splitmix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators") */
 
 static uint64_t draw(uint64_t *state)
@@ -27,6 +29,12 @@ static uint64_t draw(uint64_t *state)
 static double draw_unit(uint64_t *state)
 {
     return (double)(draw(state) >> 11) * 0x1p-53;
+}
+
+/* What is further away is as good as never, and no sum of it overflows. */
+static uint64_t due_us(double after_us)
+{
+    return after_us < REPLAY_DUE_MAX_US ? (uint64_t)after_us : (uint64_t)REPLAY_DUE_MAX_US;
 }
 
 /* ---- the wanted order */
@@ -60,7 +68,7 @@ static void place_all(const struct replay_options *options, const struct replay_
         if (i == 0 || times[i].file != times[i - 1].file) {
             before_ms = 0;
         }
-        line_ms += MAX(at_ms - before_ms, 0);
+        line_ms = MIN(line_ms + MAX(at_ms - before_ms, 0), line_max_ms);
         before_ms = MAX(at_ms, before_ms);
         places[i].record = i;
         places[i].came_ms =
@@ -90,7 +98,7 @@ static void set_due(const struct replay_options *options, struct place *places, 
         int64_t after_ms = MAX(places[i].came_ms - start_ms, 0);
 
         places[i].due_us =
-            options->speed > 0 ? (uint64_t)((double)after_ms * 1000 / options->speed) : 0;
+            options->speed > 0 ? due_us((double)after_ms * 1000 / options->speed) : 0;
     }
 }
 
@@ -162,10 +170,10 @@ static void add_place(struct making *making, const struct place *place, size_t a
 /* Copies are added behind what they copy: so the times of the list, as it was made, ascend. */
 static void finish_steps(struct making *making, struct replay_plan *plan)
 {
-    uint64_t *due_us = xcalloc(making->count + 1, sizeof *due_us);
+    uint64_t *times_us = xcalloc(making->count + 1, sizeof *times_us);
 
     for (size_t i = 0; i < making->count; i++) {
-        due_us[i] = making->list[i].step.due_us;
+        times_us[i] = making->list[i].step.due_us;
     }
     if (making->count > 0) {
         qsort(making->list, making->count, sizeof *making->list, by_key);
@@ -175,10 +183,10 @@ static void finish_steps(struct making *making, struct replay_plan *plan)
     for (size_t i = 0; i < making->count; i++) {
         plan->steps[i] = making->list[i].step;
         plan->steps[i].due_us = making->options->rate > 0
-                                    ? (uint64_t)((double)i * 1e6 / making->options->rate)
-                                    : due_us[i];
+                                    ? due_us((double)i * 1e6 / making->options->rate)
+                                    : times_us[i];
     }
-    free(due_us);
+    free(times_us);
 }
 
 void replay_plan_make(const struct replay_options *options, const struct replay_time *times,

@@ -40,6 +40,8 @@ struct replay_plan {
 };
 
 enum { REPLAY_COPIES_MAX = 8 };
+/* Nothing is due later, 31 years from the start. */
+#define REPLAY_DUE_MAX_US 1e15
 
 /* Release with replay_plan_finish(). */
 void replay_plan_make(const struct replay_options *options, const struct replay_time *times,

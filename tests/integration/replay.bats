@@ -116,6 +116,21 @@ texts() {
     replays "$BATS_TEST_TMPDIR/day.siorec" --rate 50
     ((${EPOCHREALTIME/./} - start >= 800000))
     assert_equal "$(sql 'SELECT count(*) FROM message')" 41
+    # What is due after ages is not sent at once.
+    replays_a_while "$BATS_TEST_TMPDIR/day.siorec" --rate 0.0000000000000001
+    sed -i '3s/"at_ms":10/"at_ms":9007199254740992/; 4,$d' "$BATS_TEST_TMPDIR/day.siorec"
+    replays_a_while "$BATS_TEST_TMPDIR/day.siorec" --speed 1
+}
+
+# replays_a_while ARGUMENT…: interrupted when one is answered, which the first is at once.
+replays_a_while() {
+    local pid code=0
+    in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" webhook replay "$@" -o ndjson >"$BATS_TEST_TMPDIR/rows" 2>"$WORDS"
+    pid=$!
+    wait_until grep -q . "$BATS_TEST_TMPDIR/rows"
+    kill -INT "$pid"
+    wait "$pid" || code=$?
+    assert_equal "$code $(wc -l <"$BATS_TEST_TMPDIR/rows")" '130 1'
 }
 
 @test "the same seed disturbs the order in the same way, another in another" {

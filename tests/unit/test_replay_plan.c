@@ -84,6 +84,25 @@ static void a_rate_spaces_them_evenly(void **state)
                  (uint64_t[]) { 0, 250000, 500000 });
 }
 
+static void what_is_due_after_ages_is_due_after_ages(void **state)
+{
+    static const struct replay_time far[] = { { 0, 0, 0 },
+                                              { 0, 0, (int64_t)1 << 53 },
+                                              { 1, 0, (int64_t)1 << 53 } };
+    const uint64_t max_us = (uint64_t)REPLAY_DUE_MAX_US;
+
+    (void)state;
+    assert_steps(&(struct replay_options) { .rate = 1e-16 }, three, 3, (size_t[]) { 0, 1, 2 },
+                 (uint64_t[]) { 0, max_us, max_us });
+    assert_steps(&(struct replay_options) { .rate = 1e-320 }, three, 3, (size_t[]) { 0, 1, 2 },
+                 (uint64_t[]) { 0, max_us, max_us });
+    assert_steps(&(struct replay_options) { .speed = 1 }, far, 3, (size_t[]) { 0, 1, 2 },
+                 (uint64_t[]) { 0, max_us, max_us });
+    assert_steps(&(struct replay_options) { .speed = 1e-300 }, far, 3, (size_t[]) { 0, 1, 2 },
+                 (uint64_t[]) { 0, max_us, max_us });
+    assert_true(max_us * 1000 < UINT64_MAX / 2); /* in nanoseconds, to which a clock is added */
+}
+
 static void make_many(const struct replay_options *options, struct replay_plan *plan)
 {
     static struct replay_time times[MANY];
@@ -217,6 +236,7 @@ int main(void)
         cmocka_unit_test(by_time_several_files_become_one),
         cmocka_unit_test(a_time_that_goes_back_does_not_wait_twice),
         cmocka_unit_test(a_rate_spaces_them_evenly),
+        cmocka_unit_test(what_is_due_after_ages_is_due_after_ages),
         cmocka_unit_test(a_window_moves_nothing_by_more_than_its_width),
         cmocka_unit_test(a_shuffle_has_each_once_far_from_its_place),
         cmocka_unit_test(copies_are_as_many_as_asked_for_and_come_later),
