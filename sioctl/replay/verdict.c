@@ -1,10 +1,7 @@
 #include "sioctl/replay/verdict.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
@@ -13,6 +10,7 @@
 #include "sioctl/replay/diff.h"
 #include "sioctl/replay/events.h"
 #include "sioctl/replay/report.h"
+#include "sioctl/replay/result_file.h"
 
 static const size_t golden_max = (size_t)1 << 30;
 
@@ -24,8 +22,9 @@ struct place {
 
 struct verdict {
     struct replay *replay;
-    const char *expect, *junit, *tap;
+    const char *expect;
     bool update;
+    struct result_file golden, junit, tap;
     json_t *mark;
     struct golden_lines expected, actual;
     uint64_t started_ns;
@@ -53,22 +52,17 @@ static bool read_golden(struct verdict *verdict)
     return true;
 }
 
-static bool write_file(const char *path, const struct buf *text)
+/* What is read, and what is to be written. */
+static bool open_files(struct verdict *verdict)
 {
-    bool to_stdout = strcmp(path, "-") == 0;
-    int fd = to_stdout ? STDOUT_FILENO : open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    int error = fd < 0 ? errno : output_write(fd, buf_str(text));
+    const struct session *session = verdict->replay->session;
 
-    if (!to_stdout && fd >= 0 && close(fd) < 0 && error == 0) {
-        error = errno;
+    if (verdict->expect != NULL && !verdict->update && !read_golden(verdict)) {
+        return false;
     }
-    if (to_stdout && error == EPIPE) {
-        error = 0; /* as with rows: the reader has seen enough */
-    }
-    if (error != 0) {
-        say("%s: %s", path, strerror(error));
-    }
-    return error == 0;
+    return result_file_open(&verdict->golden, verdict->update ? verdict->expect : NULL) &&
+           result_file_open(&verdict->junit, session_arg_text(session, "junit")) &&
+           result_file_open(&verdict->tap, session_arg_text(session, "tap"));
 }
 
 enum exit_code verdict_begin(struct replay *replay, struct verdict **ret)
@@ -84,10 +78,8 @@ enum exit_code verdict_begin(struct replay *replay, struct verdict **ret)
     verdict = xnew(struct verdict);
     verdict->replay = replay;
     verdict->expect = session_arg_text(session, "expect");
-    verdict->junit = session_arg_text(session, "junit");
-    verdict->tap = session_arg_text(session, "tap");
     verdict->update = session_arg(session, "update") != NULL;
-    if (verdict->expect != NULL && !verdict->update && !read_golden(verdict)) {
+    if (!open_files(verdict)) {
         code = EXIT_REFUSED;
     }
     if (verdict->expect != NULL && code == EXIT_DONE) {
@@ -114,6 +106,9 @@ void verdict_free(struct verdict *verdict)
         buf_finish(&verdict->cases[i].failure);
     }
     free(verdict->cases);
+    result_file_finish(&verdict->golden);
+    result_file_finish(&verdict->junit);
+    result_file_finish(&verdict->tap);
     golden_lines_finish(&verdict->expected);
     golden_lines_finish(&verdict->actual);
     json_decref(verdict->mark);
@@ -259,10 +254,10 @@ static enum exit_code judge_events(struct verdict *verdict)
         return EXIT_DONE;
     }
     golden_render(&text, &verdict->actual);
-    return write_file(verdict->expect, &text) ? EXIT_DONE : EXIT_REFUSED;
+    return result_file_write(&verdict->golden, &text) ? EXIT_DONE : EXIT_REFUSED;
 }
 
-static bool write_reports(const struct verdict *verdict)
+static bool write_reports(struct verdict *verdict)
 {
     autobuf struct buf junit = BUF_INIT;
     autobuf struct buf tap = BUF_INIT;
@@ -270,8 +265,8 @@ static bool write_reports(const struct verdict *verdict)
 
     replay_report_junit(&junit, verdict->cases, verdict->count, seconds);
     replay_report_tap(&tap, verdict->cases, verdict->count);
-    return (verdict->junit == NULL || write_file(verdict->junit, &junit)) &&
-           (verdict->tap == NULL || write_file(verdict->tap, &tap));
+    return (verdict->junit.path == NULL || result_file_write(&verdict->junit, &junit)) &&
+           (verdict->tap.path == NULL || result_file_write(&verdict->tap, &tap));
 }
 
 enum exit_code verdict_end(struct verdict *verdict)

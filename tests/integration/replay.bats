@@ -252,6 +252,43 @@ sioctl: 0 of 1 replayed, 0 accepted"
     [[ ! -e $GOLDEN ]]
 }
 
+# hash FILE…
+hash() {
+    sha256sum "$@" | cut -d ' ' -f 1
+}
+
+@test "what a replay writes replaces what was there when it is whole, and where it cannot nothing is delivered" {
+    start_siod
+    local before options file=$BATS_TEST_TMPDIR/in.json dir=$BATS_TEST_TMPDIR/out
+    cp "$VECTORS/text.json" "$file"
+    mkdir "$dir"
+    while read -r options; do
+        # shellcheck disable=SC2086 # words
+        replay "$file" $options
+        assert_equal "$options: $code $(cat "$WORDS")" "$options: 1 sioctl: $dir/none/x: No such file or directory"
+    done <<<"--junit $dir/none/x
+--tap $dir/none/x
+--expect $dir/none/x --update"
+    replay "$file" --tap "$dir"
+    assert_equal "$code $(cat "$WORDS")" "1 sioctl: $dir: Is a directory"
+    assert_equal "$(sql 'SELECT count(*) FROM webhook')" 0
+    # A disk that is full is a limit on what one file may hold.
+    replays "$VECTORS" --expect "$dir/golden" --update
+    chmod 640 "$dir/golden"
+    ln -s golden "$dir/link"
+    before=$(hash "$dir/golden")
+    code=0
+    (trap '' XFSZ && ulimit -f 1 && exec "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" webhook replay "$VECTORS" --ids fresh \
+        --expect "$dir/golden" --update >/dev/null 2>"$WORDS" 3>&-) || code=$?
+    assert_contains "$code $(cat "$WORDS")" "sioctl: $dir/golden: File too large"
+    assert_equal "$code $(hash "$dir/golden")" "1 $before"
+    replays "$file" --expect "$dir/link" --update --tap /dev/fd/9 --junit /dev/null 9>"$dir/tap"
+    assert_equal "$(grep -c '"answer"' "$dir/golden") $(stat -c %a "$dir/golden")" '1 640'
+    [[ -L $dir/link && -s $dir/tap && -c /dev/null ]]
+    # Nothing else is left, of those that failed neither.
+    assert_equal "$(ls "$dir")" $'golden\nlink\ntap'
+}
+
 @test "agents on the desk are part of what is expected" {
     local round
     for round in --update ''; do
