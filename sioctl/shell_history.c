@@ -69,6 +69,7 @@ static enum history_place place_of_type(enum ctl_type type)
     case CTL_JSON:
         return HISTORY_MEMORY;
     case CTL_TEXT:
+    case CTL_BODY:
     case CTL_NUMBERED:
     case CTL_ID:
     case CTL_COUNT:

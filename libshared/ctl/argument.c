@@ -270,6 +270,7 @@ static json_t *parse_any(const struct ctl_argument *argument, struct str text)
 {
     switch (argument->type) {
     case CTL_TEXT:
+    case CTL_BODY:
     case CTL_NUMBERED:
     case CTL_SECRET:
         return json_stringn(text.data, text.len);
@@ -342,6 +343,40 @@ static void explain(const struct ctl_argument *argument, struct str text, struct
                   argument->what, choice);
 }
 
+/* Anywhere in it: a key cannot (json_normalise). */
+static bool holds_nul(json_t *value)
+{
+    struct str text = json_str(value);
+    const char *key;
+    json_t *inner;
+    size_t i;
+
+    json_object_foreach(value, key, inner)
+    {
+        if (holds_nul(inner)) {
+            return true;
+        }
+    }
+    json_array_foreach(value, i, inner)
+    {
+        if (holds_nul(inner)) {
+            return true;
+        }
+    }
+    return text.len > 0 && memchr(text.data, '\0', text.len) != NULL;
+}
+
+/* What becomes a C string, a file's name or a claim, would end at the NUL. Takes `value`. */
+static json_t *without_nul(const struct ctl_argument *argument, json_t *value, struct errmsg *msg)
+{
+    if (argument->type == CTL_BODY || !holds_nul(value)) {
+        return value;
+    }
+    json_decref(value);
+    (void)err_set(msg, ERR_INVALID, "%s cannot hold a NUL", argument->what);
+    return NULL;
+}
+
 json_t *ctl_argument_parse(const struct ctl_argument *argument, struct str text, struct errmsg *msg)
 {
     json_t *value = parse_any(argument, text);
@@ -349,7 +384,7 @@ json_t *ctl_argument_parse(const struct ctl_argument *argument, struct str text,
     if (value == NULL) {
         explain(argument, text, msg);
     }
-    return value;
+    return without_nul(argument, value, msg);
 }
 
 static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
@@ -366,6 +401,7 @@ static bool integer_fits(const struct ctl_argument *argument, json_int_t value)
     case CTL_SINCE:
         return value >= 0 && value < ID_MAX;
     case CTL_TEXT:
+    case CTL_BODY:
     case CTL_NUMBERED:
     case CTL_SECRET:
     case CTL_DIGITS:
@@ -410,7 +446,7 @@ json_t *ctl_argument_accept(const struct ctl_argument *argument, const json_t *v
         return json_real(json_number_value(value));
     }
     if (argument->type == CTL_CLAIM && json_is_object(value) && json_object_size(value) == 1) {
-        return json_deep_copy(value);
+        return without_nul(argument, json_deep_copy(value), msg);
     }
     if (argument->type == CTL_JSON) {
         return compact(value);

@@ -10,9 +10,10 @@
 #include "libshared/error.h"
 #include "libshared/str.h"
 
-/* What an argument becomes in a request. */
+/* What an argument becomes in a request. No string holds a NUL, but for a BODY. */
 enum ctl_type {
     CTL_TEXT,     /* string, valid UTF-8, not empty unless it is free text */
+    CTL_BODY,     /* string, as TEXT, NULs too */
     CTL_NUMBERED, /* string, as TEXT; an integer stands for its digits */
     CTL_SECRET,   /* string, as TEXT; the shell's history forgets the line */
     CTL_ID,       /* integer, 1 … 2^53-1 */

@@ -85,6 +85,9 @@ static enum err read_request(json_t *root, struct ctl_request *request, struct e
     if (!json_is_string(cmd)) {
         return err_set(msg, ERR_INVALID, "cmd must be a string");
     }
+    if (strlen(json_string_value(cmd)) < json_string_length(cmd)) {
+        return err_set(msg, ERR_INVALID, "cmd has a NUL");
+    }
     if (args != NULL && !json_is_object(args)) {
         return err_set(msg, ERR_INVALID, "args must be an object");
     }

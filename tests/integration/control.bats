@@ -95,6 +95,19 @@ LINES
         jq -r .error.code)" invalid_argument
 }
 
+@test "a string with a NUL is refused by name and not cut there" {
+    start_siod
+    talk
+    hear >/dev/null
+    assert_contains "$(ask '{"id":1,"cmd":"log level\u0000"}' | jq -r '.error | "\(.code) \(.message)"')" \
+        'invalid_argument cmd'
+    assert_contains "$(ask "{\"id\":2,\"cmd\":\"store backup\",\"args\":{\"file\":\"$BATS_TEST_TMPDIR/a\\u0000b\"}}" |
+        jq -r '.error | "\(.code) \(.message)"')" 'invalid_argument file:'
+    refute test -e "$BATS_TEST_TMPDIR/a"
+    assert_equal "$(ask '{"id":3,"cmd":"webhook deliver","args":{"body":"a\u0000b"}}' | jq .result.webhookId)" 1
+    assert_equal "$(sql "SELECT hex(body) FROM webhook")" 610062
+}
+
 @test "many requests may be under way on one connection" {
     start_siod
     talk

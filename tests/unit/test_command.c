@@ -195,6 +195,8 @@ static void a_bad_line_is_refused_with_an_exact_sentence(void **state)
         { "token mint --user 7", "missing --business" },
         { "token mint --user 7 --business 1 --claim x",
           "--claim: 'x' is not a claim like name=value" },
+        { "token mint --user 7 --business 1 --claim x=\"a\\u0000b\"",
+          "--claim: a claim like name=value cannot hold a NUL" },
         { "webhook replay a --url ftp://x", "--url: 'ftp://x' is not an http:// or https:// URL" },
         { "webhook replay a --url ftp://me:p@ss@x/@y",
           "--url: 'ftp://x/@y' is not an http:// or https:// URL" },
@@ -339,6 +341,13 @@ static void the_args_of_a_request_are_checked_like_a_command_line(void **state)
           "{\"issuedBefore\":\"2026-03-01T09:30Z\"}" },
         { "token revoke", "{\"issuedBefore\":1772357400}", NULL },
         { "wait", "{\"condition\":\"chat/0=waiting\"}", NULL },
+        { "store backup", "{\"file\":\"/x/a\\u0000b\"}", NULL },
+        { "tail", "{\"event\":[\"a\",\"b\\u0000\"]}", NULL },
+        { "business add", "{\"business\":1,\"name\":\"\\u0000\"}", NULL },
+        { "token mint", "{\"user\":1,\"business\":2,\"claim\":{\"x\":[{\"y\":\"a\\u0000\"}]}}",
+          NULL },
+        { "token mint", "{\"user\":1,\"business\":2,\"claim\":\"x=\\\"\\\\u0000\\\"\"}", NULL },
+        { "webhook deliver", "{\"body\":\"a\\u0000b\"}", "{\"body\":\"a\\u0000b\"}" },
         { "emit", "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":{\"a\": 1}}",
           "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"{\\\"a\\\":1}\"}" },
         { "emit", "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"[1,\\n2]\"}",
@@ -347,7 +356,7 @@ static void the_args_of_a_request_are_checked_like_a_command_line(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
-        autojson json_t *args = json_loads(vectors[i].args, 0, NULL);
+        autojson json_t *args = json_loads(vectors[i].args, JSON_ALLOW_NUL, NULL);
         struct errmsg msg = { "" };
         autojson json_t *accepted =
             ctl_args_accept(ctl_command_find(str_of(vectors[i].cmd)), args, &msg);

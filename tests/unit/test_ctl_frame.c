@@ -83,6 +83,7 @@ static void requests_that_are_none_are_refused_with_their_id(void **state)
         { "{\"id\":1.5,\"cmd\":\"status\"}", "null", ERR_INVALID },
         { "{\"id\":{},\"cmd\":\"status\"}", "null", ERR_INVALID },
         { "{\"id\":1}", "1", ERR_INVALID },
+        { "{\"id\":1,\"cmd\":\"status\\u0000\"}", "1", ERR_INVALID },
         { "{\"id\":\"a\\\"b\",\"cmd\":7}", "\"a\\\"b\"", ERR_INVALID },
         { "{\"id\":2,\"cmd\":\"status\",\"args\":[]}", "2", ERR_INVALID },
     };
