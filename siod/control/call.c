@@ -67,7 +67,11 @@ static void call_detach(struct control_call *call)
 {
     control_produce_stop(call);
     DL_DELETE(call->peer->calls, call);
-    call->peer->call_count--;
+    if (call->streams) {
+        call->peer->stream_count--;
+    } else {
+        call->peer->call_count--;
+    }
     call->peer = NULL;
 }
 
@@ -103,6 +107,21 @@ bool control_unhold(struct control_call *call)
         return false;
     }
     return call->peer != NULL;
+}
+
+bool control_stream(struct control_call *call)
+{
+    struct control_peer *peer = call->peer;
+    unsigned max = control_peer_calls_max(peer);
+
+    if (peer->stream_count >= max) {
+        control_fail(call, ERR_BUSY, "this connection has %u streams, and may have no more", max);
+        return false;
+    }
+    call->streams = true;
+    peer->call_count--;
+    peer->stream_count++;
+    return true;
 }
 
 void control_piece(struct control_call *call, struct str result)

@@ -36,7 +36,7 @@ struct control_call {
     bool (*slice)(struct control_call *call);
     struct control_call *slice_next, *slice_prev;
     void (*on_drain)(struct control_call *call);
-    bool streams; /* it goes on until somebody ends it */
+    bool streams; /* control_stream() */
 };
 
 /* A row of commands.def without its function does not link. */
@@ -66,6 +66,11 @@ void control_fail(struct control_call *call, enum err err, const char *format, .
  * becomes the answer: what was done may be undone by a restart. */
 void control_await(struct control_call *call);
 void control_arrived(struct control_call *call, enum err err);
+
+/* From now on the call goes on until somebody ends it, and other calls of its peer do not wait for
+ * it. False: the peer has too many such, and the call is gone. */
+NODISCARD
+bool control_stream(struct control_call *call);
 
 /* Around a job that is given away: hold before, unhold when it comes back. False: nobody waits any
  * more; the call and its state are gone. */

@@ -127,11 +127,15 @@ static bool owes_answers(const struct control_peer *peer)
     return !streams && (peer->parse != NULL || conn_pending(peer->conn) > 0);
 }
 
+unsigned control_peer_calls_max(const struct control_peer *peer)
+{
+    return peer->access >= CTL_OPERATE ? CALLS_OPERATE_MAX : CALLS_MAX;
+}
+
 static bool may_take(const struct control_peer *peer)
 {
-    unsigned max = peer->access >= CTL_OPERATE ? CALLS_OPERATE_MAX : CALLS_MAX;
-
-    return peer->control != NULL && !peer->closing && peer->parse == NULL && peer->call_count < max;
+    return peer->control != NULL && !peer->closing && peer->parse == NULL &&
+           peer->call_count < control_peer_calls_max(peer);
 }
 
 /* A call that is answered at once comes back here through control_reply(). As long as an answer is

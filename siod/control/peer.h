@@ -13,7 +13,9 @@
 
 enum {
     PEERS_MAX = 128,
-    CALLS_MAX = 32,           /* of one peer at a time; more wait in its buffer and its kernel */
+    /* Calls of one peer at a time; more wait in its buffer and its kernel. And so many streams,
+     * that never end by themselves: more are refused. */
+    CALLS_MAX = 32,
     CALLS_OPERATE_MAX = 256,  /* of one that may change things: a replay fills groups of commits */
     LONG_LINE = 64 * 1024,    /* parsed on a thread: jansson takes milliseconds for it */
     BEHIND_MAX = 1024 * 1024, /* bytes that a stream may have waiting for its reader */
@@ -33,7 +35,7 @@ struct control_peer {
     struct ctl_lines lines;
     struct control_parse *parse; /* a long line that is with the thread */
     struct control_call *calls;
-    unsigned call_count;
+    unsigned call_count, stream_count; /* of calls that end and of those that do not */
     bool advancing, closing;
     bool delivers; /* it has handed in a webhook */
 };
@@ -57,6 +59,8 @@ void control_accept(void *control, struct conn *conn);
 /* Take further lines, if there are any and not too many calls are under way. */
 void control_peer_advance(struct control_peer *peer);
 void control_peer_send(struct control_peer *peer, struct str line);
+/* CALLS_MAX or CALLS_OPERATE_MAX */
+unsigned control_peer_calls_max(const struct control_peer *peer);
 
 /* call.c */
 /* Takes the request. */

@@ -338,8 +338,10 @@ void control_tail(struct control_call *call)
         control_fail(call, ERR_INVALID, "--since needs --business: each has a log of its own");
         return;
     }
+    if (!control_stream(call)) {
+        return;
+    }
     tail = xnew(struct tail);
-
     tail->call = call;
     tail->count = (uint64_t)control_arg_int(call, "count");
     tail->ends_idle = control_arg(call, "idle") != NULL;
@@ -348,7 +350,6 @@ void control_tail(struct control_call *call)
     call->state = tail;
     call->release = tail_free;
     call->on_drain = on_drain;
-    call->streams = true;
     call->control->tails++;
     desk_tap_add(control_config(call)->desk, &tail->tap);
     control_piece(call, STR_NONE);
