@@ -5,6 +5,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/json.h"
+#include "libshared/json_text.h"
 
 static const struct json_limits limits = { .depth = CTL_DEPTH_MAX, .keys = 1000000 };
 
@@ -68,6 +69,36 @@ static char *id_text(const json_t *id)
     return buf_take(&text);
 }
 
+static struct str without_space(struct str text)
+{
+    while (text.len > 0 && json_text_is_space(text.data[0])) {
+        text = str_skip(text, 1);
+    }
+    while (text.len > 0 && json_text_is_space(text.data[text.len - 1])) {
+        text.len--;
+    }
+    return text;
+}
+
+/* An integer beyond int64 and a string with a lone surrogate would come back as something else.
+ * `line` is the object that became `normal`: they have the same members. */
+static bool id_is_as_sent(struct str line, struct str normal)
+{
+    struct str sent = json_text_inside(without_space(line)), list = json_text_inside(normal);
+    struct str key, value, sent_key, sent_value, name;
+    autobuf struct buf decoded = BUF_INIT;
+    bool same = true;
+
+    while (json_text_take_member(&list, &key, &value) &&
+           json_text_take_member(&sent, &sent_key, &sent_value)) {
+        buf_clear(&decoded);
+        if (json_text_string(key, &decoded, &name) && str_eq(name, STR("id"))) {
+            same = str_eq(value, sent_value);
+        }
+    }
+    return same;
+}
+
 static enum err read_request(json_t *root, struct ctl_request *request, struct errmsg *msg)
 {
     json_t *args = json_object_get(root, "args");
@@ -80,7 +111,7 @@ static enum err read_request(json_t *root, struct ctl_request *request, struct e
     request->id = id_text(json_object_get(root, "id"));
     if (request->id == NULL) {
         request->id = xstrdup("null");
-        return err_set(msg, ERR_INVALID, "id must be an integer or a short string");
+        return err_set(msg, ERR_INVALID, "id must be an integer of 64 bits or a short string");
     }
     if (!json_is_string(cmd)) {
         return err_set(msg, ERR_INVALID, "cmd must be a string");
@@ -98,12 +129,18 @@ static enum err read_request(json_t *root, struct ctl_request *request, struct e
 
 enum err ctl_request_decode(struct str line, struct ctl_request *ret_request, struct errmsg *msg)
 {
-    autojson json_t *root = json_read(line, &limits, msg);
+    autobuf struct buf changed = BUF_INIT;
+    autojson json_t *root = NULL;
+    struct str normal;
 
     *ret_request = (struct ctl_request) { .id = xstrdup("null") };
-    if (root == NULL) {
+    if (json_normalise(line, &limits, &changed, &normal, msg) != OK) {
         return ERR_SYNTAX;
     }
+    if (changed.len > 0 && json_text_is_object(normal) && !id_is_as_sent(line, normal)) {
+        return err_set(msg, ERR_INVALID, "id must be an integer of 64 bits or a short string");
+    }
+    root = json_tree(normal);
     return read_request(root, ret_request, msg);
 }
 

@@ -6,9 +6,9 @@
  *     server  {"id":1,"ok":true,"result":…}
  *     server  {"id":2,"ok":false,"error":{"code":"not_found","message":"…"}}
  *
- * `id` is the client's own: an integer, or a string of at most 64 bytes. Answers come when they are
- * ready, not in the order of the requests. A result that comes in pieces is put together by
- * ctl_merge(), but for streams, where each piece is a record. */
+ * `id` is the client's own: an integer of 64 bits, or a string of at most 64 bytes. Answers come
+ * when they are ready, not in the order of the requests. A result that comes in pieces is put
+ * together by ctl_merge(), but for streams, where each piece is a record. */
 #pragma once
 
 #include <stdbool.h>

@@ -69,6 +69,8 @@ nonsense|[null,false,"syntax"]
 []|[null,false,"syntax"]
 {"cmd":"status"}|[null,false,"invalid_argument"]
 {"id":1}|[1,false,"invalid_argument"]
+{"id":18446744073709551616,"cmd":"status"}|[null,false,"invalid_argument"]
+{"id":1e999,"cmd":"status"}|[null,false,"invalid_argument"]
 {"id":2,"cmd":"frobnicate"}|[2,false,"unknown_command"]
 {"id":3,"cmd":"webhook replay","args":{"path":"/etc/passwd"}}|[3,false,"unknown_command"]
 {"id":4,"cmd":"chat show"}|[4,false,"invalid_argument"]
@@ -197,6 +199,42 @@ talk_as_nobody() {
     say '{"id":"t","cmd":"status"}'
     assert_equal "$(hear | jq -c '[.id, .ok, .result.control.tails]')" '["t",true,1]'
     talk_end
+}
+
+@test "one stream too many on a connection is refused, and what comes behind it is answered" {
+    start_siod
+    talk
+    hear >/dev/null
+    local i
+    for i in {1..257}; do
+        say "{\"id\":$i,\"cmd\":\"tail\"}"
+    done
+    for i in {1..256}; do
+        hear
+    done | jq -s 'map(select(.ok and .more) | .id) == [range(1; 257)]' >"$BATS_TEST_TMPDIR/all"
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/all")" true
+    assert_equal "$(hear | jq -c '[.id, .ok, .error.code]')" '[257,false,"busy"]'
+    assert_equal "$(ask '{"id":258,"cmd":"status"}' | jq -c '[.id, .result.control.tails]')" '[258,256]'
+    talk_end
+    wait_until status_is .control.tails 0
+}
+
+@test "a reader may have fewer streams, and ends one to have another" {
+    [[ $EUID == 0 ]] || skip 'needs root to be somebody else'
+    start_siod
+    talk_as_nobody
+    local i
+    for i in {1..31}; do
+        assert_equal "$(ask "{\"id\":$i,\"cmd\":\"tail\"}" | jq .more)" true
+    done
+    assert_equal "$(ask '{"id":32,"cmd":"tail","args":{"count":1,"event":"note"}}' | jq .more)" true
+    assert_equal "$(ask '{"id":33,"cmd":"tail"}' | jq -r .error.code)" busy
+    sioctl emit note '{}' --room nobody --business 1 >/dev/null
+    for i in {1..33}; do
+        hear
+    done | jq -s 'map(select(.id == 32 and .more == null)) | length' >"$BATS_TEST_TMPDIR/ended"
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/ended")" 1
+    assert_equal "$(ask '{"id":33,"cmd":"tail"}' | jq .more)" true
 }
 
 @test "a slow reader of a stream gets a gap, the daemon goes on, and no record is lost without a word" {

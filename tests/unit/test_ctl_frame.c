@@ -81,6 +81,10 @@ static void requests_that_are_none_are_refused_with_their_id(void **state)
         { "[1]", "null", ERR_SYNTAX },
         { "{\"cmd\":\"status\"}", "null", ERR_INVALID },
         { "{\"id\":1.5,\"cmd\":\"status\"}", "null", ERR_INVALID },
+        { "{\"id\":18446744073709551616,\"cmd\":\"status\"}", "null", ERR_INVALID },
+        { " {\"id\":9223372036854775808 ,\"cmd\":\"status\"} ", "null", ERR_INVALID },
+        { "{\"id\":1,\"\\u0069d\":1e999,\"cmd\":\"status\"}", "null", ERR_INVALID },
+        { "{\"cmd\":\"\\ud800\",\"id\":\"\\udc00\"}", "null", ERR_INVALID },
         { "{\"id\":{},\"cmd\":\"status\"}", "null", ERR_INVALID },
         { "{\"id\":1}", "1", ERR_INVALID },
         { "{\"id\":1,\"cmd\":\"status\\u0000\"}", "1", ERR_INVALID },
@@ -101,16 +105,28 @@ static void requests_that_are_none_are_refused_with_their_id(void **state)
     }
 }
 
-static void an_id_may_be_a_string(void **state)
+static void an_id_comes_back_as_it_was_sent(void **state)
 {
-    struct ctl_request request;
+    static const struct {
+        const char *line, *id;
+    } vectors[] = {
+        { "{\"id\":\"x\",\"cmd\":\"status\"}", "\"x\"" },
+        { "{\"id\":\"18446744073709551616\",\"cmd\":\"status\"}", "\"18446744073709551616\"" },
+        { "{\"id\":-9223372036854775808,\"cmd\":\"status\"}", "-9223372036854775808" },
+        { "{\"id\":1e999,\"cmd\":\"status\",\"id\":9223372036854775807}", "9223372036854775807" },
+        { "{\"id\":7,\"cmd\":\"status\",\"more\":{\"id\":1e999},\"\\ud800\":1}", "7" },
+        { "{\"id\":\"a\\u0000\",\"cmd\":\"status\"}", "\"a\\u0000\"" },
+    };
 
     (void)state;
-    assert_int_equal(ctl_request_decode(STR("{\"id\":\"x\",\"cmd\":\"status\"}"), &request, NULL),
-                     OK);
-    assert_string_equal(request.id, "\"x\"");
-    assert_int_equal(json_object_size(request.args), 0);
-    ctl_request_finish(&request);
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        struct ctl_request request;
+
+        assert_int_equal(ctl_request_decode(str_of(vectors[i].line), &request, NULL), OK);
+        assert_string_equal(request.id, vectors[i].id);
+        assert_int_equal(json_object_size(request.args), 0);
+        ctl_request_finish(&request);
+    }
 }
 
 static void replies_survive_encoding_and_decoding(void **state)
@@ -184,7 +200,7 @@ int main(void)
         cmocka_unit_test(a_line_beyond_the_limit_is_refused),
         cmocka_unit_test(a_request_survives_encoding_and_decoding),
         cmocka_unit_test(requests_that_are_none_are_refused_with_their_id),
-        cmocka_unit_test(an_id_may_be_a_string),
+        cmocka_unit_test(an_id_comes_back_as_it_was_sent),
         cmocka_unit_test(replies_survive_encoding_and_decoding),
         cmocka_unit_test(a_greeting_of_another_protocol_is_refused),
         cmocka_unit_test(pieces_are_put_together),
