@@ -76,7 +76,7 @@ struct desk {
     struct desk_gone_list *gone; /* gone.c; NULL at first */
     bool draining;
     struct chat_entry *chats;
-    struct typing_chat *typing; /* chats in which somebody types, by id */
+    struct typing_chat *typing; /* chats in which somebody types, by business and id */
     struct desk_tap *taps;
     uint64_t seq;
     size_t backlog_rows; /* in the queues of all tenants */
@@ -104,8 +104,9 @@ void desk_socket_close(struct desk_socket *socket, const char *phrase);
 /* typing.c */
 /* The socket leaves the chat (0: every chat): whoever it was typing for is told. */
 void typing_leave(struct desk_socket *socket, int64_t chat_id);
-/* The ids of those who are typing in the chat, but for `except_user_id`, as JSON: `1,2`. */
-void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, struct buf *out);
+/* The ids of those of its business who are typing in the chat, but for the socket's own user, as
+ * JSON: `1,2`. */
+void typing_render(const struct desk_socket *socket, int64_t chat_id, struct buf *out);
 void typing_stop_all(struct desk *desk);
 void typing_free_all(struct desk *desk);
 

@@ -66,7 +66,7 @@ static void answer(const struct event_ctx *ctx, int64_t chat_id, int64_t positio
     buf_add_cstr(out, ",\"position\":");
     buf_add_i64(out, position);
     buf_add_cstr(out, ",\"typing\":[");
-    typing_render(ctx->desk, chat_id, ctx->from->agent.user_id, out);
+    typing_render(ctx->from, chat_id, out);
     buf_add_char(out, ']');
     buf_add_str(out, more);
     event_done_end(ctx->from->socket, out);

@@ -12,12 +12,16 @@
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
+#include "siod/chat/access.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
+#include "siod/chat/order.h"
 
 struct typing_chat {
     UT_hash_handle hh;
-    int64_t chat_id, business_id;
+    struct typing_key {
+        int64_t business_id, chat_id;
+    } key;
     struct desk *desk;
     struct typist *typists;
 };
@@ -34,21 +38,22 @@ struct typist {
     struct timer timer;
 };
 
-static struct typing_chat *find_chat(struct desk *desk, int64_t chat_id)
+static struct typing_chat *find_chat(struct desk *desk, int64_t business_id, int64_t chat_id)
 {
+    const struct typing_key key = { business_id, chat_id };
     struct typing_chat *chat;
 
-    HASH_FIND(hh, desk->typing, &chat_id, sizeof chat_id, chat);
+    HASH_FIND(hh, desk->typing, &key, sizeof key, chat);
     return chat;
 }
 
-static struct typist *find_typist(struct desk *desk, int64_t chat_id, int64_t user_id)
+static struct typist *find_typist(const struct desk_socket *socket, int64_t chat_id)
 {
-    struct typing_chat *chat = find_chat(desk, chat_id);
+    struct typing_chat *chat = find_chat(desk_of(socket), socket->agent.business_id, chat_id);
     struct typist *typist = NULL;
 
     if (chat != NULL) {
-        DL_SEARCH_SCALAR(chat->typists, typist, user_id, user_id);
+        DL_SEARCH_SCALAR(chat->typists, typist, user_id, socket->agent.user_id);
     }
     return typist;
 }
@@ -56,15 +61,15 @@ static struct typist *find_typist(struct desk *desk, int64_t chat_id, int64_t us
 static struct typist *new_typist(struct desk_socket *socket, int64_t chat_id)
 {
     struct desk *desk = desk_of(socket);
-    struct typing_chat *chat = find_chat(desk, chat_id);
+    struct typing_key key = { socket->agent.business_id, chat_id };
+    struct typing_chat *chat = find_chat(desk, key.business_id, chat_id);
     struct typist *typist = xnew(struct typist);
 
     if (chat == NULL) {
         chat = xnew(struct typing_chat);
-        chat->chat_id = chat_id;
-        chat->business_id = socket->agent.business_id;
+        chat->key = key;
         chat->desk = desk;
-        HASH_ADD(hh, desk->typing, chat_id, sizeof chat_id, chat);
+        HASH_ADD(hh, desk->typing, key, sizeof key, chat);
     }
     typist->chat = chat;
     typist->user_id = socket->agent.user_id;
@@ -106,7 +111,7 @@ static void tell(const struct typist *typist, enum desk_event event)
     autobuf struct buf args = BUF_INIT;
     char room[CHAT_ROOM_SIZE], now[CLOCK_ISO_SIZE];
     struct sio_broadcast broadcast = {
-        .room = chat_room(typist->chat->chat_id, room),
+        .room = chat_room(typist->chat->key.chat_id, room),
         .except_owner = (uint64_t)typist->user_id,
         .event = event_name(event),
     };
@@ -115,12 +120,12 @@ static void tell(const struct typist *typist, enum desk_event event)
     buf_add_cstr(&args, "{\"userId\":");
     buf_add_i64(&args, typist->user_id);
     buf_add_cstr(&args, ",\"chatId\":");
-    buf_add_i64(&args, typist->chat->chat_id);
+    buf_add_i64(&args, typist->chat->key.chat_id);
     buf_add_cstr(&args, ",\"timestamp\":\"");
     buf_add_cstr(&args, now);
     buf_add_cstr(&args, "\"}");
     broadcast.args = buf_str(&args);
-    desk_emit(desk, typist->chat->business_id, &broadcast);
+    desk_emit(desk, typist->chat->key.business_id, &broadcast);
 }
 
 static uint64_t throttled_until(const struct typist *typist)
@@ -190,23 +195,10 @@ static void on_timer(struct timer *timer)
     }
 }
 
-static bool is_in_chat(const struct event_ctx *ctx, int64_t chat_id)
-{
-    char room[CHAT_ROOM_SIZE];
-
-    if (sio_socket_in(ctx->from->socket, chat_room(chat_id, room))) {
-        return true;
-    }
-    event_refuse(ctx->from->socket, ctx->name, ctx->ack, ERR_NOT_IN_CHAT,
-                 err_text(ERR_NOT_IN_CHAT));
-    return false;
-}
-
-static void start(struct desk_socket *socket, int64_t chat_id)
+static void start(struct desk_socket *socket, int64_t chat_id, struct typist *typist)
 {
     struct desk *desk = desk_of(socket);
     uint64_t expire_ms = desk->config.typing_expire_ms;
-    struct typist *typist = find_typist(desk, chat_id, socket->agent.user_id);
 
     if (typist == NULL) {
         typist = new_typist(socket, chat_id);
@@ -216,29 +208,113 @@ static void start(struct desk_socket *socket, int64_t chat_id)
     announce(typist);
 }
 
-void on_typing_start(const struct event_ctx *ctx, const struct typing *typing)
+/* ---- events */
+
+/* `typist`: what was found, NULL = the user does not type there. */
+typedef void typing_act(struct desk_socket *socket, int64_t chat_id, struct typist *typist);
+
+static void act_start(struct desk_socket *socket, int64_t chat_id, struct typist *typist)
 {
-    if (!is_in_chat(ctx, typing->chat_id)) {
+    if (!desk_of(socket)->draining) {
+        start(socket, chat_id, typist);
+    }
+}
+
+static void act_stop(struct desk_socket *socket, int64_t chat_id, struct typist *typist)
+{
+    (void)socket;
+    (void)chat_id;
+    if (typist != NULL) {
+        stop(typist);
+    }
+}
+
+static void refuse(const struct event_ctx *ctx, enum err err)
+{
+    event_refuse(ctx->from->socket, ctx->name, ctx->ack, err, err_text(err));
+}
+
+static void act(const struct event_ctx *ctx, int64_t chat_id, struct typist *typist, typing_act *fn)
+{
+    fn(ctx->from, chat_id, typist);
+    event_done(ctx->from->socket, ctx->ack, STR(""));
+}
+
+/* A chat that is not remembered. */
+struct typing_query {
+    struct event_later later;
+    int64_t chat_id;
+    typing_act *fn;
+};
+
+static bool is_in_room(const struct event_ctx *ctx, int64_t chat_id)
+{
+    char room[CHAT_ROOM_SIZE];
+
+    return sio_socket_in(ctx->from->socket, chat_room(chat_id, room));
+}
+
+static void chat_checked(void *arg, enum err err)
+{
+    struct typing_query *query = arg;
+    struct event_ctx ctx;
+
+    if (event_resume(&query->later, &ctx)) {
+        if (err == OK && is_in_room(&ctx, query->chat_id)) {
+            act(&ctx, query->chat_id, find_typist(ctx.from, query->chat_id), query->fn);
+        } else {
+            refuse(&ctx, err == OK || err == ERR_NOT_FOUND ? ERR_NOT_IN_CHAT : err);
+        }
+        order_go_on(&ctx, query->chat_id);
+    }
+    free(query);
+}
+
+static void ask(const struct event_ctx *ctx, int64_t chat_id, typing_act *fn)
+{
+    struct typing_query *query = xnew(struct typing_query);
+
+    event_suspend(ctx, &query->later);
+    query->chat_id = chat_id;
+    query->fn = fn;
+    order_wait(ctx, chat_id);
+    access_chat(ctx->desk, ctx->from->agent.business_id, chat_id, chat_checked, query);
+}
+
+/* To be in the room is not enough: an operator may put a socket into a room of any name, and what
+ * is a chat of another business is none of its own. Who types there already has been looked at. */
+static void handle(const struct event_ctx *ctx, int64_t chat_id, typing_act *fn)
+{
+    enum access access = ACCESS_DENIED;
+    struct typist *typist = NULL;
+
+    if (is_in_room(ctx, chat_id)) {
+        typist = find_typist(ctx->from, chat_id);
+        access = typist != NULL
+                     ? ACCESS_GRANTED
+                     : access_remembered(ctx->desk, ctx->from->agent.business_id, chat_id);
+    }
+    switch (access) {
+    case ACCESS_GRANTED:
+        act(ctx, chat_id, typist, fn);
+        return;
+    case ACCESS_DENIED:
+        refuse(ctx, ERR_NOT_IN_CHAT);
+        return;
+    case ACCESS_UNKNOWN:
+        ask(ctx, chat_id, fn);
         return;
     }
-    if (!ctx->desk->draining) {
-        start(ctx->from, typing->chat_id);
-    }
-    event_done(ctx->from->socket, ctx->ack, STR(""));
+}
+
+void on_typing_start(const struct event_ctx *ctx, const struct typing *typing)
+{
+    handle(ctx, typing->chat_id, act_start);
 }
 
 void on_typing_stop(const struct event_ctx *ctx, const struct typing *typing)
 {
-    struct typist *typist;
-
-    if (!is_in_chat(ctx, typing->chat_id)) {
-        return;
-    }
-    typist = find_typist(ctx->desk, typing->chat_id, ctx->from->agent.user_id);
-    if (typist != NULL) {
-        stop(typist);
-    }
-    event_done(ctx->from->socket, ctx->ack, STR(""));
+    handle(ctx, typing->chat_id, act_stop);
 }
 
 void typing_leave(struct desk_socket *socket, int64_t chat_id)
@@ -247,15 +323,15 @@ void typing_leave(struct desk_socket *socket, int64_t chat_id)
 
     DL_FOREACH_SAFE2(socket->typing, typist, next, socket_next)
     {
-        if (chat_id == 0 || typist->chat->chat_id == chat_id) {
+        if (chat_id == 0 || typist->chat->key.chat_id == chat_id) {
             stop(typist);
         }
     }
 }
 
-void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, struct buf *out)
+void typing_render(const struct desk_socket *socket, int64_t chat_id, struct buf *out)
 {
-    struct typing_chat *chat = find_chat(desk, chat_id);
+    struct typing_chat *chat = find_chat(desk_of(socket), socket->agent.business_id, chat_id);
     const char *separator = "";
     struct typist *typist;
 
@@ -263,7 +339,7 @@ void typing_render(struct desk *desk, int64_t chat_id, int64_t except_user_id, s
         return;
     }
     DL_FOREACH (chat->typists, typist) {
-        if (typist->visible && typist->user_id != except_user_id) {
+        if (typist->visible && typist->user_id != socket->agent.user_id) {
             buf_add_cstr(out, separator);
             buf_add_i64(out, typist->user_id);
             separator = ",";

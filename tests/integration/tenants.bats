@@ -61,6 +61,30 @@ customers_of() {
     assert_equal "$(agent_asks theirs join_chat 1 '{"history":10}' | jq -r .error.code)" not_found
 }
 
+@test "who is put into a room with the name of another tenant's chat types in neither" {
+    local theirs
+    agent_connected watching --token "$(token 8 1)" --transports websocket
+    post_webhook "$(text_webhook wamid.1 16505551234 hello)"
+    assert_equal "$(agent_asks watching join_chat 1 | jq .ok)" true
+    theirs=$(sioctl socket list --business 2 -o json | jq -r '.[0].socketId')
+    sioctl room join chat_1 "$theirs"
+    assert_equal "$(agent_asks theirs typing_start '{"chatId":1}' | jq -r .error.code)" not_in_chat
+    assert_equal "$(agent_asks theirs typing_stop '{"chatId":1}' | jq -r .error.code)" not_in_chat
+    assert_equal "$(agent_asks ours join_chat 1 | jq -c .typing)" '[]'
+    assert_equal "$(agent_asks ours typing_start '{"chatId":1}')" '{"ok":true}'
+    wait_until agent_saw watching '.event == "user_typing"'
+    their_barrier 1
+    refute agent_saw theirs '.event == "user_typing"'
+
+    # In a chat that siod has to look up, too.
+    agent_stop theirs
+    stop_siod
+    start_siod -o "business.2.phone_number_ids=$OTHER_NUMBER"
+    agent_connected theirs --token "$(token 9 2)" --transports websocket
+    sioctl room join chat_1 "$(sioctl socket list --user 9 -o json | jq -r '.[0].socketId')"
+    assert_equal "$(agent_asks theirs typing_start '{"chatId":1}' | jq -r .error.code)" not_in_chat
+}
+
 @test "the payload has no say in which tenant a message belongs to" {
     local body
     body=$(text_webhook wamid.1 16505551234 hello $OTHER_NUMBER | jq -c '.entry[0].id = "1" | .businessId = 1')
