@@ -107,6 +107,7 @@ void typing_leave(struct desk_socket *socket, int64_t chat_id);
 /* The ids of those of its business who are typing in the chat, but for the socket's own user, as
  * JSON: `1,2`. */
 void typing_render(const struct desk_socket *socket, int64_t chat_id, struct buf *out);
+void typing_stop_chat(struct desk *desk, int64_t business_id, int64_t chat_id);
 void typing_stop_all(struct desk *desk);
 void typing_free_all(struct desk *desk);
 

@@ -146,6 +146,7 @@ static void move_members(struct desk *desk, int64_t business_id, int64_t chat_id
     autobuf struct buf list = BUF_INIT;
     const struct member *members;
 
+    typing_stop_chat(desk, business_id, chat_id); /* while everybody is there to hear it */
     sio_room_members_each(desk->nsp, (uint64_t)business_id, from, add_member, &list);
     sio_sessions_forget_room(desk->nsp, (uint64_t)business_id, from);
     members = (const void *)list.data;

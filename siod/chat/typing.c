@@ -347,15 +347,31 @@ void typing_render(const struct desk_socket *socket, int64_t chat_id, struct buf
     }
 }
 
-void typing_stop_all(struct desk *desk)
+/* The chat may be forgotten with its last typist. */
+static void stop_chat(struct typing_chat *chat)
 {
-    struct typing_chat *chat, *next_chat;
     struct typist *typist, *next;
 
-    HASH_ITER (hh, desk->typing, chat, next_chat) {
-        DL_FOREACH_SAFE (chat->typists, typist, next) {
-            stop(typist);
-        }
+    DL_FOREACH_SAFE (chat->typists, typist, next) {
+        stop(typist);
+    }
+}
+
+void typing_stop_chat(struct desk *desk, int64_t business_id, int64_t chat_id)
+{
+    struct typing_chat *chat = find_chat(desk, business_id, chat_id);
+
+    if (chat != NULL) {
+        stop_chat(chat);
+    }
+}
+
+void typing_stop_all(struct desk *desk)
+{
+    struct typing_chat *chat, *next;
+
+    HASH_ITER (hh, desk->typing, chat, next) {
+        stop_chat(chat);
     }
 }
 

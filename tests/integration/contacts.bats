@@ -61,6 +61,26 @@ number_change() {
         '["merged","same_customer",{"chatId":2}]'
 }
 
+@test "typing in a chat that is merged away ends for all who were in it" {
+    local name
+    for name in a b c; do
+        agent_connected "$name" --token "$(token "$((7 + ${#AGENTS[@]}))" 1)" --transports websocket
+    done
+    post_webhook "$(from wamid.1 16505551234 '' 'by number')"
+    post_webhook "$(from wamid.2 '' DE.7 'by user id')"
+    for name in a b c; do
+        assert_equal "$(agent_asks "$name" join_chat 2 | jq .ok)" true
+    done
+    agent_asks b typing_start '{"chatId":2}'
+    wait_until agent_saw a '.event == "user_typing"'
+    wait_until agent_saw c '.event == "user_typing"'
+    post_webhook "$(from wamid.3 16505551234 DE.7 'by both')"
+    for name in a c; do
+        wait_until agent_saw "$name" '.event == "new_message" and .args[0].message.wamid == "wamid.3"'
+        assert_equal "$(agent_events "$name" user_stop_typing | jq -c '.args[0].chatId')" 2
+    done
+}
+
 @test "a waiting chat that is merged away is not given to anybody" {
     post_webhook "$(from wamid.1 16505551234 '' first)"
     post_webhook "$(from wamid.2 '' DE.7 second)"
