@@ -13,6 +13,7 @@
 #include "siod/chat/inbound.h"
 #include "siod/chat/message.h"
 #include "siod/chat/roster.h"
+#include "siod/chat/session.h"
 
 /* ---- in the transaction */
 
@@ -56,14 +57,12 @@ static bool moves_to_agent(const struct store_merge *merge)
     return merge->joined_agent_id != 0 && merge->joined_agent_id != merge->into_agent_id;
 }
 
-/* Who was in the chat that is gone must not find itself there after a kill; nor does, for once, who
- * is in one with a longer number. */
+/* Who was in the chat that is gone must not find itself there after a kill. */
 static enum err forget_sessions(struct inbound_work *work, const struct store_merge *merge)
 {
     char room[CHAT_ROOM_SIZE];
 
-    return store_sessions_remove_with(work->tx, merge->business_id,
-                                      chat_room(merge->chat_id, room));
+    return session_forget_room(work->tx, merge->business_id, chat_room(merge->chat_id, room));
 }
 
 static enum err tell(struct inbound_work *work, const struct store_merge *merge)

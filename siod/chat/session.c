@@ -341,6 +341,14 @@ void session_forget(struct desk *desk, struct str id)
     watch_closely(desk->sessions);
 }
 
+enum err session_forget_room(struct store_tx *tx, int64_t business_id, struct str room)
+{
+    autobuf struct buf bytes = BUF_INIT;
+
+    sio_session_room(room, &bytes);
+    return store_sessions_remove_with(tx, business_id, buf_str(&bytes));
+}
+
 /* ---- life */
 
 struct sessions *sessions_new(struct desk *desk)

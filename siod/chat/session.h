@@ -39,3 +39,7 @@ void session_end(struct desk_socket *socket, bool recoverable);
 void session_give_up(struct desk_socket *socket);
 /* Nobody can come back to it. */
 void session_forget(struct desk *desk, struct str id);
+/* In a write job: the room is no more what it was, and nobody comes back to it after a kill. Who is
+ * in it now is taken out of it on the loop, and recorded anew. */
+NODISCARD
+enum err session_forget_room(struct store_tx *tx, int64_t business_id, struct str room);

@@ -16,6 +16,13 @@ static void add_number(struct buf *out, uint64_t number)
     buf_add(out, &number, sizeof number);
 }
 
+/* With its length: no other's name begins with it. */
+void sio_session_room(struct str room, struct buf *bytes)
+{
+    buf_add_char(bytes, (char)room.len);
+    buf_add_str(bytes, room);
+}
+
 bool sio_session_export(const struct sio_socket *socket, struct buf *state)
 {
     if (socket->stream == NULL || socket->connection->is_v4 || !socket->joined) {
@@ -27,8 +34,7 @@ bool sio_session_export(const struct sio_socket *socket, struct buf *state)
     for (unsigned i = 0; i < socket->room_count; i++) {
         struct str name = sio_room_name(socket->rooms[i].room);
 
-        buf_add_char(state, (char)name.len);
-        buf_add_str(state, name);
+        sio_session_room(name, state);
         add_number(state, (uint64_t)sio_membership_joined(socket, i).position);
     }
     return true;

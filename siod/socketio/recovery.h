@@ -97,6 +97,8 @@ void sio_recovery_set_key(struct sio_server *server, const uint8_t key[SIO_RECOV
 /* Appends what has to be kept of the socket's session, as it is now: it changes only with the rooms
  * that the socket is in. False: its client cannot come back. */
 bool sio_session_export(const struct sio_socket *socket, struct buf *state);
+/* Appends bytes that are in it when the socket is in this room, and otherwise not. */
+void sio_session_room(struct str room, struct buf *bytes);
 /* A session of an earlier process, whose client may come back within keep_ms. False: it is not
  * good, of another history for instance. Borrowed. */
 struct sio_session {

@@ -81,6 +81,32 @@ number_change() {
     done
 }
 
+@test "a merge costs nobody the session who is in a chat with a longer number" {
+    post_webhook "$(from wamid.1 16505551234 '' 'by number')"
+    post_webhook "$(from wamid.2 '' DE.7 'by user id')"
+    post_webhook "$(from wamid.x 16505550000 '' hello | jq -c '.entry[0].changes[0].value |= (del(.contacts) |
+        .messages = [.messages[0] + (range(3; 21) | {id: "wamid.\(.)", from: "165055500\(. + 10)"})])')"
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    agent_connected b --token "$(token 8 1)" --transports websocket
+    assert_equal "$(agent_asks a join_chat 20 | jq .ok)" true
+    assert_equal "$(agent_asks b join_chat 2 | jq .ok)" true
+    in_the_store() { [[ $(sql "SELECT count(*) FROM session WHERE instr(state, '$1')") == "$2" ]]; }
+    wait_until in_the_store chat_20 1
+    wait_until in_the_store chat_2 2
+    post_webhook "$(from wamid.both 16505551234 DE.7 'by both')"
+    wait_until agent_saw b '.event == "chat_merged"'
+    in_the_store chat_20 1
+    wait_until in_the_store chat_2 1
+    wait_until in_the_store chat_1 1
+
+    stop_siod
+    start_siod -o "http.listen=127.0.0.1:${SIOD_URL##*:}"
+    wait_until agent_saw a '.type == "connect" and .recovered'
+    wait_until agent_saw b '.type == "connect" and .recovered'
+    assert_equal "$(sioctl socket list -o json | jq -c 'map([.userId, (.rooms | sort)]) | sort')" \
+        '[[7,["business_1","chat_20"]],[8,["business_1","chat_1"]]]'
+}
+
 @test "a waiting chat that is merged away is not given to anybody" {
     post_webhook "$(from wamid.1 16505551234 '' first)"
     post_webhook "$(from wamid.2 '' DE.7 second)"
