@@ -321,14 +321,15 @@ LINES
 
 @test "tail ends when its reader goes, also while nothing happens" {
     start_siod
-    local pipe=$BATS_TEST_TMPDIR/pipe
+    local pipe=$BATS_TEST_TMPDIR/pipe pid
     mkfifo "$pipe"
     exec 7<>"$pipe" 8>"$pipe"
     in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail >&8 7>&- 8>&-
+    pid=$!
     wait_until tails_are 1
     exec 7>&- 8>&-
-    wait_until has_ended $!
-    wait $!
+    wait_until has_ended "$pid"
+    wait "$pid"
 }
 
 @test "webhook replay over the control socket tells what became of each file" {
