@@ -113,6 +113,7 @@ bool replay_records_load(const json_t *paths, struct replay_records *ret_records
         good = load_file(ret_records, payloads.paths[i], i);
     }
     payloads_finish(&payloads);
+    replay_records_label(ret_records);
     return good;
 }
 
@@ -154,6 +155,7 @@ static void record_finish(struct replay_record *record)
     free((void *)record->headers);
     free((void *)(uintptr_t)record->body.data);
     free(record->parties);
+    free(record->label);
     free(record->name);
 }
 
@@ -164,11 +166,4 @@ void replay_records_finish(struct replay_records *records)
     }
     free(records->list);
     *records = (struct replay_records) { 0 };
-}
-
-const char *replay_record_base(const struct replay_record *record)
-{
-    const char *slash = strrchr(record->name, '/');
-
-    return slash != NULL ? slash + 1 : record->name;
 }

@@ -13,7 +13,8 @@
 #include "sioctl/replay/plan.h"
 
 struct replay_record {
-    char *name; /* "recordings/monday.siorec:12", or a payload's path: where to look for it */
+    char *name;  /* "recordings/monday.siorec:12", or a payload's path: where to look for it */
+    char *label; /* "monday.siorec:12": the same wherever the files lie, and no other record's */
     struct replay_time time;
     struct str body;
     bool sign; /* false: over HTTP it goes with the signature it was recorded with, if any */
@@ -37,5 +38,5 @@ void replay_records_find_parties(struct replay_records *records);
 bool replay_records_share(const struct replay_record *a, const struct replay_record *b);
 /* Takes the content of `body`. */
 void replay_record_set_body(struct replay_record *record, struct buf *body);
-/* The name without the folders: the same wherever the files lie. */
-const char *replay_record_base(const struct replay_record *record);
+/* labels.c: what is loaded gets its labels. */
+void replay_records_label(struct replay_records *records);

@@ -150,7 +150,7 @@ static void judge_answers(struct verdict *verdict)
     const struct replay *replay = verdict->replay;
 
     for (size_t i = 0; i < replay->records.count; i++) {
-        (void)case_of(verdict, replay_record_base(&replay->records.list[i]));
+        (void)case_of(verdict, replay->records.list[i].label);
     }
     for (size_t i = 0; i < replay->plan.count && verdict->expect == NULL; i++) {
         const json_t *answer = replay->answers[i];
@@ -162,7 +162,7 @@ static void judge_answers(struct verdict *verdict)
                           (long long)json_integer_value(json_object_get(answer, "status")),
                           reason.len > 0 ? ": " : "", STR_ARG(reason));
 
-            fail_case(verdict, replay_record_base(replay_record_of(replay, i)), line, '\0');
+            fail_case(verdict, replay_record_of(replay, i)->label, line, '\0');
         }
     }
 }
@@ -227,8 +227,7 @@ static enum exit_code take_actual(struct verdict *verdict)
     enum exit_code code;
 
     for (size_t i = 0; i < replay->records.count; i++) {
-        golden_add_record(golden, replay_record_base(&replay->records.list[i]),
-                          replay->records.list[i].body);
+        golden_add_record(golden, replay->records.list[i].label, replay->records.list[i].body);
     }
     for (size_t i = 0; i < replay->plan.count; i++) {
         golden_add_answer(golden, replay->plan.steps[i].record, replay->answers[i]);

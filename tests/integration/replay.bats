@@ -252,6 +252,35 @@ sioctl: 0 of 1 replayed, 0 accepted"
     [[ ! -e $GOLDEN ]]
 }
 
+@test "deliveries of files of one name, and of one file given twice, are told apart" {
+    start_siod
+    cd "$BATS_TEST_TMPDIR"
+    mkdir -p a/in b/in
+    text_webhook wamid.1 15551230001 one >a/in/x.json
+    text_webhook wamid.2 15551230002 two >b/in/x.json
+    text_webhook wamid.3 15551230003 three >a/in/y.json
+    printf '{"no' >bad.json
+    local paths=(a/in "$PWD/b/in" a/in/y.json bad.json ./bad.json)
+    replays "${paths[@]}" --expect "$GOLDEN" --update
+    assert_equal "$(jq -r '.answer | values' "$GOLDEN" | xargs -d '\n' printf '%s|')" \
+        'a/in/x.json|y.json|b/in/x.json|y.json (2)|bad.json|./bad.json|'
+    assert_equal "$(jq -r 'select(.event == "new_message").record' "$GOLDEN" | sort | xargs)" 'a/in/x.json b/in/x.json y.json'
+    fresh_siod
+    text_webhook wamid.2 15551230002 other >b/in/x.json
+    replay "${paths[@]}" --expect "$GOLDEN" --tap - >tap
+    assert_equal "$code $(grep '^@@' "$WORDS")" '1 @@ b/in/x.json @@'
+    assert_equal "$(grep -v '^#' tap)" "TAP version 13
+1..6
+ok 1 - a/in/x.json
+ok 2 - y.json
+not ok 3 - b/in/x.json
+ok 4 - y.json (2)
+ok 5 - bad.json
+ok 6 - ./bad.json"
+    replay "${paths[@]}" --junit - >junit
+    assert_equal "$code $(grep -c '<testcase' junit) $(grep -c '<failure' junit)" '1 6 2'
+}
+
 # hash FILE…
 hash() {
     sha256sum "$@" | cut -d ' ' -f 1
