@@ -200,10 +200,13 @@ bool output_record(struct output *out, const json_t *record)
 
 void output_close(struct output *out)
 {
+    bool ends = view_shape(out->command) == VIEW_STREAM && !out->closed;
     autobuf struct buf text = BUF_INIT;
 
-    if (out->format == OUTPUT_JSON && view_shape(out->command) == VIEW_STREAM && !out->closed) {
+    if (ends && out->format == OUTPUT_JSON) {
         buf_add_cstr(&text, out->records == 0 ? "[]\n" : "\n]\n");
+    } else if (ends && out->format == OUTPUT_TSV && out->header && out->records == 0) {
+        tsv_header(&text, out);
     }
     out->closed = true;
     output_plain(out, buf_str(&text));

@@ -172,6 +172,10 @@ agent_is_in() {
     exit_code 0 tail --for 50ms
     exit_code 0 tail --idle 50ms -o json
     assert_equal "$(cat "$BATS_TEST_TMPDIR/out")" '[]'
+    exit_code 0 tail --idle 50ms -o tsv -H
+    assert_equal "$(cut -f 1,2 "$BATS_TEST_TMPDIR/out")" $'seq\tposition'
+    exit_code 0 webhook export --since 2099-01-01T00:00:00Z -o tsv -H
+    assert_equal "$(wc -l <"$BATS_TEST_TMPDIR/out")" 1
     local code=0
     tail_in_background t -o json
     kill -TERM "$TAIL_PID"

@@ -191,6 +191,8 @@ static void a_stream_is_one_document_or_one_line_a_record(void **state)
           "[\n{\"seq\":1,\"position\":null,\"event\":\"typing\",\"room\":\"chat_1\"},\n"
           "{\"seq\":2,\"position\":5,\"payload\":{\"a\":[1,\"\\t\"]}}\n]\n" },
         { OUTPUT_NDJSON, false, none, "" },
+        { OUTPUT_TSV, true, none, "seq\tposition\ttimestamp\tevent\troom\tbusinessId\tpayload\n" },
+        { OUTPUT_TSV, false, none, "" },
         { OUTPUT_TSV, true, two,
           "seq\tposition\ttimestamp\tevent\troom\tbusinessId\tpayload\n"
           "1\t\t\ttyping\tchat_1\t\t\n2\t5\t\t\t\t\t{\"a\":[1,\"\\t\"]}\n" },
