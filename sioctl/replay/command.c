@@ -64,6 +64,10 @@ static bool check_options(const struct session *session)
         say("--update needs --expect");
         return false;
     }
+    if (session_arg(session, "update") != NULL && is_stdout(session, "expect")) {
+        say("--update needs a file: the standard output has the answers");
+        return false;
+    }
     if (is_stdout(session, "junit") && is_stdout(session, "tap")) {
         say("only one report can go to the standard output");
         return false;

@@ -98,6 +98,7 @@ texts() {
 --order backwards
 --ids new
 --update
+--expect - --update
 --junit - --tap -
 --url http://127.0.0.1:1/'
     replay "$VECTORS/text.json" --seed 0 --dup 0 --reorder 0 --speed 0 --rate 0.5 --order time --ids kept
