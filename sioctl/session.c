@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "libshared/json.h"
+#include "libshared/utf8.h"
 #include "sioctl/sioctl.h"
 
 enum exit_code exit_code_of(enum ctl_outcome outcome)
@@ -49,11 +50,32 @@ enum ctl_outcome session_open(struct session *session, struct errmsg *msg)
     return CTL_DONE;
 }
 
+/* JSON has no form of other bytes: the daemon would be told of another file. */
+static bool is_sayable(const struct ctl_call *call)
+{
+    json_t *args = (json_t *)(uintptr_t)call->args, *value;
+    const char *key;
+
+    json_object_foreach(args, key, value)
+    {
+        if (json_is_string(value) && !utf8_valid(json_str(value))) {
+            say("%s: what is not UTF-8 cannot be sent to siod", key);
+            return false;
+        }
+    }
+    return true;
+}
+
 enum exit_code session_call(struct session *session, const struct ctl_call *call,
                             json_t **ret_result)
 {
     struct errmsg msg = { "" };
-    enum ctl_outcome outcome = session_open(session, &msg);
+    enum ctl_outcome outcome;
+
+    if (!is_sayable(call)) {
+        return EXIT_USAGE;
+    }
+    outcome = session_open(session, &msg);
     if (outcome == CTL_DONE) {
         outcome = ctl_client_call(session->client, call, ret_result, &msg);
     }

@@ -54,8 +54,8 @@ struct ctl_client_config client_config(const json_t *const options[CTL_OPTION_CO
 /* Connects, if that was not done yet. */
 NODISCARD
 enum ctl_outcome session_open(struct session *session, struct errmsg *msg);
-/* Ask the daemon; connects first when needed. What goes wrong is said on stderr. On EXIT_DONE
- * *ret_result is owned and may be NULL. */
+/* Ask the daemon; connects first when needed. What goes wrong is said on stderr: EXIT_USAGE for an
+ * argument that is not UTF-8. On EXIT_DONE *ret_result is owned and may be NULL. */
 NODISCARD
 enum exit_code session_call(struct session *session, const struct ctl_call *call,
                             json_t **ret_result);

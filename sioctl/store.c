@@ -111,7 +111,7 @@ enum exit_code run_store_backup(struct session *session)
     };
     enum exit_code code;
 
-    json_object_set_new(args, "file", json_text(str_of(path)));
+    json_object_set_new(args, "file", json_stringn_nocheck(path, strlen(path)));
     code = session_call(session, &call, &result);
     if (watch.shown) {
         fputc('\n', stderr);

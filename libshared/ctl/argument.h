@@ -22,7 +22,7 @@ enum ctl_type {
     CTL_REAL, /* number of 0 or more, written with digits and a point; `detail`: not above this */
     CTL_DURATION, /* integer, milliseconds; written 500ms, 10s, 5m, 1h, 7d */
     CTL_DIGITS,   /* string of digits: an id of the platform, never a number */
-    CTL_PATH,     /* string, any bytes; never sent to the daemon */
+    CTL_PATH,     /* string, any bytes; sent to the daemon only when it is UTF-8 */
     CTL_URL,      /* string */
     CTL_CLAIM, /* object with one member: name=value, value being JSON if it parses, else a string
                 */
