@@ -21,17 +21,18 @@ struct store_finding {
 };
 typedef void store_finding_fn(void *arg, const struct store_finding *finding);
 
-/* Tells of each check. OK means that all were made, not that all is well. Nothing is written. As a
+/* Tells of each check. OK means that all were made, not that all is well. Nothing is written, but
+ * where there is a -wal SQLite makes its index, -shm, anew. As a
  * daemon may have the file open, a check can meet another one's lock and is then ERR_STORE. */
 NODISCARD
 enum err store_file_check(const char *path, store_finding_fn *fn, void *arg, struct errmsg *msg);
 
 struct store_schema {
-    unsigned version; /* of the file; 0 = it is empty */
+    unsigned version; /* of the file */
     unsigned newest;  /* that this program knows */
 };
-/* ERR_INVALID: it is not siod's; ERR_UNSUPPORTED: newer than this program; ERR_STORE: it cannot be
- * read. The newest version is always returned. */
+/* ERR_INVALID: it is not siod's, or empty; ERR_UNSUPPORTED: newer than this program; ERR_STORE: it
+ * cannot be read. The newest version is always returned. */
 NODISCARD
 enum err store_file_schema(const char *path, struct store_schema *ret, struct errmsg *msg);
 /* Brings it up to date. ERR_BUSY while a daemon uses it. *ret: as it was before. */

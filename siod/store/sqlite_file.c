@@ -51,12 +51,32 @@ static enum err file_open(struct file *file, const char *path, struct errmsg *ms
 }
 
 /* Who only looks leaves the log where it is. */
-static enum err look_only(struct file *file, struct errmsg *msg)
+static enum err look_only(struct file *file, bool on, struct errmsg *msg)
 {
-    sqlite3_db_config(file->conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    enum err err = sqlite_exec(&file->conn, "PRAGMA query_only = ON");
+    sqlite3_db_config(file->conn.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, on, NULL);
+    enum err err =
+        sqlite_exec(&file->conn, on ? "PRAGMA query_only = ON" : "PRAGMA query_only = OFF");
 
     return err == OK ? OK : blame(file, err, msg);
+}
+
+/* A daemon makes its store of an empty file, but what was to be a copy and is empty is none. */
+static enum err identify(struct file *file, unsigned *ret_version, struct errmsg *msg)
+{
+    const char *path = file->place.path;
+    enum err err = sqlite_identify(&file->conn, path, ret_version, msg);
+
+    if (err == OK && *ret_version == 0) {
+        return err_set(msg, ERR_INVALID, "%s: empty, and so no store of siod's", path);
+    }
+    return err;
+}
+
+static enum err look(struct file *file, unsigned *ret_version, struct errmsg *msg)
+{
+    enum err err = look_only(file, true, msg);
+
+    return err == OK ? identify(file, ret_version, msg) : err;
 }
 
 enum err store_file_schema(const char *path, struct store_schema *ret, struct errmsg *msg)
@@ -65,8 +85,7 @@ enum err store_file_schema(const char *path, struct store_schema *ret, struct er
     enum err err = file_open(&file, path, msg);
 
     *ret = (struct store_schema) { .newest = sqlite_migration_count };
-    err = err == OK ? look_only(&file, msg) : err;
-    return err == OK ? sqlite_identify(&file.conn, path, &ret->version, msg) : err;
+    return err == OK ? look(&file, &ret->version, msg) : err;
 }
 
 enum err store_file_check(const char *path, store_finding_fn *fn, void *arg, struct errmsg *msg)
@@ -75,8 +94,7 @@ enum err store_file_check(const char *path, store_finding_fn *fn, void *arg, str
     unsigned version = 0;
     enum err err = file_open(&file, path, msg);
 
-    err = err == OK ? look_only(&file, msg) : err;
-    err = err == OK ? sqlite_identify(&file.conn, path, &version, msg) : err;
+    err = err == OK ? look(&file, &version, msg) : err;
     if (err == OK && version < sqlite_migration_count) {
         err = err_set(msg, ERR_UNSUPPORTED,
                       "%s: its schema is version %u and is checked when it is %u: migrate it first",
@@ -90,12 +108,16 @@ enum err store_file_check(const char *path, store_finding_fn *fn, void *arg, str
     return err == OK ? OK : blame(&file, err, msg);
 }
 
+/* Nothing is left beside a file that is refused, the lock's file neither; but what it is counts
+ * once it is locked. */
 static enum err migrate(struct file *file, struct store_schema *ret, struct errmsg *msg)
 {
     const char *path = file->place.path;
-    enum err err = sqlite_lock_file(path, &file->lock_fd, msg);
+    enum err err = look(file, &ret->version, msg);
 
-    err = err == OK ? sqlite_identify(&file->conn, path, &ret->version, msg) : err;
+    err = err == OK ? sqlite_lock_file(path, &file->lock_fd, msg) : err;
+    err = err == OK ? look_only(file, false, msg) : err;
+    err = err == OK ? identify(file, &ret->version, msg) : err;
     if (err != OK || ret->version == ret->newest) {
         return err;
     }

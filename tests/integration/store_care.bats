@@ -58,6 +58,20 @@ answered() {
     assert_equal "$(find "$BATS_TEST_TMPDIR" -name 'copy.db.*')" ""
 }
 
+@test "a backup to a name that the protocol has no words for is refused, and not written elsewhere" {
+    local status=0 words dir
+    start_siod
+    words=$(sioctl store backup "$BATS_TEST_TMPDIR/"$'bk\xff.db' 2>&1) || status=$?
+    assert_equal "$status" 2
+    assert_contains "$words" 'file: what is not UTF-8'
+    dir=$BATS_TEST_TMPDIR/$'in\xff'
+    mkdir "$dir"
+    status=0
+    (cd "$dir" && sioctl store backup copy.db) || status=$?
+    assert_equal "$status" 2
+    assert_equal "$(find "$BATS_TEST_TMPDIR" -name '*.db' ! -path "$SIOD_DIR/*")" ''
+}
+
 @test "what is wrong with a store is said by the check that finds it, with exit code 1" {
     local found code=0
     start_siod
@@ -82,6 +96,10 @@ answered() {
     assert_contains "$words" 'in use'
     stop_siod
     assert_equal "$(sioctl store migrate --file "$db" -o json | jq -c '[.version, .applied]')" "[$newest,[]]"
+    : >"$BATS_TEST_TMPDIR/empty"
+    words=$(sioctl store migrate --file "$BATS_TEST_TMPDIR/empty" 2>&1) && fail 'a store was made of nothing'
+    assert_contains "$words" 'empty'
+    assert_equal "$(find "$BATS_TEST_TMPDIR" -name 'empty*' -printf '%f %s\n')" 'empty 0'
     sqlite3 "$db" 'PRAGMA user_version = 999'
     words=$(sioctl store migrate --file "$db" 2>&1) && fail 'a newer schema was taken'
     assert_contains "$words" 'version 999'

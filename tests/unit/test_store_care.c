@@ -172,6 +172,46 @@ static void test_an_old_file_is_migrated_once(void **state)
     assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_BUSY);
 }
 
+static bool exists(const struct fixture *f, const char *suffix)
+{
+    autofree char *path = xasprintf("%s%s", f->path, suffix);
+
+    return access(path, F_OK) == 0;
+}
+
+static void write_file(const struct fixture *f, const char *text)
+{
+    FILE *file = fopen(f->path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void test_what_is_no_store_is_not_made_one(void **state)
+{
+    struct fixture *f = *state;
+    struct findings findings = { .names = "" };
+    struct store_schema schema;
+    struct stat status;
+
+    write_file(f, "");
+    assert_int_equal(store_file_schema(f->path, &schema, &f->msg), ERR_INVALID);
+    assert_int_equal(store_file_check(f->path, add_finding, &findings, &f->msg), ERR_INVALID);
+    assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_INVALID);
+    assert_non_null(strstr(f->msg.text, "empty"));
+    assert_int_equal(stat(f->path, &status), 0);
+    assert_int_equal(status.st_size, 0);
+
+    sql_exec(f, "CREATE TABLE other (a)");
+    assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_INVALID);
+    sql_exec(f, "PRAGMA application_id = 0x73696f64; PRAGMA user_version = 999");
+    assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_UNSUPPORTED);
+    write_file(f, "no database, but a text of a line that is long enough for SQLite to look at it");
+    assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_STORE);
+    assert_false(exists(f, "-lock") || exists(f, "-wal") || exists(f, "-shm"));
+}
+
 /* ------------------------------------------------------------------ backup */
 
 struct backup {
@@ -379,6 +419,8 @@ int main(void)
         STORE_TEST(test_a_page_that_cannot_be_read_is_a_problem_of_every_check_that_needs_it),
         STORE_TEST(test_what_is_no_store_is_not_checked),
         cmocka_unit_test_setup_teardown(test_an_old_file_is_migrated_once, setup_closed,
+                                        fixture_teardown),
+        cmocka_unit_test_setup_teardown(test_what_is_no_store_is_not_made_one, setup_closed,
                                         fixture_teardown),
         STORE_TEST(test_a_copy_appears_whole_and_private_or_not_at_all),
         STORE_TEST(test_a_copy_is_of_one_moment_while_commits_go_on),
