@@ -104,14 +104,13 @@ static bool render_room_name(void *arg, struct str room)
 static void render_socket(struct control_call *call, struct buf *out, struct sio_socket *socket)
 {
     const struct eio_session *session = sio_socket_session(socket);
-    const struct loop *loop = control_config(call)->loop;
-    uint64_t age_ms = loop_now_ms(loop) - eio_session_opened_ms(session);
 
+    (void)call;
     render_identity(out, socket);
     buf_add_cstr(out, ",\"address\":");
     json_add_cstr(out, eio_session_address(session));
     buf_add_cstr(out, ",\"connectedAt\":");
-    time_render(out, loop_wall_ms(loop) - (int64_t)age_ms);
+    time_render(out, eio_session_opened_wall_ms(session));
     buf_add_cstr(out,
                  sio_socket_recovered(socket) ? ",\"recovered\":true" : ",\"recovered\":false");
     buf_add_cstr(out, ",\"pendingBytes\":");

@@ -55,6 +55,7 @@ struct eio_session *eio_session_open(struct eio_server *server, struct http_requ
     session->is_v3 = is_v3;
     session->query = application_query(http_query(request));
     session->opened_ms = loop_now_ms(server->loop) & 0xffffffffffu;
+    session->opened_wall_ms = loop_wall_ms(server->loop);
     session->base64 = http_query_param(request, STR("b64")).data != NULL;
     session->from = eio_address_enter(server, http_client_address(request));
     id_sid(session->sid);
@@ -328,6 +329,11 @@ struct str eio_session_query(const struct eio_session *session)
 uint64_t eio_session_opened_ms(const struct eio_session *session)
 {
     return session->opened_ms;
+}
+
+int64_t eio_session_opened_wall_ms(const struct eio_session *session)
+{
+    return session->opened_wall_ms;
 }
 
 uint64_t eio_session_proved_ms(const struct eio_session *session)

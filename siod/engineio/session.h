@@ -87,6 +87,7 @@ struct eio_session {
     uint64_t ping_ms;   /* when the next ping is due, or the present one was */
     uint64_t heard_ms;  /* of the latest packet; 0 = none yet */
     uint64_t proved_ms; /* of the latest ping that was answered; 0 = none yet */
+    int64_t opened_wall_ms;
     STAILQ_ENTRY(eio_session) closing;
     UT_hash_handle hh;
     uint32_t allowance; /* bytes: what was left of it at heard_ms */

@@ -214,6 +214,17 @@ left() {
     assert_equal "$(sioctl socket list -o json)" '[]'
 }
 
+@test "when a socket connected is the same time whenever it is asked" {
+    start_quiet
+    with_agent 8 1
+    local i talk
+    talk=$(for i in {1..60}; do echo "{\"id\":$i,\"cmd\":\"socket list\"}"; done)
+    for i in {1..5}; do
+        socat -t "$DEADLINE" - "UNIX-CONNECT:$SIOD_SOCKET" 3>&- <<<"$talk"
+    done | jq -r 'select(.ok).result[].connectedAt' | sort | uniq -c >"$BATS_TEST_TMPDIR/times"
+    assert_equal "$(awk '{ print $1 }' "$BATS_TEST_TMPDIR/times" | paste -sd ' ')" '300 300'
+}
+
 @test "emit reaches those in the room of that business, and is kept nowhere" {
     start_siod
     with_agent 7 1
