@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "libshared/alloc.h"
-#include "libshared/id.h"
 #include "siod/chat/desk_state.h"
 
 bool access_allows(int64_t business_id, int64_t owner_id)
@@ -88,16 +87,15 @@ void access_chat(struct desk *desk, int64_t business_id, int64_t chat_id, access
 void access_room(struct desk *desk, int64_t business_id, struct str room, access_done *done,
                  void *arg)
 {
-    const struct str business = STR("business_"), chat = STR("chat_");
     int64_t id = 0;
 
-    if (str_starts_with(room, business)) {
-        bool own = id_parse(str_skip(room, business.len), &id) && access_allows(business_id, id);
+    if (str_starts_with(room, STR("business_"))) {
+        bool own = business_of_room(room, &id) && access_allows(business_id, id);
 
         done(arg, own ? OK : ERR_NOT_FOUND);
-    } else if (!str_starts_with(room, chat)) {
+    } else if (!str_starts_with(room, STR("chat_"))) {
         done(arg, OK);
-    } else if (id_parse(str_skip(room, chat.len), &id)) {
+    } else if (desk_room_chat(room, &id)) {
         access_chat(desk, business_id, id, done, arg);
     } else {
         done(arg, ERR_NOT_FOUND);

@@ -6,6 +6,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/decimal.h"
+#include "libshared/id.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/gone.h"
@@ -81,6 +82,23 @@ struct str chat_room(int64_t chat_id, char room[CHAT_ROOM_SIZE])
 struct str business_room(int64_t business_id, char room[BUSINESS_ROOM_SIZE])
 {
     return numbered_room(STR("business_"), business_id, room);
+}
+
+/* "chat_012" is another room than "chat_12". */
+static bool room_number(struct str room, struct str prefix, int64_t *ret_id)
+{
+    return str_starts_with(room, prefix) && room.len > prefix.len && room.data[prefix.len] != '0' &&
+           id_parse(str_skip(room, prefix.len), ret_id);
+}
+
+bool desk_room_chat(struct str room, int64_t *ret_chat_id)
+{
+    return room_number(room, STR("chat_"), ret_chat_id);
+}
+
+bool business_of_room(struct str room, int64_t *ret_business_id)
+{
+    return room_number(room, STR("business_"), ret_business_id);
 }
 
 struct sio_namespace *desk_namespace(struct desk *desk)

@@ -92,6 +92,9 @@ bool desk_may_emit(struct str event);
 
 /* By somebody else's word, which a restart must not undo: `recorded` is told when no row of the
  * session says otherwise any more, maybe before these return. May be NULL. */
+/* The chat of which this is the room: "chat_12", and no other way to write that number. */
+NODISCARD
+bool desk_room_chat(struct str room, int64_t *ret_chat_id);
 typedef void desk_recorded(void *arg, enum err err);
 /* The socket leaves a room: what its user was typing there ends. */
 void desk_leave_room(struct sio_socket *socket, struct str room, desk_recorded *recorded,

@@ -94,6 +94,10 @@ struct str chat_room(int64_t chat_id, char room[CHAT_ROOM_SIZE]);
 enum { BUSINESS_ROOM_SIZE = sizeof "business_" + 20 };
 struct str business_room(int64_t business_id, char room[BUSINESS_ROOM_SIZE]);
 
+/* "business_456"; likewise desk_room_chat(). */
+NODISCARD
+bool business_of_room(struct str room, int64_t *ret_business_id);
+
 /* connect.c: the struct sio_app of the namespace. */
 extern const struct sio_app desk_app;
 /* The socket's token is no longer good, for the reason that the log's phrase gives. The transport

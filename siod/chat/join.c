@@ -10,7 +10,6 @@
 
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
-#include "libshared/id.h"
 #include "siod/chat/access.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
@@ -298,10 +297,9 @@ void desk_leave_room(struct sio_socket *socket, struct str room, desk_recorded *
 {
     bool was_in = sio_socket_in(socket, room);
 
-    const struct str chat = STR("chat_");
     int64_t chat_id;
 
-    if (str_starts_with(room, chat) && id_parse(str_skip(room, chat.len), &chat_id)) {
+    if (desk_room_chat(room, &chat_id)) {
         typing_leave(sio_socket_user(socket), chat_id);
     }
     sio_socket_leave(socket, room);

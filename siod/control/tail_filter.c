@@ -1,5 +1,4 @@
 /* Which emissions a `tail` asked for. */
-#include "libshared/id.h"
 #include "libshared/json.h"
 #include "libshared/json_text.h"
 #include "siod/chat/desk.h"
@@ -80,12 +79,9 @@ static bool names_id(struct str payload, const char *const *keys, const json_t *
 static bool about_chat(const json_t *list, const struct desk_emission *emission, struct str payload)
 {
     static const char *const keys[] = { "chatId", NULL };
-    static const struct str prefix = STR_INIT("chat_");
     int64_t id;
 
-    return list == NULL ||
-           (emission->room.len > prefix.len && str_starts_with(emission->room, prefix) &&
-            id_parse(str_skip(emission->room, prefix.len), &id) && id_listed(list, id)) ||
+    return list == NULL || (desk_room_chat(emission->room, &id) && id_listed(list, id)) ||
            names_id(payload, keys, list);
 }
 
