@@ -50,7 +50,8 @@ static bool same_secret(struct str a, struct str b)
     return a.len == b.len && CRYPTO_memcmp(a.data, b.data, a.len) == 0;
 }
 
-static void refuse_verification(struct webhook_app *app, struct http_request *request)
+static void refuse_verification(struct webhook_app *app, struct http_request *request,
+                                const char *why)
 {
     unsigned suppressed;
 
@@ -58,23 +59,46 @@ static void refuse_verification(struct webhook_app *app, struct http_request *re
         log_warn(LOG_WEBHOOK, "verification refused", "app=%s from=%s suppressed=%u", app->name,
                  http_client_address(request), suppressed);
     }
-    http_respond_error(request, ERR_FORBIDDEN, "the verify token does not match");
+    http_respond_error(request, ERR_FORBIDDEN, why);
+}
+
+static enum err take_param(struct http_request *request, const char *name, struct str *ret_value,
+                           struct errmsg *msg)
+{
+    enum err err = http_query_param_once(request, str_of(name), ret_value);
+
+    if (err != OK) {
+        return err_set(msg, err, "%s is there twice, or has a broken escape or a NUL", name);
+    }
+    return ret_value->data != NULL ? OK : err_set(msg, ERR_INVALID, "%s is missing", name);
+}
+
+static enum err take_challenge(struct http_request *request, struct str *ret_value,
+                               struct errmsg *msg)
+{
+    enum err err = take_param(request, "hub.challenge", ret_value, msg);
+
+    if (err == OK && (ret_value->len == 0 || ret_value->len > CHALLENGE_MAX)) {
+        err = err_set(msg, ERR_INVALID, "hub.challenge is too %s",
+                      ret_value->len == 0 ? "short" : "long");
+    }
+    return err;
 }
 
 static void verify(struct webhook_app *app, struct http_request *request)
 {
-    struct str mode = http_query_param(request, STR("hub.mode"));
-    struct str token = http_query_param(request, STR("hub.verify_token"));
-    struct str challenge = http_query_param(request, STR("hub.challenge"));
+    struct str mode, token, challenge;
+    struct errmsg msg = { "" };
+    enum err err = take_param(request, "hub.mode", &mode, &msg);
 
-    if (mode.data == NULL || token.data == NULL || challenge.len == 0) {
-        http_respond_error(request, ERR_INVALID,
-                           "hub.mode, hub.verify_token and hub.challenge are needed");
-    } else if (challenge.len > CHALLENGE_MAX) {
-        http_respond_error(request, ERR_INVALID, "hub.challenge is too long");
-    } else if (!str_eq(mode, STR("subscribe")) || app->verify_token.len == 0 ||
-               !same_secret(token, buf_str(&app->verify_token))) {
-        refuse_verification(app, request);
+    err = err == OK ? take_param(request, "hub.verify_token", &token, &msg) : err;
+    err = err == OK ? take_challenge(request, &challenge, &msg) : err;
+    if (err != OK) {
+        http_respond_error(request, err, msg.text);
+    } else if (app->verify_token.len == 0 || !same_secret(token, buf_str(&app->verify_token))) {
+        refuse_verification(app, request, "the verify token does not match");
+    } else if (!str_eq(mode, STR("subscribe"))) {
+        refuse_verification(app, request, "hub.mode is not subscribe");
     } else {
         log_info(LOG_WEBHOOK, "verification answered", "app=%s from=%s", app->name,
                  http_client_address(request));

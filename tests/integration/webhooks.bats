@@ -39,7 +39,13 @@ verify_token() {
     token=hub.verify_token=$(verify_token)
     assert_equal "$(verify -d hub.mode=subscribe -d hub.challenge=1 -d hub.verify_token=x)" 403
     assert_equal "$(verify -d hub.mode=unsubscribe -d hub.challenge=1 -d "$token")" 403
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/answer")" 'hub.mode is not subscribe'
     assert_equal "$(verify -d hub.mode=subscribe -d "$token")" 400
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/answer")" 'hub.challenge is missing'
+    for challenge in '1%zz' '1%00' '1&hub.challenge=2'; do
+        assert_equal "$(verify -d hub.mode=subscribe -d "hub.challenge=$challenge" -d "$token")" 400
+        assert_contains "$(cat "$BATS_TEST_TMPDIR/answer")" 'hub.challenge is there twice, or has a broken escape'
+    done
     assert_equal "$(verify -d hub.mode=subscribe -d hub.challenge=1)" 400
     assert_equal "$(verify)" 400
 }
