@@ -101,10 +101,10 @@ enum err http_query_param_once(struct http_request *request, struct str name,
                                struct str *ret_value);
 /* The client's address without port, after trusted_proxies; "unix" on a Unix socket. */
 const char *http_client_address(const struct http_request *request);
-/* Append the origin that the client asked, "https://desk.example.com", from the Host header (of a
- * trusted proxy: from X-Forwarded-Proto and X-Forwarded-Host, where it sends them). False, and
- * nothing is appended, when there is no Host or it is not plainly a name or address with an
- * optional port. */
+/* Append the origin that the client asked, "https://desk.example.com", from a target in absolute
+ * form (of which the scheme does not count), else from the Host header (of a trusted proxy: from
+ * X-Forwarded-Proto and X-Forwarded-Host, where it sends them). False, and nothing is appended,
+ * when there is neither or it is not plainly a name or address with an optional port. */
 NODISCARD
 bool http_origin(const struct http_request *request, struct buf *out);
 /* Connection: Upgrade and an Upgrade field, to whatever; and one that says `websocket` alone. */

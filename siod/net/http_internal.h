@@ -62,6 +62,7 @@ struct http_request {
     struct hold hold;               /* of a large head */
     void *user;
     struct str method, path, query;
+    struct str authority; /* http_parse.h */
     uint64_t content_length;
     uint64_t body_seen; /* bytes of the body so far */
     size_t body_max;    /* 0 = no limit */

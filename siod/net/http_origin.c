@@ -5,7 +5,7 @@
 #include "siod/net/conn.h"
 #include "siod/net/http_internal.h"
 
-enum { HOST_MAX = 255, PORT_DIGITS_MAX = 5 };
+enum { HOST_MAX = 255 };
 
 static bool all_of(struct str text, const char *allowed)
 {
@@ -47,14 +47,14 @@ static bool is_authority(struct str text)
         return false;
     }
     rest = str_skip(text, (size_t)(end - text.data));
-    return rest.len == 0 || (rest.data[0] == ':' && rest.len <= 1 + PORT_DIGITS_MAX &&
-                             all_of(str_skip(rest, 1), "0123456789"));
+    return rest.len == 0 || (rest.data[0] == ':' && http_port_valid(str_skip(rest, 1)));
 }
 
 bool http_origin(const struct http_request *request, struct buf *out)
 {
     const struct conn *conn = request->hc->conn;
-    struct str host = http_header(request, STR("Host"));
+    struct str host =
+        request->authority.data != NULL ? request->authority : http_header(request, STR("Host"));
     bool tls = conn_is_tls(conn);
 
     if (forwarded_believes(&request->hc->server->trust, conn_peer(conn))) {

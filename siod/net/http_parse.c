@@ -287,6 +287,36 @@ static unsigned check_framing(struct http_head *head)
     return 0;
 }
 
+bool http_port_valid(struct str port)
+{
+    uint64_t number;
+
+    return parse_length(port, &number) && number <= UINT16_MAX;
+}
+
+/* What stands behind the name or the address in brackets: nothing, or a port, which may be empty
+ * (RFC 3986, 3.2.3). */
+static bool host_end_valid(struct str host)
+{
+    struct str rest = host;
+    const char *colon;
+
+    if (host.len > 0 && host.data[0] == '[') {
+        const char *bracket = memchr(host.data, ']', host.len);
+
+        if (bracket == NULL) {
+            return false;
+        }
+        rest = str_skip(host, (size_t)(bracket - host.data) + 1);
+        if (rest.len > 0 && rest.data[0] != ':') {
+            return false;
+        }
+    }
+    colon = rest.len > 0 ? memchr(rest.data, ':', rest.len) : NULL;
+    rest = colon != NULL ? str_skip(rest, (size_t)(colon - rest.data) + 1) : STR_NONE;
+    return rest.len == 0 || http_port_valid(rest);
+}
+
 static bool host_valid(struct str host)
 {
     for (size_t i = 0; i < host.len; i++) {
@@ -296,7 +326,7 @@ static bool host_valid(struct str host)
             return false;
         }
     }
-    return true;
+    return host_end_valid(host);
 }
 
 static unsigned check_host(const struct http_head *head)
@@ -305,6 +335,10 @@ static unsigned check_host(const struct http_head *head)
     struct str host = only_field(head, STR("Host"), &hosts);
 
     if (hosts > 1 || (hosts == 0 && head->minor >= 1)) {
+        return 400;
+    }
+    if (head->authority.data != NULL &&
+        (head->authority.len == 0 || !host_valid(head->authority))) {
         return 400;
     }
     return host_valid(host) ? 0 : 400;
@@ -327,7 +361,7 @@ static unsigned check_expect(struct http_head *head)
 
 /* Absolute form, which only proxies are sent and every server has to take (RFC 9112, 3.2.2),
  * without what stands before the path. */
-static struct str skip_authority(struct str target)
+static struct str skip_authority(struct str target, struct str *ret_authority)
 {
     static const struct str schemes[] = { STR_INIT("http://"), STR_INIT("https://") };
 
@@ -338,8 +372,10 @@ static struct str skip_authority(struct str target)
             struct str slash = { target.data + schemes[i].len - 1, 1 }; /* must lie in the head */
 
             target = str_skip(target, schemes[i].len);
+            *ret_authority = (struct str) { target.data, 0 };
             while (target.len > 0 && target.data[0] != '/' && target.data[0] != '?') {
                 target = str_skip(target, 1);
+                ret_authority->len++;
             }
             return target.len > 0 ? target : slash;
         }
@@ -358,7 +394,7 @@ static unsigned split_target(struct http_head *head)
         head->query = str_skip(target, 1);
         return 0;
     }
-    target = skip_authority(target);
+    target = skip_authority(target, &head->authority);
     if (target.len == 0 || target.data[0] != '/' || memchr(target.data, '#', target.len) != NULL) {
         return 400;
     }
@@ -379,6 +415,7 @@ unsigned http_head_parse(struct str text, unsigned max_fields, struct http_head 
     unsigned status, upgrades;
 
     ret_head->count = 0;
+    ret_head->authority = STR_NONE;
     ret_head->content_length = 0;
     ret_head->expect_continue = false;
     if (max_fields == 0) {

@@ -2,7 +2,7 @@
  *
  * A head is parsed when it is complete. http_parser 2.9 has the grammar; what it lets pass is
  * refused here before and after it: bare CR and LF, folded lines, control bytes, blanks in names,
- * doubled and malformed lengths, unknown codings, a missing or doubled Host. */
+ * doubled and malformed lengths, unknown codings, a missing, doubled or malformed Host. */
 #pragma once
 
 #include <stdbool.h>
@@ -31,6 +31,7 @@ struct http_field {
 struct http_head {
     struct str method, target;
     struct str path, query; /* of target, both raw; query without '?' */
+    struct str authority;   /* of a target in absolute form, .data NULL; it counts, not Host */
     unsigned minor;         /* HTTP/1.minor */
     bool keep_alive;        /* may the connection serve another request? */
     bool chunked;
@@ -51,5 +52,7 @@ unsigned http_head_parse(struct str head, unsigned max_fields, struct http_head 
 /* The first field of that name; NULL if none. */
 const struct http_field *http_field_find(const struct http_field *fields, size_t count,
                                          struct str name);
+/* The digits of a port: not above 65535. */
+bool http_port_valid(struct str port);
 /* Is `token` an element of the comma-separated list? Case is ignored. */
 bool http_list_has(struct str list, struct str token);

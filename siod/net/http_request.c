@@ -59,6 +59,9 @@ struct http_request *http_request_new(struct http_conn *hc, const struct http_he
     request->method = rebase(head->method, head->method.data, text);
     request->path = (struct str) { path, path_len };
     request->query = rebase(head->query, head->method.data, text);
+    if (head->authority.data != NULL) {
+        request->authority = rebase(head->authority, head->method.data, text);
+    }
     request->content_length = head->content_length;
     request->minor = (uint8_t)head->minor;
     request->chunked = head->chunked;

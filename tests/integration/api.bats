@@ -211,6 +211,10 @@ next_with() {
     # Nobody who is not trusted says where the next page is.
     assert_equal "$(next_with -H 'X-Forwarded-Host: evil.example' -H 'X-Forwarded-Proto: https')" \
         "$SIOD_URL/api/chats?limit=1&after=1"
+    # A target in absolute form says it, whatever Host has (RFC 9112, 3.2.2).
+    assert_equal "$(next_with --request-target 'http://abs.example:5/api/chats?limit=1' -H 'Host: other.example')" \
+        "http://abs.example:5/api/chats?limit=1&after=1"
+    assert_equal "$(curl -sS -o /dev/null -w '%{http_code}' -H 'Host: x:99999' "$SIOD_URL/healthz")" 400
     # What is no plain name is not repeated.
     printf -v long '%300s' ''
     for host in 'a b' 'user@evil.example' 'evil.example/x' 'evil.example?x' 'a"b' 'a:99x' 'a:' ':80' '[::1' 'a,b' "${long// /a}"; do
@@ -374,7 +378,7 @@ start_away() {
     customers 1
     customers 1 $OTHER_NUMBER
     assert_problem "$(call "$OURS" POST /api/emit '{"event":"x","room":"chat_1"}')" 403 forbidden service
-    for room in chat_2 chat_4711 chat_ chat_x business_2 business_; do
+    for room in chat_2 chat_4711 chat_ chat_x chat_01 business_2 business_ business_01; do
         assert_problem "$(call "$SERVICE" POST /api/emit "{\"event\":\"x\",\"room\":\"$room\"}")" 404 not_found "room:"
     done
     assert_problem "$(call "$SERVICE" POST /api/emit '{"event":"x","room":""}')" 400 invalid_argument "room:"
