@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What is written by hand beside a table says the same as the table, both ways: commands, settings, events, metrics and
-# options against the manual pages.
+# What is written by hand beside a table says the same as the table, both ways: commands, settings, events, metrics, error
+# codes and options against the manual pages.
 source "$(dirname -- "${BASH_SOURCE[0]}")/lib.bash"
 
 # items PAGE MACRO [SECTION]: the names behind `.It MACRO` in a page, or in one section of it.
@@ -92,9 +92,22 @@ documented_needs() {
         sed 's/ ,$//; s/ , /\n/g' | grep -vx 'log level'
 }
 
+# Without those that only an event, an HTTP request or a start can meet with.
+codes() {
+    sed -nE 's/^ERROR\(\w+, *"(\w+)".*/\1/p' libshared/error.def |
+        grep -vxE 'unknown_event|not_in_chat|unauthorized|token_missing|unsupported'
+}
+
+# .It Li not_found , exists
+documented_codes() {
+    awk '$1 == ".Ss" || $1 == ".Sh" { here = $2 == "Errors" }
+        here && $1 == ".It" { print substr($0, 8) }' man/siod-control.7 | sed 's/ , /\n/g'
+}
+
 same_names command "$(commands)" man/sioctl.8 "$(documented_commands)"
 same_names "command with operate access" "$(needs OPERATE)" man/siod-control.7 "$(documented_needs operate)"
 same_names "command with admin access" "$(needs ADMIN)" man/siod-control.7 "$(documented_needs admin)"
+same_names "error code" "$(codes)" man/siod-control.7 "$(documented_codes)"
 same_names setting "$(settings)" man/siod.conf.5 "$(documented_settings)"
 same_names "reloadable setting" "$(reloadable_settings)" man/siod.conf.5 "$(documented_reloadable)"
 same_names event "$(events)" man/siod-events.7 "$(items man/siod-events.7 Ic | cut -d ' ' -f 1)"
