@@ -50,6 +50,17 @@ verify_token() {
     assert_equal "$(verify)" 400
 }
 
+@test "the examples of sioctl(8) that sign a webhook are answered 200" {
+    local example
+    cp "$BODY" "$SIOD_DIR/text.json"
+    example=$(sed -n '/^curl -H/,/^[.]Ed/{/^[.]Ed/d; s/\\e$/\\/; p}' "$ROOT/man/sioctl.8")
+    assert_contains "$example" 'webhook sign'
+    cd "$SIOD_DIR"
+    eval "${example//http:\/\/127.0.0.1:3000/"-sS -w %{http_code} $SIOD_URL"}" >"$BATS_TEST_TMPDIR/answer"
+    assert_equal "$(tail -c 3 "$BATS_TEST_TMPDIR/answer")" 200
+    assert_equal "$(messages)" 1
+}
+
 @test "a signed webhook is stored before its 200, with its bytes as they came" {
     assert_equal "$(post_file "$BODY")" 200
     assert_equal "$(messages)" 1
