@@ -87,6 +87,10 @@ void desk_chat_learn(struct desk *desk, int64_t chat_id, int64_t business_id);
 void desk_chat_forget(struct desk *desk, int64_t chat_id);
 void desk_chats_forget(struct desk *desk);
 
+/* The chat is gone: typing there ends, and its room's members are put into that of the chat
+ * `into_id`, or 0: of none. */
+void desk_chat_clear(struct desk *desk, int64_t business_id, int64_t chat_id, int64_t into_id);
+
 /* The room of a chat, written to `room`. */
 enum { CHAT_ROOM_SIZE = sizeof "chat_" + 20 };
 struct str chat_room(int64_t chat_id, char room[CHAT_ROOM_SIZE]);

@@ -5,11 +5,13 @@
  * is. With `history` the room is entered before the snapshot is read, so that there is no hole
  * between the last message of the answer and the first event from the room: what arrives meanwhile
  * carries positions, and those above the answer's position are new. */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
+#include "libshared/log.h"
 #include "siod/chat/access.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
@@ -98,6 +100,11 @@ static enum err history_fetch(struct store_query *query, struct store_reader *re
                                            (unsigned)join->wanted.history, add_message, join);
 }
 
+static void refuse_join(const struct event_ctx *ctx, enum err err)
+{
+    refuse(ctx, err, err == ERR_NOT_FOUND ? "no such chat" : err_text(err));
+}
+
 static void history_failed(const struct join_query *join, const struct event_ctx *ctx, enum err err)
 {
     char room[CHAT_ROOM_SIZE];
@@ -105,7 +112,7 @@ static void history_failed(const struct join_query *join, const struct event_ctx
     if (!join->was_member) {
         desk_leave_room(ctx->from->socket, chat_room(join->wanted.chat_id, room), NULL, NULL);
     }
-    refuse(ctx, err, err_text(err));
+    refuse_join(ctx, err);
 }
 
 static void history_done(struct store_query *query, enum err err)
@@ -178,11 +185,6 @@ static void join_own(const struct event_ctx *ctx, const struct chat_join *wanted
         (void)session_changed(ctx->from, NULL, NULL);
         answer_joined(ctx, wanted, false);
     }
-}
-
-static void refuse_join(const struct event_ctx *ctx, enum err err)
-{
-    refuse(ctx, err, err == ERR_NOT_FOUND ? "no such chat" : err_text(err));
 }
 
 static void join_checked(void *arg, enum err err)
@@ -304,4 +306,44 @@ void desk_leave_room(struct sio_socket *socket, struct str room, desk_recorded *
     }
     sio_socket_leave(socket, room);
     changed(socket, was_in, recorded, arg);
+}
+
+/* ---- a chat that is gone */
+
+struct member {
+    struct sio_socket *socket;
+};
+
+static bool add_member(void *arg, struct sio_socket *socket)
+{
+    const struct member member = { socket };
+
+    buf_add(arg, &member, sizeof member);
+    return true;
+}
+
+static void move(struct sio_socket *socket, struct str from, int64_t into_id)
+{
+    char into[CHAT_ROOM_SIZE];
+
+    desk_leave_room(socket, from, NULL, NULL);
+    if (into_id != 0 && !desk_join_room(socket, chat_room(into_id, into), NULL, NULL)) {
+        log_debug(LOG_CHAT, "room of a merged chat not joined", "chat=%" PRId64, into_id);
+    }
+}
+
+void desk_chat_clear(struct desk *desk, int64_t business_id, int64_t chat_id, int64_t into_id)
+{
+    char name[CHAT_ROOM_SIZE];
+    struct str room = chat_room(chat_id, name);
+    autobuf struct buf list = BUF_INIT;
+    const struct member *members;
+
+    typing_stop_chat(desk, business_id, chat_id); /* while everybody is there to hear it */
+    sio_room_members_each(desk->nsp, (uint64_t)business_id, room, add_member, &list);
+    sio_sessions_forget_room(desk->nsp, (uint64_t)business_id, room);
+    members = (const void *)list.data;
+    for (size_t i = 0; i < list.len / sizeof *members; i++) {
+        move(members[i].socket, room, into_id);
+    }
 }

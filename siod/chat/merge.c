@@ -4,7 +4,6 @@
 #include <stdio.h>
 
 #include "libshared/id.h"
-#include "libshared/log.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/assign_job.h"
 #include "siod/chat/change.h"
@@ -126,37 +125,6 @@ void desk_chats_merged(void *arg, const struct store_merge *merge)
     }
 }
 
-struct member {
-    struct sio_socket *socket;
-};
-
-static bool add_member(void *arg, struct sio_socket *socket)
-{
-    const struct member member = { socket };
-
-    buf_add(arg, &member, sizeof member);
-    return true;
-}
-
-static void move_members(struct desk *desk, int64_t business_id, int64_t chat_id, int64_t into_id)
-{
-    char from_name[CHAT_ROOM_SIZE], into_name[CHAT_ROOM_SIZE];
-    struct str from = chat_room(chat_id, from_name), into = chat_room(into_id, into_name);
-    autobuf struct buf list = BUF_INIT;
-    const struct member *members;
-
-    typing_stop_chat(desk, business_id, chat_id); /* while everybody is there to hear it */
-    sio_room_members_each(desk->nsp, (uint64_t)business_id, from, add_member, &list);
-    sio_sessions_forget_room(desk->nsp, (uint64_t)business_id, from);
-    members = (const void *)list.data;
-    for (size_t i = 0; i < list.len / sizeof *members; i++) {
-        desk_leave_room(members[i].socket, from, NULL, NULL);
-        if (!desk_join_room(members[i].socket, into, NULL, NULL)) {
-            log_debug(LOG_CHAT, "room of a merged chat not joined", "chat=%" PRId64, into_id);
-        }
-    }
-}
-
 /* Takes `key` and the id behind it from the beginning of *text. */
 static bool take_id(struct str *text, struct str key, int64_t *ret_id)
 {
@@ -185,6 +153,6 @@ void merge_rooms(struct desk *desk, const struct store_event *row)
     if (str_eq(row->event, event_name(EVENT_chat_merged)) &&
         take_id(&args, STR("{\"chatId\":"), &chat_id) &&
         take_id(&args, STR(",\"into\":"), &into_id)) {
-        move_members(desk, row->business_id, chat_id, into_id);
+        desk_chat_clear(desk, row->business_id, chat_id, into_id);
     }
 }

@@ -5,6 +5,7 @@
 #include "libshared/alloc.h"
 #include "libshared/json.h"
 #include "siod/chat/chat_change.h"
+#include "siod/chat/erased.h"
 #include "siod/control/call.h"
 #include "siod/control/contact.h"
 #include "siod/control/peer.h"
@@ -41,7 +42,8 @@ struct erase {
     struct store_job job;
     struct control_call *call;
     struct store_erase erase;
-    struct buf open; /* int64_t: chats to be closed */
+    struct buf open;   /* int64_t: chats to be closed */
+    struct buf erased; /* chats: chat/erased.h */
     char who[32];
 };
 
@@ -50,6 +52,7 @@ static void erase_free(void *state)
     struct erase *self = state;
 
     buf_finish(&self->open);
+    buf_finish(&self->erased);
     free(self);
 }
 
@@ -65,8 +68,13 @@ static enum err erase_apply(struct store_job *job, struct store_tx *tx)
 {
     struct erase *self = CONTAINER_OF(job, struct erase, job);
     struct store_erase before = self->erase;
-    enum err err = store_contact_erase(tx, &self->erase);
+    enum err err;
 
+    buf_clear(&self->erased); /* a job may be run again */
+    err = store_contact_erase(tx, &self->erase);
+    if (err == OK) {
+        err = erased_chats_record(tx, &self->erased);
+    }
     if (err != OK) {
         self->erase = before;
     }
@@ -89,6 +97,9 @@ static void erase_done(struct store_job *job, enum err err)
 {
     struct erase *self = CONTAINER_OF(job, struct erase, job);
 
+    if (err == OK) {
+        desk_chats_erased(control_config(self->call)->desk, &self->erased);
+    }
     if (err == OK && !self->erase.done) {
         next_slice(self); /* to the end, whoever still waits for it */
     } else if (!control_unhold(self->call)) {
@@ -163,6 +174,8 @@ void control_contact_erase(struct control_call *call)
     self->query.done = chats_done;
     self->job.apply = erase_apply;
     self->job.done = erase_done;
+    self->erase.on_chat = erased_chat_add;
+    self->erase.arg = &self->erased;
     self->call = call;
     snprintf(self->who, sizeof self->who, "uid %u", (unsigned)call->peer->uid);
     call->state = self;

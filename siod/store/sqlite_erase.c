@@ -244,6 +244,24 @@ static enum err expect_repetitions(struct sqlite_writer *writer, int64_t contact
     return err != OK ? err : ended;
 }
 
+static enum err tell_chats(struct sqlite_writer *writer, const struct store_erase *erase)
+{
+    struct query q = query_begin(&writer->conn, ST_ERASE_OWN_CHATS,
+                                 "SELECT business_id, id FROM chat WHERE contact_id = ?1"
+                                 " AND group_id IS NULL ORDER BY id");
+
+    put_int(&q, erase->contact_id);
+    while (query_row(&q)) {
+        int64_t business_id = get_int(&q);
+        int64_t chat_id = get_int(&q);
+
+        if (erase->on_chat != NULL) {
+            erase->on_chat(erase->arg, business_id, chat_id);
+        }
+    }
+    return query_end(&q);
+}
+
 /* Few rows, in one transaction. A group that it founded goes on without it. */
 static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *erase)
 {
@@ -272,6 +290,9 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
 
     if (err == OK) {
         err = expect_repetitions(writer, erase->contact_id);
+    }
+    if (err == OK) {
+        err = tell_chats(writer, erase);
     }
     for (size_t i = 0; err == OK && i < ARRAY_SIZE(steps); i++) {
         struct query q = query_begin(&writer->conn, steps[i].id, steps[i].sql);

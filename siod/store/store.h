@@ -429,8 +429,8 @@ enum err store_measure(struct store_tx *tx, struct store_size *ret_size);
 /* Erases a contact in slices: call it, in a job each, until it is done. What mentions the contact
  * in raw webhooks, the log and the audit goes first (a body that others share keeps what is theirs;
  * a row of the log its position), then its chats, messages and what belongs to them, then itself.
- * In groups what others wrote stays. Begin with all zero but contact_id; begun again, it goes on.
- * ERR_NOT_FOUND. */
+ * In groups what others wrote stays. Begin with all zero but contact_id and on_chat; begun again,
+ * it goes on. ERR_NOT_FOUND. */
 enum store_erase_phase {
     STORE_ERASE_WEBHOOKS,
     STORE_ERASE_LOG,
@@ -444,6 +444,9 @@ struct store_erase {
     int64_t after_id, ends[STORE_ERASE_MESSAGES];
     uint64_t webhooks, log, messages, chats; /* erased so far */
     bool done;
+    /* Each chat, in the job that erases them; may be NULL. */
+    void (*on_chat)(void *arg, int64_t business_id, int64_t chat_id);
+    void *arg;
 };
 NODISCARD
 enum err store_contact_erase(struct store_tx *tx, struct store_erase *erase);

@@ -225,6 +225,25 @@ named() {
     run -1 sioctl contact show 16505551234
 }
 
+@test "an erased customer's chat is nobody's: all are out of its room, and nobody joins it" {
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    agent_connected b --token "$(token 8 1)" --transports websocket
+    post_webhook "$(text_webhook wamid.1 16505551234 hello)"
+    assert_equal "$(agent_asks a join_chat 1 | jq .ok)" true
+    assert_equal "$(agent_asks b join_chat 1 | jq .ok)" true
+    in_the_store() { [[ $(sql "SELECT count(*) FROM session WHERE instr(state, 'chat_1')") == "$1" ]]; }
+    wait_until in_the_store 2
+    agent_asks a typing_start '{"chatId":1}'
+    wait_until agent_saw b '.event == "user_typing"'
+    sioctl contact erase 16505551234
+    in_the_store 0
+    wait_until agent_saw b '.event == "user_stop_typing"'
+    assert_equal "$(sioctl room list -o json | jq -c 'map(.room)')" '["business_1"]'
+    assert_equal "$(agent_asks a typing_start '{"chatId":1}' | jq -r .error.code)" not_in_chat
+    assert_equal "$(agent_asks a join_chat 1)" '{"ok":false,"error":{"code":"not_found","message":"no such chat"}}'
+    assert_equal "$(agent_asks a join_chat 1 '{"history":1}')" "$(agent_asks a join_chat 1)"
+}
+
 @test "export and erase take every name of a contact, and refuse one that means two" {
     sioctl business add 2 --phone-number-id 555 >/dev/null
     post_webhook "$(from wamid.1 16505551234 DE.7 hello)"
