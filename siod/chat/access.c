@@ -25,6 +25,7 @@ struct owner_query {
     struct store_query query;
     struct desk *desk;
     int64_t business_id, chat_id, owner_id;
+    uint64_t forgets; /* desk->forgets, when it was asked */
     access_done *done;
     void *arg;
 };
@@ -41,10 +42,24 @@ static enum err owner_fetch(struct store_query *query, struct store_reader *read
     return err;
 }
 
+static void owner_done(struct store_query *query, enum err err);
+
+static void ask_store(struct owner_query *self)
+{
+    self->query = (struct store_query) { .fetch = owner_fetch, .done = owner_done };
+    self->forgets = self->desk->forgets;
+    store_ask(self->desk->config.store, &self->query);
+}
+
+/* A chat that went meanwhile may be this one: the answer is of the time before. */
 static void owner_done(struct store_query *query, enum err err)
 {
     struct owner_query *self = CONTAINER_OF(query, struct owner_query, query);
 
+    if (err == OK && self->forgets != self->desk->forgets) {
+        ask_store(self);
+        return;
+    }
     if (err == OK) {
         desk_chat_learn(self->desk, self->chat_id, self->owner_id);
         err = access_allows(self->business_id, self->owner_id) ? OK : ERR_NOT_FOUND;
@@ -58,14 +73,12 @@ static void ask_owner(struct desk *desk, int64_t business_id, int64_t chat_id, a
 {
     struct owner_query *self = xnew(struct owner_query);
 
-    self->query.fetch = owner_fetch;
-    self->query.done = owner_done;
     self->desk = desk;
     self->business_id = business_id;
     self->chat_id = chat_id;
     self->done = done;
     self->arg = arg;
-    store_ask(desk->config.store, &self->query);
+    ask_store(self);
 }
 
 void access_chat(struct desk *desk, int64_t business_id, int64_t chat_id, access_done *done,

@@ -162,6 +162,7 @@ void desk_chat_forget(struct desk *desk, int64_t chat_id)
 {
     struct chat_entry *entry;
 
+    desk->forgets++;
     HASH_FIND(hh, desk->chats, &chat_id, sizeof chat_id, entry);
     if (entry != NULL) {
         HASH_DEL(desk->chats, entry);

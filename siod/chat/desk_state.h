@@ -56,8 +56,8 @@ static inline struct desk *desk_of(const struct desk_socket *socket)
     return socket->person->desk;
 }
 
-/* Which business a chat belongs to never changes, so what is remembered is never wrong; what is not
- * is asked of the store. */
+/* Which business a chat belongs to never changes, and a chat that goes is forgotten, so what is
+ * remembered is never wrong; what is not is asked of the store. */
 struct chat_entry {
     UT_hash_handle hh;
     int64_t chat_id, business_id;
@@ -76,6 +76,7 @@ struct desk {
     struct desk_gone_list *gone; /* gone.c; NULL at first */
     bool draining;
     struct chat_entry *chats;
+    uint64_t forgets; /* chats that are gone; what was asked before one went may be untrue */
     struct typing_chat *typing; /* chats in which somebody types, by business and id */
     struct desk_tap *taps;
     uint64_t seq;
@@ -84,6 +85,7 @@ struct desk {
 
 struct tenant *desk_tenant(struct desk *desk, int64_t business_id);
 void desk_chat_learn(struct desk *desk, int64_t chat_id, int64_t business_id);
+/* The chat is gone. */
 void desk_chat_forget(struct desk *desk, int64_t chat_id);
 void desk_chats_forget(struct desk *desk);
 

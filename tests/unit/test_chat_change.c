@@ -1,6 +1,9 @@
 /* The desk's side of assignment on the real store: what is decided by word and by rule, the events
  * that follow, and the loads that the desk remembers. */
+#include <semaphore.h>
+
 #include "libshared/buf.h"
+#include "siod/chat/access.h"
 #include "siod/chat/assign.h"
 #include "siod/chat/chat_change.h"
 #include "siod/chat/desk.h"
@@ -47,6 +50,7 @@ static int setup(void **state)
                                        .assign_policy = ASSIGN_LEAST_LOADED };
 
     f->config.on_commit = on_commit;
+    f->config.readers = 1; /* so that questions are answered in their order */
     sio = sio_server_new(f->loop, &config);
     fixture_open(f);
     desk_config.store = f->store;
@@ -294,6 +298,53 @@ static void who_leaves_gives_back_what_is_not_answered(void **state)
     assert_true(chat_has(f, answered_one, 7));
 }
 
+/* ---- whose chat it is, while it goes */
+
+struct signal {
+    struct store_query query;
+    sem_t passed;
+};
+
+static enum err signal_fetch(struct store_query *query, struct store_reader *reader)
+{
+    (void)reader;
+    sem_post(&CONTAINER_OF(query, struct signal, query)->passed);
+    return OK;
+}
+
+static void signal_done(struct store_query *query, enum err err)
+{
+    (void)query;
+    (void)err;
+}
+
+static void access_told(void *arg, enum err err)
+{
+    struct answer *answer = arg;
+
+    answer->done = true;
+    answer->err = err;
+}
+
+static void what_was_read_before_a_chat_went_is_not_remembered(void **state)
+{
+    struct fixture *f = *state;
+    int64_t chat_id = deliver(f, "w1", "49151");
+    struct signal signal = { .query = { .fetch = signal_fetch, .done = signal_done } };
+    struct answer answer = { .done = false };
+
+    sem_init(&signal.passed, 0, 0);
+    access_chat(desk, 1, chat_id, access_told, &answer);
+    store_ask(f->store, &signal.query); /* behind it, on the only reader */
+    sem_wait(&signal.passed);
+    sql_exec(f, "DELETE FROM chat");
+    desk_chat_forget(desk, chat_id);
+    WAIT_FOR(f, answer.done);
+    assert_int_equal(answer.err, ERR_NOT_FOUND);
+    assert_int_equal(desk_chat_business(desk, chat_id), 0);
+    sem_destroy(&signal.passed);
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 
 int main(void)
@@ -306,6 +357,7 @@ int main(void)
         TEST(who_is_gone_is_offline_in_the_store_once_the_chats_are_back),
         TEST(a_chat_taken_by_word_while_it_is_proposed_stays_with_whom_it_was_given_to),
         TEST(who_leaves_gives_back_what_is_not_answered),
+        TEST(what_was_read_before_a_chat_went_is_not_remembered),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
