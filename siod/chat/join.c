@@ -233,6 +233,18 @@ static void answer_left(const struct event_ctx *ctx, int64_t chat_id)
     }
 }
 
+static void leave(struct desk_socket *self, int64_t chat_id)
+{
+    unsigned rooms = sio_socket_room_count(self->socket);
+    char room[CHAT_ROOM_SIZE];
+
+    typing_leave(self, chat_id);
+    sio_socket_leave(self->socket, chat_room(chat_id, room));
+    if (sio_socket_room_count(self->socket) != rooms) {
+        (void)session_changed(self, NULL, NULL);
+    }
+}
+
 struct leaving {
     struct event_later later;
     int64_t chat_id;
@@ -245,34 +257,41 @@ static void leave_settled(void *arg, enum err err)
 
     if (event_resume(&leaving->later, &ctx)) {
         if (err == OK) {
+            leave(ctx.from, leaving->chat_id);
             answer_left(&ctx, leaving->chat_id);
         } else {
             refuse(&ctx, err, err_text(err));
         }
+        order_go_on(&ctx, leaving->chat_id);
     }
     free(leaving);
 }
 
+/* Only when no row says that it is in the room: else it would have to be told that it has left, and
+ * that it may find itself there again. */
+static void leave_later(const struct event_ctx *ctx, int64_t chat_id)
+{
+    struct leaving *leaving = xnew(struct leaving);
+
+    event_suspend(ctx, &leaving->later);
+    leaving->chat_id = chat_id;
+    order_wait(ctx, chat_id);
+    if (session_changed(ctx->from, leave_settled, leaving)) {
+        leave_settled(leaving, OK);
+    }
+}
+
 void on_leave_chat(const struct event_ctx *ctx, const struct chat_ref *chat)
 {
-    struct sio_socket *socket = ctx->from->socket;
-    unsigned rooms = sio_socket_room_count(socket);
-    struct leaving *leaving;
     char room[CHAT_ROOM_SIZE];
 
-    typing_leave(ctx->from, chat->chat_id);
-    sio_socket_leave(socket, chat_room(chat->chat_id, room));
-    if (sio_socket_room_count(socket) == rooms || !session_must_wait(ctx->from)) {
-        if (sio_socket_room_count(socket) != rooms) {
-            (void)session_changed(ctx->from, NULL, NULL);
-        }
-        answer_left(ctx, chat->chat_id);
+    if (session_must_wait(ctx->from) &&
+        sio_socket_in(ctx->from->socket, chat_room(chat->chat_id, room))) {
+        leave_later(ctx, chat->chat_id);
         return;
     }
-    leaving = xnew(struct leaving);
-    event_suspend(ctx, &leaving->later);
-    leaving->chat_id = chat->chat_id;
-    (void)session_changed(ctx->from, leave_settled, leaving);
+    leave(ctx->from, chat->chat_id);
+    answer_left(ctx, chat->chat_id);
 }
 
 static void changed(struct sio_socket *socket, bool changed, desk_recorded *recorded, void *arg)

@@ -103,6 +103,23 @@ fails_and_heals() {
     assert_equal "$(curl -sS -o /dev/null -w '%{http_code}' "$SIOD_URL/healthz")" 200
 }
 
+@test "a chat that cannot be left for good is not left" {
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    assert_equal "$(agent_asks a join_chat 1 | jq .ok)" true
+    recorded() { [[ $(sql "SELECT count(*) FROM session WHERE instr(state, 'chat_1')") == 1 ]]; }
+    wait_until recorded
+    echo enospc >"$MODE"
+    assert_equal "$(agent_asks a leave_chat 1 | jq -r .error.code)" store_failed
+    assert_equal "$(agent_asks a typing_start '{"chatId":1}')" '{"ok":true}'
+    assert_equal "$(sioctl room show chat_1 -o json | jq '.members | length')" 1
+
+    echo ok >"$MODE"
+    wait_until readyz 200
+    assert_equal "$(agent_asks a leave_chat 1)" '{"ok":true,"chatId":1}'
+    assert_equal "$(agent_asks a typing_start '{"chatId":1}' | jq -r .error.code)" not_in_chat
+    refute recorded
+}
+
 @test "who leaves while nothing can be written is offline and has given back once it can" {
     agent_stop a
     stop_siod
