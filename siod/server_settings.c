@@ -107,7 +107,6 @@ struct desk_config siod_desk_settings(const struct siod *siod)
         .typing_throttle_ms = config->typing.throttle_ms,
         .typing_expire_ms = config->typing.expire_ms,
         .assign_policy = (enum assign_policy)config->assign.policy,
-        .queue_bytes = config->limits.queue_bytes,
         .recovery_window_ms = config->recovery.enabled ? config->recovery.window_ms : 0,
     };
 }

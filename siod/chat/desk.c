@@ -34,7 +34,6 @@ void desk_reconfigure(struct desk *desk, const struct desk_config *config)
     desk->config.offline_grace_ms = config->offline_grace_ms;
     desk->config.typing_throttle_ms = config->typing_throttle_ms;
     desk->config.typing_expire_ms = config->typing_expire_ms;
-    desk->config.queue_bytes = config->queue_bytes;
     if (desk->config.assign_policy != config->assign_policy) {
         desk->config.assign_policy = config->assign_policy;
         assigner_set_policy(desk->assigner, config->assign_policy);

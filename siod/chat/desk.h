@@ -34,8 +34,6 @@ struct desk_config {
     uint64_t typing_expire_ms;     /* typing ends by itself after this time; 0 = never */
     enum assign_policy assign_policy;
     uint64_t recovery_window_ms; /* of sessions whose client is gone; 0 = there are none */
-    size_t queue_bytes; /* of one client's output queue (limits.queue_bytes): bulk waits for clients
-                           at half of it */
 };
 
 /* Returns owned. */

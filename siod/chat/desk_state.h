@@ -17,8 +17,11 @@ struct emit_queue {
     struct loop_call again;
     struct timer retry;
     bool scheduled;
-    uint64_t held_since_ms, progress_ms; /* while the queue waits for an agent who is behind */
-    size_t lag;
+    size_t burst_rows, burst_bytes; /* what is left of the present burst, at the front */
+    /* when the queue, and the present burst, first waited for an agent who is behind; 0 = did not
+     */
+    uint64_t held_since_ms, burst_held_ms;
+    bool is_urgent; /* the burst has waited for long enough */
 };
 
 /* A tenant that was heard of: position is that of the last log row that was emitted. */

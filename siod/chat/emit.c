@@ -1,10 +1,14 @@
 /* From committed log rows to rooms.
  *
  * A commit may bring thousands of rows (one webhook holds up to a thousand messages and more), so
- * each business has a queue of what is still to be emitted, and a round emits a slice of it. All
- * agents of a business are in its room: while one of them is far behind but still taking something,
- * that business's queue waits, and nobody else's. Rows leave in the order of the commits, so a
- * business sees its positions ascend without a gap. */
+ * each business has a queue of what is still to be emitted, and a round emits a slice of it. Rows
+ * leave in the order of the commits, so a business sees its positions ascend without a gap.
+ *
+ * What one webhook makes is a burst, and may be more than a client's queue holds. Whoever has
+ * caught up with what was before is sent all of it, however slowly it reads, and nobody waits for
+ * that. Only when there is an agent (all of them are in their business's room) who has more waiting
+ * than leaves room for the next burst, that business's queue waits for a moment, and nobody else's:
+ * for a client that reads, that is enough to be ready for the next webhook of many. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,9 +23,10 @@ enum {
     SLICE_ROWS = 256,
     SLICE_BYTES = 256 * 1024,
     LOOK_AGAIN_MS = 10,
-    STALLED_MS = 2000, /* an agent who takes nothing for so long is not waited for */
-    HOLD_MAX_MS = 30000,
-    QUEUE_KEPT = 1024, /* rows of room that an empty queue may keep */
+    HOLD_MAX_MS = 3000, /* until the queue is empty, however much more comes meanwhile */
+    HOLD_MIN_MS = 1000, /* of one burst: time for who has just been sent the one before */
+    ROW_BYTES = 160,    /* of an event beside its arguments: names, offset, frame */
+    QUEUE_KEPT = 1024,  /* rows of room that an empty queue may keep */
 };
 
 /* The rows of one commit; freed with the last one. */
@@ -148,68 +153,94 @@ static bool is_waiting(const struct tenant *tenant)
     return tenant->queue.first < tenant->queue.end;
 }
 
+/* ---- bursts */
+
+static size_t row_bytes(const struct store_event *row)
+{
+    return row->args.len + ROW_BYTES;
+}
+
+static bool same_job(const struct emit_item *a, const struct emit_item *b)
+{
+    return a->batch == b->batch && a->row->job == b->row->job;
+}
+
+/* The next burst: the rows of one job, or of several that are a slice together. */
+static void begin_burst(struct emit_queue *queue)
+{
+    const struct emit_item *item = &queue->items[queue->first], *end = &queue->items[queue->end];
+
+    queue->is_urgent = false;
+    queue->burst_held_ms = 0;
+    do {
+        queue->burst_bytes += row_bytes(item->row);
+        queue->burst_rows++;
+        item++;
+    } while (item < end && (same_job(item, item - 1) ||
+                            (queue->burst_rows < SLICE_ROWS && queue->burst_bytes < SLICE_BYTES)));
+}
+
 /* ---- waiting for agents who are behind */
 
-struct lag {
-    size_t limit, bytes; /* bytes: what waits for those who have more than the limit */
+struct admission {
+    size_t bytes;
+    bool refused;
 };
 
-static bool add_lag(void *arg, struct sio_socket *member)
+/* Everybody is asked: who is asked may be sent it. */
+static bool admit(void *arg, struct sio_socket *member)
 {
-    struct lag *lag = arg;
-    size_t pending = eio_session_pending(sio_socket_session(member));
+    struct admission *admission = arg;
 
-    if (pending > lag->limit) {
-        lag->bytes += pending;
+    if (!eio_session_admit(sio_socket_session(member), admission->bytes)) {
+        admission->refused = true;
     }
     return true;
 }
 
-static size_t measure_lag(const struct tenant *tenant)
-{
-    const struct desk *desk = tenant->desk;
-    struct lag lag = { .limit = desk->config.queue_bytes / 2 };
-    char room[BUSINESS_ROOM_SIZE];
-
-    if (desk->config.queue_bytes > 0) {
-        sio_room_members_each(desk->nsp, (uint64_t)tenant->business_id,
-                              business_room(tenant->business_id, room), add_lag, &lag);
-    }
-    return lag.bytes;
-}
-
-/* Should the queue wait for somebody? Not for one who takes nothing, and not for ever. */
+/* Should the rest of the burst wait for somebody? */
 static bool must_hold(struct tenant *tenant)
 {
     uint64_t now_ms = loop_now_ms(tenant->desk->config.loop);
     struct emit_queue *queue = &tenant->queue;
-    size_t lag = measure_lag(tenant);
+    struct admission admission = { .bytes = queue->burst_bytes };
+    char room[BUSINESS_ROOM_SIZE];
 
-    if (lag == 0) {
-        queue->held_since_ms = 0;
+    sio_room_members_each(tenant->desk->nsp, (uint64_t)tenant->business_id,
+                          business_room(tenant->business_id, room), admit, &admission);
+    if (!admission.refused || queue->is_urgent) {
         return false;
     }
     if (queue->held_since_ms == 0) {
-        queue->held_since_ms = queue->progress_ms = now_ms;
-    } else if (lag < queue->lag) {
-        queue->progress_ms = now_ms;
+        queue->held_since_ms = now_ms;
     }
-    queue->lag = lag;
-    return now_ms - queue->progress_ms < STALLED_MS && now_ms - queue->held_since_ms < HOLD_MAX_MS;
+    if (queue->burst_held_ms == 0) {
+        queue->burst_held_ms = now_ms;
+    }
+    if (now_ms - queue->held_since_ms < HOLD_MAX_MS ||
+        now_ms - queue->burst_held_ms < HOLD_MIN_MS) {
+        return true;
+    }
+    queue->is_urgent = true; /* whoever has no room for it is cut */
+    queue->held_since_ms = 0;
+    return false;
 }
 
 /* ---- slices */
 
 static void emit_slice(struct tenant *tenant)
 {
+    struct emit_queue *queue = &tenant->queue;
     size_t rows = 0, bytes = 0;
 
-    while (is_waiting(tenant) && rows < SLICE_ROWS && bytes < SLICE_BYTES) {
-        const struct store_event *row = tenant->queue.items[tenant->queue.first].row;
+    while (queue->burst_rows > 0 && rows < SLICE_ROWS && bytes < SLICE_BYTES) {
+        const struct store_event *row = queue->items[queue->first].row;
 
-        emit_row(tenant, row);
+        queue->burst_rows--;
+        queue->burst_bytes -= row_bytes(row);
         rows++;
-        bytes += row->args.len;
+        bytes += row_bytes(row);
+        emit_row(tenant, row);
         pop(tenant);
     }
 }
@@ -236,6 +267,9 @@ static void work_off(struct tenant *tenant)
     if (queue->scheduled || timer_is_set(&queue->retry) || !is_waiting(tenant)) {
         return;
     }
+    if (queue->burst_rows == 0) {
+        begin_burst(queue);
+    }
     if (must_hold(tenant)) {
         timer_set(tenant->desk->config.loop, &queue->retry, LOOK_AGAIN_MS, look_again);
         return;
@@ -245,7 +279,20 @@ static void work_off(struct tenant *tenant)
         queue->scheduled = true;
         queue->again.fn = next_round;
         loop_post(tenant->desk->config.loop, &queue->again);
+    } else {
+        queue->held_since_ms = 0;
     }
+}
+
+/* Of every business that has rows in the commit; `last` is the last row's. */
+static void work_off_all(struct desk *desk, const struct store_events *events, struct tenant *last)
+{
+    for (size_t i = 1; i < events->count; i++) {
+        if (events->rows[i].business_id != events->rows[i - 1].business_id) {
+            work_off(desk_tenant(desk, events->rows[i - 1].business_id));
+        }
+    }
+    work_off(last);
 }
 
 void desk_on_commit(void *arg, struct store_events *events)
@@ -265,13 +312,12 @@ void desk_on_commit(void *arg, struct store_events *events)
     for (size_t i = 0; i < count; i++) {
         const struct store_event *row = &events->rows[i];
 
-        if (tenant != NULL && tenant->business_id != row->business_id) {
-            work_off(tenant);
+        if (tenant == NULL || tenant->business_id != row->business_id) {
+            tenant = desk_tenant(desk, row->business_id);
         }
-        tenant = desk_tenant(desk, row->business_id);
         push(tenant, batch, row);
     }
-    work_off(tenant);
+    work_off_all(desk, events, tenant);
     release(batch);
 }
 

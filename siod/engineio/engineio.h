@@ -48,7 +48,7 @@ struct eio_config {
     uint64_t ping_timeout_ms;
     uint64_t upgrade_timeout_ms; /* 0 = 10 s */
     uint32_t max_payload;        /* of a message, and of a polling body */
-    size_t queue_bytes;          /* buffered for a polling session; 0 = no limit */
+    size_t queue_bytes;          /* buffered for a polling session, bursts apart; 0 = no limit */
     /* CORS: NULL-terminated list of allowed origins ("*" allowed alone, then without credentials);
      * NULL or empty = CORS off: no header is sent and no Origin is refused. With a list, a
      * handshake whose Origin is not on it is refused (403, code 4) on both transports; requests
@@ -120,6 +120,11 @@ int64_t eio_session_opened_wall_ms(const struct eio_session *session);
  * handshake. Protocol 4. */
 uint64_t eio_session_proved_ms(const struct eio_session *session);
 size_t eio_session_pending(const struct eio_session *session);
+/* Before a burst of about so many bytes is sent, what one webhook makes, say: may it be queued
+ * although it is more than queue_bytes? False for who has to catch up first; sent anyway, it may
+ * cut the client. */
+NODISCARD
+bool eio_session_admit(struct eio_session *session, size_t bytes);
 
 struct eio_stats {
     unsigned sessions, polling, websocket;

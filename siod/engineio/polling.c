@@ -11,6 +11,7 @@
 #include "libshared/log.h"
 #include "libshared/utf8.h"
 #include "siod/engineio/session.h"
+#include "siod/net/queue_limit.h"
 
 static bool give_way(struct hold *hold);
 
@@ -114,7 +115,8 @@ void eio_polling_send(struct eio_polling *polling, struct frame *frame)
     struct eio_session *session = polling->session;
     size_t limit = session->server->config.queue_bytes;
 
-    if (limit > 0 && polling->queued_bytes + frame_payload(frame).len > limit) {
+    if (queue_limit_exceeded(polling->extra, limit, polling->queued_bytes,
+                             frame_payload(frame).len)) {
         session->server->stats.slow++;
         log_warn(LOG_ENGINEIO, "slow polling client cut",
                  "limit=limits.queue_bytes from=%s queued=%zu", session->from->text,
@@ -126,6 +128,12 @@ void eio_polling_send(struct eio_polling *polling, struct frame *frame)
     if (polling->get != NULL) {
         eio_polling_mark(polling);
     }
+}
+
+bool eio_polling_admit(struct eio_polling *polling, size_t bytes)
+{
+    return queue_limit_admit(&polling->extra, polling->session->server->config.queue_bytes,
+                             polling->queued_bytes, bytes);
 }
 
 /* With its separator. */

@@ -347,3 +347,12 @@ size_t eio_session_pending(const struct eio_session *session)
            : session->polling != NULL ? session->polling->queued_bytes
                                       : 0;
 }
+
+bool eio_session_admit(struct eio_session *session, size_t bytes)
+{
+    if (session->state != EIO_STATE_OPEN) {
+        return true; /* nothing is queued for it any more */
+    }
+    return session->ws != NULL ? ws_admit(session->ws, bytes)
+                               : eio_polling_admit(session->polling, bytes);
+}

@@ -61,6 +61,7 @@ struct eio_polling {
     struct hold hold; /* of body */
     STAILQ_HEAD(, eio_queued) queue;
     size_t queued_bytes;
+    uint32_t extra;             /* that may be queued above the limit: queue_limit.h */
     struct ws *probe;           /* the WebSocket of an upgrade that is under way */
     bool probed;                /* `2probe` came: no GET may stay parked */
     struct timer upgrade_timer; /* for `5` to come */
@@ -168,6 +169,7 @@ void eio_polling_body(struct http_request *request, struct str bytes);
 void eio_polling_complete(struct http_request *request);
 void eio_polling_request_end(struct http_request *request, bool aborted);
 void eio_polling_send(struct eio_polling *polling, struct frame *frame);
+bool eio_polling_admit(struct eio_polling *polling, size_t bytes);
 /* The oldest frame that is queued, owned; NULL when there is none. */
 NODISCARD
 struct frame *eio_polling_dequeue(struct eio_polling *polling);

@@ -35,7 +35,19 @@ static void on_upgrade_timeout(struct timer *timer)
     close_probe(CONTAINER_OF(timer, struct eio_polling, upgrade_timer));
 }
 
-/* Everything that is still unsent goes out over the WebSocket, in order. */
+static size_t queued_len(const struct eio_polling *polling)
+{
+    const struct eio_queued *queued;
+    size_t len = 0;
+
+    STAILQ_FOREACH (queued, &polling->queue, link) {
+        len += queued->frame->len;
+    }
+    return len;
+}
+
+/* Everything that is still unsent goes out over the WebSocket, in order: one burst, whatever it
+ * was before. */
 static void move_to_websocket(struct eio_session *session)
 {
     struct eio_polling *polling = session->polling;
@@ -46,6 +58,7 @@ static void move_to_websocket(struct eio_session *session)
     session->transport = EIO_TRANSPORT_WEBSOCKET;
     polling->probe = NULL;
     polling->probed = false;
+    (void)ws_admit(session->ws, queued_len(polling));
     while ((frame = eio_polling_dequeue(polling)) != NULL) {
         eio_websocket_send(session, frame);
         frame_unref(frame);

@@ -52,6 +52,7 @@ struct conn {
     uint32_t queued;       /* bytes of the frames in the chunks that were not yet written */
     uint32_t head_written; /* of the first frame */
     uint32_t in_library;   /* at most so much is still buffered by the library */
+    uint32_t extra;        /* that may be queued above the limit: queue_limit.h */
     uint8_t state, end;
     bool attention : 1; /* in the list for the end of the round */
     bool accepted : 1;

@@ -15,6 +15,7 @@
 #include "libshared/alloc.h"
 #include "libshared/log.h"
 #include "siod/net/conn.h"
+#include "siod/net/queue_limit.h"
 
 enum { SPARE_FIRST = 64, SPARE_MAX = 4096, DIRECT_MIN = 16384 };
 
@@ -208,11 +209,17 @@ static void cut(struct conn *conn)
     conn_die(conn, CONN_END_SLOW);
 }
 
+/* What is queued is counted in 32 bits. */
+static inline size_t queue_max(const struct conn *conn)
+{
+    size_t limit = conn->transport->limits.queue_bytes;
+
+    return limit != 0 ? limit : UINT32_MAX;
+}
+
 static inline bool has_room(const struct conn *conn, size_t len)
 {
-    size_t limit = conn->transport->limits.queue_bytes, pending = conn_pending(conn);
-
-    return pending + len <= (limit != 0 ? limit : UINT32_MAX);
+    return conn_pending(conn) + len <= queue_max(conn);
 }
 
 /* What is queued is written first where the kernel takes it: a round may produce more than the
@@ -222,7 +229,7 @@ static NOINLINE bool make_room(struct conn *conn, size_t len)
     while (!has_room(conn, len) && conn->queued > 0 && !conn->blocked && conn->state != CONN_DEAD) {
         flush(conn);
     }
-    if (conn_pending(conn) > 0 && !has_room(conn, len)) {
+    if (queue_limit_exceeded(conn->extra, queue_max(conn), conn_pending(conn), len)) {
         cut(conn);
     }
     return conn->state == CONN_OPEN;
@@ -252,6 +259,12 @@ void conn_send_bytes(struct conn *conn, struct str bytes)
 size_t conn_pending(const struct conn *conn)
 {
     return (size_t)conn->queued + conn->in_library;
+}
+
+bool conn_admit(struct conn *conn, size_t bytes)
+{
+    return queue_limit_admit(&conn->extra, conn->transport->limits.queue_bytes, conn_pending(conn),
+                             bytes);
 }
 
 static void on_deadline(struct timer *timer)

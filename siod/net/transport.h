@@ -3,7 +3,7 @@
  * transport.c is the only file that knows libwebsockets: connections are adopted into its raw
  * socket role on our own libev loop. Output is a queue of shared frames; at the end of a loop round
  * each connection with something to send gets one write. A connection whose queue would exceed
- * `queue_bytes` is cut (`slow consumer`).
+ * `queue_bytes` is cut (`slow consumer`), unless by a burst that was admitted.
  *
  * A connection dies only at the end of a round: conn_close() and a peer's reset mark it, `on_close`
  * is called exactly once, and after that the pointer is dead. No callback is made from inside
@@ -112,6 +112,10 @@ void conn_send(struct conn *conn, struct frame *frame);
 void conn_send_bytes(struct conn *conn, struct str bytes);
 /* Bytes queued here and in the library, not yet taken by the kernel. */
 size_t conn_pending(const struct conn *conn);
+/* Before a burst of about so many bytes is sent: may it be queued although it is more than
+ * queue_bytes? False for who has to catch up first. */
+NODISCARD
+bool conn_admit(struct conn *conn, size_t bytes);
 
 /* Close when the queue has been written, or after 5 s at the latest. Input is ignored from now on.
  * What was written is followed by a half-close, and the peer has 2 s to close its side, so that the

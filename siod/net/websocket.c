@@ -364,6 +364,11 @@ size_t ws_pending(const struct ws *ws)
     return conn_pending(ws->conn);
 }
 
+bool ws_admit(struct ws *ws, size_t bytes)
+{
+    return conn_admit(ws->conn, bytes);
+}
+
 uint64_t ws_announced(const struct ws *ws)
 {
     return ws->decoder.message_len;

@@ -187,6 +187,8 @@ struct store_participant {
 /* One row of a business's log: a durable event. */
 struct store_event {
     int64_t business_id, position;
+    unsigned job; /* rows of one commit that have this in common were written by one job; set by the
+                     store */
     int64_t at_ms;
     struct str room;  /* "chat_12" */
     struct str event; /* "new_message" */

@@ -6,6 +6,7 @@
 struct rowlog_row {
     struct rowlog_business *business;
     int64_t at_ms;
+    unsigned job;
     size_t room, event, args, origin; /* lengths; one after the other in bytes */
 };
 
@@ -75,6 +76,7 @@ void rowlog_append(struct store_rowlog *log, int64_t at_ms, const struct store_e
     log->rows[log->count++] = (struct rowlog_row) {
         .business = business,
         .at_ms = at_ms,
+        .job = log->job,
         .room = event->room.len,
         .event = event->event.len,
         .args = event->args.len,
@@ -159,6 +161,7 @@ struct store_events *rowlog_pack(struct store_rowlog *log, const struct rowlog_c
         event->business_id = row->business->id;
         event->position = row->business->next++;
         event->at_ms = row->at_ms;
+        event->job = row->job;
         event->room = cut(&bytes, row->room);
         event->event = cut(&bytes, row->event);
         event->args = cut(&bytes, row->args);

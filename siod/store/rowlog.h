@@ -20,6 +20,7 @@ struct store_rowlog {
     size_t count, cap;
     struct buf bytes;
     struct rowlog_business *businesses; /* uthash by id */
+    unsigned job;                       /* whose rows are appended; counts on */
 };
 
 struct rowlog_mark {

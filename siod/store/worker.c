@@ -38,6 +38,7 @@ static enum err apply_job(struct store_tx *tx, struct store_job *job, bool savep
     struct rowlog_mark mark = rowlog_mark(&tx->log);
     enum err err = backend->job_begin(tx, savepoint);
 
+    tx->log.job++;
     if (err != OK) {
         return err;
     }

@@ -95,6 +95,40 @@ received() {
     assert_equal "$(metric siod_slow_consumers_total)" 0
 }
 
+# captions COUNT LENGTH: one webhook of images, each with a caption of that length.
+captions() {
+    many_webhook "$1" x | jq -c --argjson length "$2" '.entry[0].changes[0].value.messages[] |=
+        (.type = "image" | del(.text) | .image = {id: "1", mime_type: "image/jpeg", sha256: "x", caption: ("Q" * $length)})'
+}
+
+@test "a polling client takes an event that is larger than what may wait for it" {
+    start_siod -o limits.queue_bytes=1000000
+    agent_connected a --token "$(token 7 1)" --transports polling --no-reconnect
+    captions 1 500000 >"$BATS_TEST_TMPDIR/large.json"
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/large.json")" 200
+    wait_until agent_saw a '.args[0].message.wamid == "w.0"'
+    refute agent_saw a '.type == "disconnect"'
+    assert_equal "$(metric siod_slow_consumers_total)" 0
+}
+
+@test "one webhook waits for a client whole, and nobody else waits for that client" {
+    start_siod -o limits.queue_bytes=1000000
+    agent_connected slow --token "$(token 7 1)" --transports websocket --no-reconnect
+    agent_connected quick --token "$(token 8 1)" --transports websocket --no-reconnect
+    agent_tell slow '{"pause":true}'
+    captions 40 100000 >"$BATS_TEST_TMPDIR/large.json" # events of 12 MB
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/large.json")" 200
+    assert_equal "$(post_webhook "$(text_webhook wamid.other 16505550000 hello)")" 200
+    wait_until agent_saw quick '.args[0].message.wamid == "wamid.other"'
+    waiting() { sioctl socket list -o json | jq -e "any(.[]; .userId == 7 and .pendingBytes > $1)" >/dev/null; }
+    waiting 2000000
+    agent_tell slow '{"pause":false}'
+    wait_until agent_saw slow '.args[0].message.wamid == "wamid.other"'
+    seq 0 39 | cmp - <(received slow | grep -x '[0-9]*')
+    refute agent_saw slow '.type == "disconnect"'
+    assert_equal "$(metric siod_slow_consumers_total)" 0
+}
+
 @test "while too many bytes of bodies are in flight, new webhooks get 503 before their body is read" {
     local fd
     start_siod -o limits.body_bytes_in_flight=1000

@@ -327,14 +327,17 @@ effect_limits_bytes_per_s() {
     agent_stop wordy
 }
 
-# A polling client that does not come for what waits for it.
+# A polling client that does not come for what waits for it. What one webhook makes may wait, whatever its size.
 effect_limits_queue_bytes() {
-    local sid url="$SIOD_URL/socket.io/?EIO=4&transport=polling"
+    local i sid url="$SIOD_URL/socket.io/?EIO=4&transport=polling"
     reload_to limits.queue_bytes=1000
     sid=$(curl -sS "$url" | sed 's/^0//' | jq -r .sid)
     curl -sS -o /dev/null --data-binary "40{\"token\":\"$(token 30 1)\"}" "$url&sid=$sid"
-    post_webhook "$(text_webhook wamid.queue 16505550001 "$(printf '%2000s' x)")"
-    wait_until answers 400 "/socket.io/?EIO=4&transport=polling&sid=$sid"
+    for i in 1 2 3; do
+        post_webhook "$(text_webhook wamid.queue$i 16505550001 "$(printf '%2000s' x)")"
+    done
+    wait_until log_has 'slow polling client cut limit=limits.queue_bytes' # a GET would fetch what waits
+    answers 400 "/socket.io/?EIO=4&transport=polling&sid=$sid"
 }
 
 # Half a body is more than there may be of all that is incomplete.

@@ -1,5 +1,6 @@
 unit_test(ws_frame wire)
 unit_test(timer net)
+unit_test(queue_limit net)
 unit_test(coding net)
 unit_test(transport net)
 unit_test(tls net)
