@@ -165,6 +165,7 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     }
     self = xnew(struct desk_socket);
     self->socket = socket;
+    STAILQ_INIT(&self->histories);
     self->person = roster_enter(desk, agent, &claims);
     self->agent.user_id = claims.user_id;
     self->agent.business_id = claims.business_id;
@@ -215,6 +216,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     timer_clear(&self->expiry);
     typing_leave(self, 0);
     order_drop(self);
+    join_forget(self);
     roster_leave(self->person);
     free(self);
 }

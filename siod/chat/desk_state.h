@@ -45,6 +45,8 @@ struct desk_socket {
     unsigned events;       /* in it */
     uint32_t token_tag;    /* of its jti: revocation.h */
     struct turn *turns;    /* chats about which an event is under way: order.c */
+    STAILQ_HEAD(, join_query) histories; /* joins whose history is read, one after the other */
+    unsigned histories_count;
     /* session.c */
     uint32_t changed_ms; /* when its rooms did last; wraps */
     TAILQ_ENTRY(desk_socket) unsaved;
@@ -113,6 +115,9 @@ extern const struct sio_app desk_app;
  * is closed, not the namespace left: a client reconnects by itself then, and asks its application
  * for a fresh token. */
 void desk_socket_close(struct desk_socket *socket, const char *phrase);
+
+/* join.c: the socket has gone, and waits for no history any more. */
+void join_forget(struct desk_socket *socket);
 
 /* typing.c */
 /* The socket leaves the chat (0: every chat): whoever it was typing for is told. */

@@ -4,7 +4,11 @@
  * client. A chat that is remembered is joined from memory; otherwise the store is asked whose it
  * is. With `history` the room is entered before the snapshot is read, so that there is no hole
  * between the last message of the answer and the first event from the room: what arrives meanwhile
- * carries positions, and those above the answer's position are new. */
+ * carries positions, and those above the answer's position are new.
+ *
+ * Histories are large, and a client may ask for many at once. They are read one after the other,
+ * the next when the last was sent, and each is sent when its client has taken enough of what was
+ * before: so many never wait for one that reads slowly, and it is not cut for them. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +24,23 @@
 #include "siod/chat/session.h"
 #include "siod/chat/show.h"
 
+enum {
+    HISTORIES_MAX = 500, /* of one socket, at once */
+    ANSWER_BYTES = 4096, /* of an answer beside its messages and its chat */
+    LOOK_AGAIN_MS = 10,
+};
+
 /* A question to the store on behalf of a join; the socket is found again by its id. */
 struct join_query {
     struct store_query query;
+    STAILQ_ENTRY(join_query) link; /* in from->histories */
+    struct desk_socket *from;      /* likewise; NULL: it has gone */
+    struct timer timer;            /* the answer waits for the client */
+    enum err result;
     struct event_later later;
     struct chat_join wanted;
     int64_t asking_business_id, asking_user_id;
-    bool was_member;           /* before this join */
+    bool was_member, is_read;  /* before this join; by the store */
     int64_t position;          /* answers */
     struct buf messages, chat; /* JSON */
 };
@@ -115,24 +129,105 @@ static void history_failed(const struct join_query *join, const struct event_ctx
     refuse_join(ctx, err);
 }
 
-static void history_done(struct store_query *query, enum err err)
+static void history_answer(struct join_query *join)
 {
-    struct join_query *join = CONTAINER_OF(query, struct join_query, query);
     autobuf struct buf more = BUF_INIT;
     struct event_ctx ctx;
 
-    if (event_resume(&join->later, &ctx)) {
-        if (err != OK) {
-            history_failed(join, &ctx, err);
-        } else {
-            buf_add_cstr(&more, ",\"messages\":[");
-            buf_add_str(&more, buf_str(&join->messages));
-            buf_add_cstr(&more, "],\"chat\":");
-            buf_add_str(&more, buf_str(&join->chat));
-            answer(&ctx, join->wanted.chat_id, join->position, buf_str(&more));
+    if (!event_resume(&join->later, &ctx)) {
+        return;
+    }
+    if (join->result != OK) {
+        history_failed(join, &ctx, join->result);
+        return;
+    }
+    buf_add_cstr(&more, ",\"messages\":[");
+    buf_add_str(&more, buf_str(&join->messages));
+    buf_add_cstr(&more, "],\"chat\":");
+    buf_add_str(&more, buf_str(&join->chat));
+    answer(&ctx, join->wanted.chat_id, join->position, buf_str(&more));
+}
+
+static void history_next(struct desk_socket *socket)
+{
+    struct join_query *join = STAILQ_FIRST(&socket->histories);
+
+    if (join != NULL) {
+        store_ask(desk_of(socket)->config.store, &join->query);
+    }
+}
+
+static void history_look_again(struct timer *timer);
+
+/* The first of its socket, and read. */
+static void history_send(struct join_query *join)
+{
+    struct desk_socket *from = join->from;
+    size_t bytes = join->messages.len + join->chat.len + ANSWER_BYTES;
+
+    if (!eio_session_admit(sio_socket_session(from->socket), bytes)) {
+        timer_set(desk_of(from)->config.loop, &join->timer, LOOK_AGAIN_MS, history_look_again);
+        return;
+    }
+    history_answer(join);
+    STAILQ_REMOVE_HEAD(&from->histories, link);
+    from->histories_count--;
+    join_query_free(join);
+    history_next(from);
+}
+
+static void history_look_again(struct timer *timer)
+{
+    history_send(CONTAINER_OF(timer, struct join_query, timer));
+}
+
+static void history_done(struct store_query *query, enum err err)
+{
+    struct join_query *join = CONTAINER_OF(query, struct join_query, query);
+
+    if (join->from == NULL) {
+        join_query_free(join);
+        return;
+    }
+    join->is_read = true;
+    join->result = err;
+    history_send(join);
+}
+
+static void history_ask(const struct event_ctx *ctx, const struct chat_join *wanted,
+                        bool was_member)
+{
+    struct join_query *join = join_query_new(ctx, wanted);
+    struct desk_socket *from = ctx->from;
+
+    join->was_member = was_member;
+    join->query.fetch = history_fetch;
+    join->query.done = history_done;
+    if (from->histories_count == HISTORIES_MAX) {
+        history_failed(join, ctx, ERR_RATE_LIMITED);
+        join_query_free(join);
+        return;
+    }
+    join->from = from;
+    STAILQ_INSERT_TAIL(&from->histories, join, link);
+    if (++from->histories_count == 1) {
+        history_next(from);
+    }
+}
+
+/* The first one is the store's until it is read. */
+void join_forget(struct desk_socket *socket)
+{
+    struct join_query *first = STAILQ_FIRST(&socket->histories), *join;
+
+    while ((join = STAILQ_FIRST(&socket->histories)) != NULL) {
+        STAILQ_REMOVE_HEAD(&socket->histories, link);
+        timer_clear(&join->timer);
+        join->from = NULL;
+        if (join != first || join->is_read) {
+            join_query_free(join);
         }
     }
-    join_query_free(join);
 }
 
 /* ---- a chat of one's own business */
@@ -145,12 +240,7 @@ static void answer_joined(const struct event_ctx *ctx, const struct chat_join *w
                STR(""));
         return;
     }
-    struct join_query *join = join_query_new(ctx, wanted);
-
-    join->was_member = was_member;
-    join->query.fetch = history_fetch;
-    join->query.done = history_done;
-    store_ask(ctx->desk->config.store, &join->query);
+    history_ask(ctx, wanted, was_member);
 }
 
 /* No row of the session says otherwise any more. */

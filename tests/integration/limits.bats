@@ -129,6 +129,29 @@ captions() {
     assert_equal "$(metric siod_slow_consumers_total)" 0
 }
 
+@test "histories that were asked for at once are sent as fast as they are taken" {
+    local i name
+    start_siod -o limits.queue_bytes=1000000
+    many_webhook 30 "$(printf 'x%.0s' {1..60000})" >"$BATS_TEST_TMPDIR/many.json"
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/many.json")" 200
+    agent_connected socket --token "$(token 7 1)" --transports websocket --no-reconnect
+    agent_connected poller --token "$(token 8 1)" --transports polling --no-reconnect
+    agent_tell socket '{"pause":true}'
+    for name in socket poller; do
+        for i in {1..6}; do
+            agent_tell $name '{"emit":["join_chat",1,{"history":500}],"ack":true,"tag":"'"$i"'"}'
+        done
+    done
+    all_answered() { (($(agent_lines "$1" '.type == "ack" and (.args[0].messages | length) == 30' | wc -l) == 6)); }
+    wait_until all_answered poller
+    agent_tell socket '{"pause":false}'
+    wait_until all_answered socket
+    for name in socket poller; do
+        refute agent_saw $name '.type == "disconnect"'
+    done
+    assert_equal "$(metric siod_slow_consumers_total)" 0
+}
+
 @test "while too many bytes of bodies are in flight, new webhooks get 503 before their body is read" {
     local fd
     start_siod -o limits.body_bytes_in_flight=1000
