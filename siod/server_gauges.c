@@ -82,6 +82,7 @@ static void collect_sessions(const struct siod *siod)
     metric_set(METRIC_INVALID_PACKETS, sockets.invalid_packets);
     metric_set(METRIC_LIMITED_NAMESPACES, sockets.namespaces_full);
     metric_set(METRIC_LIMITED_ROOMS, sockets.rooms_full);
+    metric_set(METRIC_LIMITED_EVENTS, sockets.rate_exceeded);
     metric_set(METRIC_LIMITED_JSON, sockets.too_deep);
 }
 

@@ -81,6 +81,7 @@ struct sio_config siod_sio_settings(struct siod *siod)
         },
         .sockets_per_connection = config->limits.sockets_per_connection,
         .rooms_per_socket = config->limits.rooms_per_socket,
+        .events_per_s = config->limits.events_per_s,
         .json_depth = depth > 0 ? depth : JSON_DEPTH_MAX,
         .recovery = {
             .enabled = config->recovery.enabled,
@@ -102,7 +103,6 @@ struct desk_config siod_desk_settings(const struct siod *siod)
         .sio = siod->sio,
         .tokens = siod->tokens,
         .connections_per_user = config->limits.connections_per_user,
-        .events_per_s = config->limits.events_per_s,
         .offline_grace_ms = config->presence.offline_grace_ms,
         .typing_throttle_ms = config->typing.throttle_ms,
         .typing_expire_ms = config->typing.expire_ms,

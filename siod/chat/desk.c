@@ -30,7 +30,6 @@ struct desk *desk_new(const struct desk_config *config)
 void desk_reconfigure(struct desk *desk, const struct desk_config *config)
 {
     desk->config.connections_per_user = config->connections_per_user;
-    desk->config.events_per_s = config->events_per_s;
     desk->config.offline_grace_ms = config->offline_grace_ms;
     desk->config.typing_throttle_ms = config->typing_throttle_ms;
     desk->config.typing_expire_ms = config->typing_expire_ms;

@@ -27,7 +27,6 @@ struct desk_config {
     struct sio_server *sio;        /* the desk adds its namespace "/" */
     struct token_verifier *tokens; /* borrowed */
     unsigned connections_per_user; /* sockets of one user; 0 = no limit */
-    unsigned events_per_s;         /* of one socket; 0 = no limit */
     uint64_t offline_grace_ms;     /* from a user's last disconnect to user_offline */
     uint64_t typing_throttle_ms;   /* at most one user_typing per user and chat in this time; 0 = no
                                       throttle */

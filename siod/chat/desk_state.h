@@ -39,12 +39,10 @@ struct desk_socket {
     struct desk_agent agent;
     struct agent *person;
     struct sio_socket *socket;
-    struct timer expiry;   /* the token's */
-    struct typist *typing; /* the chats this socket is typing in */
-    uint32_t second_ms;    /* when the present second of counting events began; wraps */
-    unsigned events;       /* in it */
-    uint32_t token_tag;    /* of its jti: revocation.h */
-    struct turn *turns;    /* chats about which an event is under way: order.c */
+    struct timer expiry;                 /* the token's */
+    struct typist *typing;               /* the chats this socket is typing in */
+    uint32_t token_tag;                  /* of its jti: revocation.h */
+    struct turn *turns;                  /* chats about which an event is under way: order.c */
     STAILQ_HEAD(, join_query) histories; /* joins whose history is read, one after the other */
     unsigned histories_count;
     /* session.c */

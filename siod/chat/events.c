@@ -7,7 +7,6 @@
 #include "libshared/log.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/order.h"
-#include "siod/metrics/metrics.h"
 
 struct str event_name(enum desk_event event)
 {
@@ -68,34 +67,20 @@ static const struct handler *find_handler(struct str name)
     return NULL;
 }
 
-/* limits.events_per_s. Refused events count too: whoever sends ten times the limit is cut. */
-static enum err check_rate(struct desk *desk, struct desk_socket *from, struct errmsg *msg)
+/* limits.events_per_s */
+static enum err check_rate(const struct desk_socket *from, const struct sio_event *event,
+                           struct errmsg *msg)
 {
-    enum { SECOND_MS = 1000, ABUSE_FACTOR = 10 };
-    unsigned limit = desk->config.events_per_s;
-    uint32_t now_ms = (uint32_t)loop_now_ms(desk->config.loop);
-
-    if (limit == 0) {
+    if (event->excess == 0) {
         return OK;
     }
-    if (now_ms - from->second_ms >= SECOND_MS) {
-        from->second_ms = now_ms;
-        from->events = 0;
-    }
-    if (++from->events <= limit) {
-        return OK;
-    }
-    metric_add(METRIC_LIMITED_EVENTS, 1);
-    if (from->events == limit + 1) {
+    if (event->excess == 1) {
         log_warn(LOG_CHAT, "too many events",
                  "limit=limits.events_per_s socket=%s user=%lld business=%lld",
                  sio_socket_id(from->socket), (long long)from->agent.user_id,
                  (long long)from->agent.business_id);
     }
-    if (from->events / ABUSE_FACTOR >= limit) {
-        eio_session_close(sio_socket_session(from->socket), EIO_REASON_FORCED_SERVER_CLOSE);
-    }
-    return err_set(msg, ERR_RATE_LIMITED, "more than %u events a second", limit);
+    return err_set(msg, ERR_RATE_LIMITED, "too many events (limits.events_per_s)");
 }
 
 static enum err handle(const struct handler *handler, const struct event_ctx *ctx, struct str args,
@@ -111,20 +96,15 @@ void event_dispatch(struct desk *desk, struct desk_socket *from, const struct si
 {
     const struct handler *handler = find_handler(event->name);
     struct errmsg msg = { "" };
-    enum err err = check_rate(desk, from, &msg);
+    struct event_ctx ctx = { .desk = desk,
+                             .from = from,
+                             .name = handler != NULL ? handler->name : event->name,
+                             .ack = event->ack };
+    enum err err = check_rate(from, event, &msg);
 
-    if (handler == NULL) {
-        char name[64];
-
-        snprintf(name, sizeof name, "%.*s", (int)MIN(event->name.len, sizeof name - 1),
-                 event->name.data);
-        event_refuse(from->socket, name, event->ack, ERR_UNKNOWN_EVENT,
-                     err_text(ERR_UNKNOWN_EVENT));
-        return;
+    if (err == OK && handler == NULL) {
+        err = ERR_UNKNOWN_EVENT;
     }
-    struct event_ctx ctx = {
-        .desk = desk, .from = from, .name = handler->name.data, .ack = event->ack
-    };
     err = err == OK ? handle(handler, &ctx, event->args, &msg) : err;
     if (err != OK) {
         event_refuse(from->socket, ctx.name, ctx.ack, err,
@@ -182,7 +162,7 @@ void event_done(struct sio_socket *socket, int64_t ack, struct str fields)
     }
 }
 
-void event_refuse(struct sio_socket *socket, const char *event, int64_t ack, enum err err,
+void event_refuse(struct sio_socket *socket, struct str event, int64_t ack, enum err err,
                   const char *message)
 {
     autobuf struct buf out = BUF_INIT;
@@ -195,7 +175,7 @@ void event_refuse(struct sio_socket *socket, const char *event, int64_t ack, enu
         return;
     }
     buf_add_cstr(&out, "{\"event\":");
-    json_add_cstr(&out, event);
+    json_add_string(&out, event);
     buf_printf(&out, ",\"code\":\"%s\",\"message\":", err_code(err));
     json_add_cstr(&out, message);
     buf_add_char(&out, '}');

@@ -30,14 +30,14 @@ struct str event_name(enum desk_event event);
 struct event_ctx {
     struct desk *desk;
     struct desk_socket *from;
-    const char *name;
+    struct str name;
     int64_t ack;
 };
 
 /* An event that is answered after a commit or a read: its socket is found again by its id. */
 struct event_later {
     struct desk *desk;
-    const char *name;
+    struct str name;
     int64_t ack;
     char socket_id[SID_SIZE], session_sid[SID_SIZE]; /* the second: of the connection */
 };
@@ -65,5 +65,5 @@ struct buf *event_done_begin(struct sio_socket *socket, int64_t ack);
 void event_done_end(struct sio_socket *socket, struct buf *out);
 /* Ack {"ok":false,"error":{code,message}}, or without ack the event error_event {event, code,
  * message}. */
-void event_refuse(struct sio_socket *socket, const char *event, int64_t ack, enum err err,
+void event_refuse(struct sio_socket *socket, struct str event, int64_t ack, enum err err,
                   const char *message);

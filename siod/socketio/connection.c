@@ -97,6 +97,44 @@ static struct sio_socket *find_socket(const struct sio_connection *connection, s
     return NULL;
 }
 
+/* limits.events_per_s: by how many is it exceeded in this second? What was refused counts too:
+ * whoever sends ten times the limit is cut. */
+static unsigned count_event(struct sio_connection *connection)
+{
+    enum { SECOND_MS = 1000, ABUSE_FACTOR = 10 };
+    struct sio_server *server = connection->server;
+    unsigned limit = server->config.events_per_s;
+    uint32_t now_ms = (uint32_t)loop_now_ms(server->loop);
+
+    if (limit == 0) {
+        return 0;
+    }
+    if (now_ms - connection->second_ms >= SECOND_MS) {
+        connection->second_ms = now_ms;
+        connection->events = 0;
+    }
+    if (++connection->events <= limit) {
+        return 0;
+    }
+    server->stats.rate_exceeded++;
+    if (connection->events / ABUSE_FACTOR >= limit) {
+        eio_session_close(connection->session, EIO_REASON_FORCED_SERVER_CLOSE);
+    }
+    return connection->events - limit;
+}
+
+static void refuse_connect(struct sio_connection *connection, struct str name, unsigned excess)
+{
+    autobuf struct buf data = BUF_INIT;
+
+    if (excess == 1) {
+        log_warn(LOG_SOCKETIO, "too many events", "limit=limits.events_per_s from=%s",
+                 eio_session_address(connection->session));
+    }
+    buf_printf(&data, "{\"code\":\"%s\"}", err_code(ERR_RATE_LIMITED));
+    sio_connect_error(connection, name, STR("too many events"), buf_str(&data));
+}
+
 static void refuse_namespace(struct sio_connection *connection, struct str name)
 {
     static struct log_gate gate;
@@ -115,10 +153,12 @@ static void connect_to(struct sio_connection *connection, struct str name, struc
 {
     struct sio_server *server = connection->server;
     struct sio_namespace *nsp = sio_namespace_find(server, name);
-    unsigned limit = server->config.sockets_per_connection;
+    unsigned limit = server->config.sockets_per_connection, excess = count_event(connection);
     bool leaving;
 
-    if (nsp == NULL) {
+    if (excess > 0) {
+        refuse_connect(connection, name, excess);
+    } else if (nsp == NULL) {
         sio_namespace_unknown(connection, name);
     } else if (find_socket(connection, name, &leaving) != NULL) {
         reject(connection, EIO_REASON_FORCED_SERVER_CLOSE, "connected twice");
@@ -144,8 +184,8 @@ static void on_connect(struct sio_connection *connection, const struct sio_packe
 static void on_event(struct sio_socket *socket, const struct sio_packet *packet,
                      struct sio_attachments attachments)
 {
-    const struct sio_event event = { packet->name, packet->args, packet->raw_args, packet->ack,
-                                     attachments };
+    const struct sio_event event = { packet->name, packet->args, packet->raw_args,
+                                     packet->ack,  attachments,  count_event(socket->connection) };
 
     if (packet->name.data == NULL) {
         return; /* without a body: legal, and nothing to tell */

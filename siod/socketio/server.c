@@ -27,6 +27,7 @@ static void take_limits(struct sio_server *server, const struct sio_config *conf
 {
     server->config.sockets_per_connection = config->sockets_per_connection;
     server->config.rooms_per_socket = config->rooms_per_socket;
+    server->config.events_per_s = config->events_per_s;
     server->json.depth = config->json_depth > 0 ? config->json_depth : JSON_DEPTH;
 }
 

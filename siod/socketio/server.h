@@ -121,7 +121,9 @@ struct sio_connection {
     struct sio_deadline *deadline;     /* until the first namespace is joined */
     struct sio_partial *partial;       /* NULL almost always */
     unsigned count;
-    bool is_v4; /* a client of Socket.IO 2 */
+    uint32_t second_ms; /* when the present second of counting events began; wraps */
+    unsigned events;    /* in it, and CONNECTs */
+    bool is_v4;         /* a client of Socket.IO 2 */
 };
 
 struct sio_namespace {

@@ -47,6 +47,7 @@ struct sio_event {
     int64_t ack;         /* ack id, or -1 when the client wants no answer */
     struct sio_attachments attachments; /* what the placeholders in either stand for, one each, in
                                            the order of the document */
+    unsigned excess; /* not 0: beyond events_per_s, the how-manieth; it should be refused */
 };
 
 /* The application of one namespace. */
@@ -70,7 +71,9 @@ struct sio_config {
     uint64_t connect_timeout_ms;     /* no namespace joined by then: closed; 0 = 45 s */
     unsigned sockets_per_connection; /* namespaces at once on one connection; 0 = no limit */
     unsigned rooms_per_socket;       /* 0 = no limit */
-    unsigned json_depth;             /* 0 = 512 */
+    unsigned events_per_s; /* of one connection, CONNECTs among them, which are refused past it; who
+                              sends ten times as many is closed. 0 = no limit */
+    unsigned json_depth;   /* 0 = 512 */
     struct sio_recovery_config recovery;
 };
 
@@ -204,6 +207,7 @@ struct sio_socket *sio_walk_socket(struct sio_walk *walk);
 struct sio_stats {
     unsigned sockets, rooms;
     uint64_t connects, refused, events_in, packets_out, invalid_packets;
-    uint64_t namespaces_full, rooms_full, too_deep; /* times these limits were enforced */
+    uint64_t namespaces_full, rooms_full, too_deep, rate_exceeded; /* times these limits were
+                                                                      enforced */
 };
 void sio_server_stats(const struct sio_server *server, struct sio_stats *ret_stats);

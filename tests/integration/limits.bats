@@ -152,6 +152,14 @@ captions() {
     assert_equal "$(metric siod_slow_consumers_total)" 0
 }
 
+@test "events are counted by connection, CONNECTs among them" {
+    start_siod -o limits.events_per_s=20
+    node "$ROOT/tests/lib/reconnects.mjs" --url "$SIOD_URL" --token "$(token 7 1)" >"$BATS_TEST_TMPDIR/out"
+    jq -se '.[0] | .acked == 20 and .limited > 0' "$BATS_TEST_TMPDIR/out"
+    log_has 'limit=limits.events_per_s '
+    (($(metric 'siod_limited_total{limit="events_per_s"}') > 0))
+}
+
 @test "while too many bytes of bodies are in flight, new webhooks get 503 before their body is read" {
     local fd
     start_siod -o limits.body_bytes_in_flight=1000
