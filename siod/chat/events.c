@@ -162,6 +162,18 @@ void event_done(struct sio_socket *socket, int64_t ack, struct str fields)
     }
 }
 
+/* As much of a name of the client's own making as is sent back to it, whole characters. */
+static struct str shown_name(struct str name)
+{
+    enum { NAME_MAX_SHOWN = 255 };
+    size_t len = MIN(name.len, (size_t)NAME_MAX_SHOWN);
+
+    while (len < name.len && len > 0 && ((unsigned char)name.data[len] & 0xc0) == 0x80) {
+        len--;
+    }
+    return (struct str) { name.data, len };
+}
+
 void event_refuse(struct sio_socket *socket, struct str event, int64_t ack, enum err err,
                   const char *message)
 {
@@ -175,7 +187,7 @@ void event_refuse(struct sio_socket *socket, struct str event, int64_t ack, enum
         return;
     }
     buf_add_cstr(&out, "{\"event\":");
-    json_add_string(&out, event);
+    json_add_string(&out, shown_name(event));
     buf_printf(&out, ",\"code\":\"%s\",\"message\":", err_code(err));
     json_add_cstr(&out, message);
     buf_add_char(&out, '}');

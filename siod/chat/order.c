@@ -13,7 +13,7 @@ enum { HELD_MAX = 1024 }; /* of one socket: who sends more while the store is sl
 
 struct held {
     struct held *prev, *next;
-    const char *name;
+    struct str name; /* of the handler: lives for good */
     int64_t ack;
     order_call *call;
     _Alignas(max_align_t) unsigned char bound[];

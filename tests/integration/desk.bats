@@ -88,6 +88,12 @@ barrier() {
     agent_tell carl '{"emit":["typing_start",{"chatId":1}]}'
     wait_until agent_saw carl '.event == "error_event"'
     assert_equal "$(agent_events carl error_event | jq -c '.args[0] | [.event, .code]')" '["typing_start","not_in_chat"]'
+    agent_tell carl "{\"emit\":[\"$(printf 'x%.0s' {1..62})€\\u0000y\"]}"
+    agent_tell carl "{\"emit\":[\"$(printf 'x%.0s' {1..254})€\"]}"
+    names() { agent_events carl error_event | jq -c 'select(.args[0].code == "unknown_event") | .args[0].event'; }
+    both() { (($(names | wc -l) == 2)); }
+    wait_until both
+    assert_equal "$(names)" "$(printf '"%s€\\u0000y"\n"%s"' "$(printf 'x%.0s' {1..62})" "$(printf 'x%.0s' {1..254})")"
 }
 
 @test "what is said about a chat that siod has to look up happens in the order in which it was said" {
