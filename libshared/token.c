@@ -387,12 +387,17 @@ static enum err sign(const struct token_key *key, enum token_algorithm algorithm
     jwt_t *jwt = NULL;
     char *token = NULL;
     enum err err = OK;
+    int reason = jwt_new(&jwt); /* only jwt_encode_str() says it in errno */
 
-    if (jwt_new(&jwt) != 0 ||
-        jwt_set_alg(jwt, algorithms[algorithm].alg, (const unsigned char *)key->sign.data,
-                    (int)key->sign.len) != 0 ||
-        jwt_add_grants_json(jwt, claims) != 0 || (token = jwt_encode_str(jwt)) == NULL) {
-        err = err_set(msg, ERR_INVALID, "signing failed: %s", strerror(errno));
+    if (reason == 0) {
+        reason = jwt_set_alg(jwt, algorithms[algorithm].alg, (const unsigned char *)key->sign.data,
+                             (int)key->sign.len);
+    }
+    if (reason == 0 && jwt_add_grants_json(jwt, claims) != 0) {
+        err = err_set(msg, ERR_INVALID, "the claims hold what a token cannot");
+    } else if (reason != 0 || (token = jwt_encode_str(jwt)) == NULL) {
+        err =
+            err_set(msg, ERR_INVALID, "signing failed: %s", strerror(reason != 0 ? reason : errno));
     } else {
         *ret_token = xstrdup(token);
     }

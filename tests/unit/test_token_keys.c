@@ -186,12 +186,15 @@ static void what_cannot_be_minted_is_refused(void **state)
     const char *const secret_paths[] = { secret_path, NULL };
     const struct token_config rs = { .algorithm = TOKEN_RS256, .key_files = public_paths };
     const struct token_config hs = { .key_files = secret_paths };
+    struct errmsg msg = { "" };
     char *token = NULL;
 
     (void)state;
     assert_int_equal(token_mint(&rs, STR("{}"), &token, NULL), ERR_INVALID);
     assert_int_equal(token_mint(&hs, STR("[]"), &token, NULL), ERR_INVALID);
     assert_int_equal(token_mint(&hs, STR("{"), &token, NULL), ERR_SYNTAX);
+    assert_int_equal(token_mint(&hs, STR("{\"x\":\"a\\u0000\"}"), &token, &msg), ERR_INVALID);
+    assert_string_equal(msg.text, "the claims hold what a token cannot");
     assert_int_equal(token_mint(&(struct token_config) { 0 }, STR("{}"), &token, NULL),
                      ERR_INVALID);
     assert_null(token);
