@@ -237,5 +237,7 @@ void config_free(struct config *config)
             free_item(config_section_get(config, &sections[i], 0), &sections[i]);
         }
     }
+    free(config->places.listen);
+    free(config->places.key_files);
     free(config);
 }

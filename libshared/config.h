@@ -51,6 +51,8 @@ struct config {
 #undef TITLED_END
 #undef SETTING
 #undef CHOICE
+    /* "FILE:LINE" where the file gives what config_suffices() looks at; else NULL */
+    struct { char *listen, *key_files; } places;
 };
 /* clang-format on */
 

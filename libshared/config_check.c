@@ -93,64 +93,6 @@ static bool is_proxy(const char *text)
     return bits <= (family == AF_INET ? 32 : 128) && inet_pton(family, address, bytes) == 1;
 }
 
-/* What can be told without asking the system: a port that is none would be cut to 16 bits there. */
-static bool is_listen_address(const char *text)
-{
-    const char *port = strrchr(text, ':');
-    int64_t number;
-
-    if (str_starts_with(str_of(text), STR("unix:"))) {
-        return text[strlen("unix:")] != '\0';
-    }
-    if (text[0] == '/' || strcmp(text, "systemd") == 0 ||
-        str_starts_with(str_of(text), STR("fd:"))) {
-        return true;
-    }
-    return port != NULL && (strcmp(port, ":0") == 0 ||
-                            (id_parse(str_of(port + 1), &number) && number <= UINT16_MAX));
-}
-
-static enum err check_listen(const struct config_list *addresses, const char *key,
-                             const struct config_source *source)
-{
-    for (size_t i = 0; i < addresses->count; i++) {
-        if (!is_listen_address(addresses->items[i])) {
-            return config_fail(
-                source, ERR_INVALID, "http", NULL, key,
-                "%s is not ADDRESS:PORT, [ADDRESS]:PORT, :PORT, unix:PATH or systemd",
-                addresses->items[i]);
-        }
-    }
-    return OK;
-}
-
-static enum err check_http(const struct config *config, const struct config_source *source)
-{
-    const struct config_http *http = &config->http;
-    enum err err = check_listen(&http->listen, "listen", source);
-
-    if (err == OK) {
-        err = check_listen(&http->admin_listen, "admin_listen", source);
-    }
-    if (err != OK) {
-        return err;
-    }
-
-    for (size_t i = 0; i < http->trusted_proxies.count; i++) {
-        if (!is_proxy(http->trusted_proxies.items[i])) {
-            return config_fail(source, ERR_INVALID, "http", NULL, "trusted_proxies",
-                               "%s is no address, network or \"unix\"",
-                               http->trusted_proxies.items[i]);
-        }
-    }
-    if ((*http->tls_cert_file == '\0') != (*http->tls_key_file == '\0')) {
-        return config_fail(source, ERR_INVALID, "http", NULL,
-                           *http->tls_cert_file == '\0' ? "tls_key_file" : "tls_cert_file",
-                           "tls_cert_file and tls_key_file go together");
-    }
-    return check_cors(config, source);
-}
-
 /* A map of texts that must be unique, with where they were first seen. */
 struct seen {
     const char *text, *title;
@@ -181,6 +123,110 @@ static void forget(struct seen **map)
         HASH_DEL(*map, seen);
         free(seen);
     }
+}
+
+/* What can be told without asking the system: a port that is none would be cut to 16 bits there. */
+static bool is_listen_address(const char *text)
+{
+    const char *port = strrchr(text, ':');
+    int64_t number;
+
+    if (str_starts_with(str_of(text), STR("unix:"))) {
+        return text[strlen("unix:")] != '\0';
+    }
+    if (text[0] == '/' || strcmp(text, "systemd") == 0 ||
+        str_starts_with(str_of(text), STR("fd:"))) {
+        return true;
+    }
+    return port != NULL && (strcmp(port, ":0") == 0 ||
+                            (id_parse(str_of(port + 1), &number) && number <= UINT16_MAX));
+}
+
+/* The path of a Unix socket, NULL for other addresses. */
+static const char *unix_path(const char *address)
+{
+    if (str_starts_with(str_of(address), STR("unix:"))) {
+        return address + strlen("unix:");
+    }
+    return address[0] == '/' ? address : NULL;
+}
+
+/* Two of a kind, which the second one would find in use. */
+static enum err check_unique(const char *address, const char *key, struct seen **addresses,
+                             const struct config *config, const struct config_source *source)
+{
+    const char *path = unix_path(address), *port = strrchr(address, ':'), *other;
+
+    if (strcmp(address, "systemd") == 0 ||
+        (path == NULL && port != NULL && strcmp(port, ":0") == 0)) {
+        return OK; /* each time another */
+    }
+    if (path != NULL && strcmp(path, config->control.socket) == 0) {
+        return config_fail(source, ERR_INVALID, "http", NULL, key, "%s is control.socket, too",
+                           address);
+    }
+    other = seen_before(addresses, path != NULL ? path : address, key);
+    return other == NULL ? OK
+                         : config_fail(source, ERR_INVALID, "http", NULL, key,
+                                       "%s is in http.%s already", address, other);
+}
+
+static enum err check_listen(const struct config_list *list, const char *key,
+                             struct seen **addresses, const struct config *config,
+                             const struct config_source *source)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        enum err err;
+
+        if (!is_listen_address(list->items[i])) {
+            return config_fail(
+                source, ERR_INVALID, "http", NULL, key,
+                "%s is not ADDRESS:PORT, [ADDRESS]:PORT, :PORT, unix:PATH or systemd",
+                list->items[i]);
+        }
+        err = check_unique(list->items[i], key, addresses, config, source);
+        if (err != OK) {
+            return err;
+        }
+    }
+    return OK;
+}
+
+static enum err check_addresses(const struct config *config, const struct config_source *source)
+{
+    const struct config_http *http = &config->http;
+    struct seen *addresses = NULL;
+    enum err err = check_listen(&http->listen, "listen", &addresses, config, source);
+
+    if (err == OK) {
+        err = check_listen(&http->admin_listen, "admin_listen", &addresses, config, source);
+    }
+    forget(&addresses);
+    return err;
+}
+
+static enum err check_http(const struct config *config, const struct config_source *source)
+{
+    const struct config_http *http = &config->http;
+    enum err err = check_addresses(config, source);
+
+    if (err != OK) {
+        return err;
+    }
+
+    for (size_t i = 0; i < http->trusted_proxies.count; i++) {
+        if (!is_proxy(http->trusted_proxies.items[i])) {
+            return config_fail(source, ERR_INVALID, "http", NULL, "trusted_proxies",
+                               "%s is no address, network or \"unix\"",
+                               http->trusted_proxies.items[i]);
+        }
+    }
+    if ((*http->tls_cert_file == '\0') != (*http->tls_key_file == '\0')) {
+        return config_fail(source, ERR_INVALID, "http", NULL,
+                           *http->tls_cert_file == '\0' ? "tls_key_file" : "tls_cert_file",
+                           "tls_cert_file and tls_key_file go together");
+    }
+    return check_cors(config, source);
 }
 
 static bool is_reserved(const char *path)
@@ -264,13 +310,20 @@ enum err config_check(const struct config *config, const struct config_source *s
     return err;
 }
 
+static enum err must_have(const struct config_list *list, const char *place, const char *sentence,
+                          struct errmsg *msg)
+{
+    return list->count > 0 ? OK
+                           : err_set(msg, ERR_INVALID, "%s%s%s", place != NULL ? place : "",
+                                     place != NULL ? ": " : "", sentence);
+}
+
 enum err config_suffices(const struct config *config, struct errmsg *msg)
 {
-    if (config->jwt.key_files.count == 0) {
-        return err_set(msg, ERR_INVALID, "jwt.key_files: at least one file is needed");
-    }
-    if (config->http.listen.count == 0) {
-        return err_set(msg, ERR_INVALID, "http.listen: at least one address is needed");
-    }
-    return OK;
+    enum err err = must_have(&config->jwt.key_files, config->places.key_files,
+                             "jwt.key_files: at least one file is needed", msg);
+
+    return err != OK ? err
+                     : must_have(&config->http.listen, config->places.listen,
+                                 "http.listen: at least one address is needed", msg);
 }

@@ -95,6 +95,13 @@ static enum err override(struct config *config, struct config_source *source, co
     return err;
 }
 
+/* For config_suffices(), which has no source. */
+static void note_places(struct config *config, const struct config_source *source)
+{
+    config->places.listen = config_place_text(source, "http", NULL, "listen");
+    config->places.key_files = config_place_text(source, "jwt", NULL, "key_files");
+}
+
 enum err config_load(const char *path, const char *const *overrides, size_t override_count,
                      struct config **ret, struct errmsg *msg)
 {
@@ -107,6 +114,9 @@ enum err config_load(const char *path, const char *const *overrides, size_t over
     }
     if (err == OK) {
         err = config_check(config, &source);
+    }
+    if (err == OK) {
+        note_places(config, &source);
     }
     config_source_finish(&source);
     if (err != OK) {

@@ -89,6 +89,15 @@ void config_source_finish(struct config_source *source)
     }
 }
 
+char *config_place_text(const struct config_source *source, const char *section, const char *title,
+                        const char *key)
+{
+    const struct config_place *place = find(source, section, title, key);
+
+    return place != NULL && place->override == NULL ? xasprintf("%s:%u", source->file, place->line)
+                                                    : NULL;
+}
+
 enum err config_fail(const struct config_source *source, enum err err, const char *section,
                      const char *title, const char *key, const char *format, ...)
 {

@@ -55,6 +55,10 @@ enum err config_place_add(struct config_source *source, const char *section, con
 /* `text`, borrowed, overrides whatever the file says. */
 void config_place_override(struct config_source *source, const char *section, const char *title,
                            const char *key, const char *text);
+/* "FILE:LINE" of what the file gives and nothing overrides; NULL for anything else. Returns owned.
+ */
+char *config_place_text(const struct config_source *source, const char *section, const char *title,
+                        const char *key);
 /* Fail with the sentence behind the best known place. */
 PRINTF(6, 7)
 enum err config_fail(const struct config_source *source, enum err err, const char *section,

@@ -41,6 +41,23 @@ refused_by_both() {
     refused_by_both "jwt.key_files: at least one file" -c "$CONF" -o jwt.key_files=
 }
 
+@test "a list that the file empties is named with its line" {
+    printf 'http { listen = {} }\n' >>"$CONF"
+    refused_by_both "$CONF:4: http.listen: at least one address" -c "$CONF"
+    printf '\njwt { key_files = {} }\n' >"$CONF"
+    refused_by_both "$CONF:2: jwt.key_files: at least one file" -c "$CONF"
+}
+
+@test "an address that is given twice is refused, and so is the control socket's" {
+    local both=$SIOD_DIR/both
+    refused_by_both "127.0.0.1:3999 is in http.listen already" -c "$CONF" -o http.listen=127.0.0.1:3999,127.0.0.1:3999
+    refused_by_both "127.0.0.1:3999 is in http.listen already" -c "$CONF" \
+        -o http.listen=127.0.0.1:3999 -o http.admin_listen=127.0.0.1:3999
+    refused_by_both "unix:$both is control.socket, too" -c "$CONF" -o "http.listen=unix:$both" -o "control.socket=$both"
+    run run_siod -n -c "$CONF" -o http.listen=127.0.0.1:0,127.0.0.1:0
+    assert_equal "$status" 0
+}
+
 @test "a file of a key, secret, verify token or certificate that cannot be used is named with its setting" {
     local none=$SIOD_DIR/none empty=$SIOD_DIR/empty
     printf '\r\n' >"$empty"

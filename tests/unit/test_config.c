@@ -156,6 +156,28 @@ static void an_empty_file_is_the_defaults(void **state)
     config_free(defaults);
 }
 
+static void a_truth_value_has_three_words(void **state)
+{
+    static const char *const words[2][3] = { { "false", "no", "off" }, { "true", "yes", "on" } };
+    static const char *const none[] = { "TRUE", "1", "Yes", "y" };
+    char text[64], want[128];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(words) * ARRAY_SIZE(words[0]); i++) {
+        struct config *config;
+
+        snprintf(text, sizeof text, "engineio { allow_eio3 = %s }", words[i % 2][i / 2]);
+        config = load(text, NULL, 0);
+        assert_int_equal(config->engineio.allow_eio3, i % 2);
+        config_free(config);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++) {
+        snprintf(text, sizeof text, "engineio.allow_eio3=%s", none[i]);
+        snprintf(want, sizeof want, "-o %s: true or false is expected, not \"%s\"", text, none[i]);
+        assert_override_refused(text, want);
+    }
+}
+
 static void an_empty_list_replaces_the_default(void **state)
 {
     struct config *config = load("http { listen = {} }", NULL, 0);
@@ -571,6 +593,7 @@ int main(void)
         cmocka_unit_test(defaults_suit_a_production_desk),
         cmocka_unit_test(a_file_is_read),
         cmocka_unit_test(an_empty_file_is_the_defaults),
+        cmocka_unit_test(a_truth_value_has_three_words),
         cmocka_unit_test(an_empty_list_replaces_the_default),
         cmocka_unit_test(environment_variables_are_expanded_in_strings),
         cmocka_unit_test(what_is_printed_parses_back_to_itself),
