@@ -4,6 +4,7 @@
  * A message leaves the hash that a purged one leaves, so that Meta's repetition does not bring it
  * back. Rows of the log keep their position and nothing else. */
 #include "libshared/alloc.h"
+#include "libshared/json.h"
 #include "siod/store/mention.h"
 #include "siod/store/sqlite_backend.h"
 
@@ -35,14 +36,55 @@ enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id, bool
     return query_end(&q);
 }
 
+/* As sqlite_business_by_phone(), on any connection. */
+static enum mention_owner number_owner(void *arg, struct str phone_number_id)
+{
+    struct sqlite_numbers *numbers = arg;
+    struct query q = query_begin(numbers->conn, ST_NUMBER_OWNER,
+                                 "SELECT coalesce((SELECT business_id FROM phone_number"
+                                 " WHERE phone_number_id = ?),"
+                                 " (SELECT min(id) FROM business WHERE takes_any), 0)");
+    int64_t business_id = 0;
+    enum err err;
+
+    put_str_full(&q, phone_number_id);
+    if (query_row(&q)) {
+        business_id = get_int(&q);
+    }
+    err = query_end(&q);
+    numbers->err = numbers->err != OK ? numbers->err : err;
+    return business_id == numbers->business_id ? MENTION_OF_OWN
+           : business_id == 0                  ? MENTION_OF_NOBODY
+                                               : MENTION_OF_OTHERS;
+}
+
+struct mention_numbers sqlite_numbers_of(struct sqlite_numbers *numbers)
+{
+    return (struct mention_numbers) { .owner = number_owner, .arg = numbers };
+}
+
+bool sqlite_audit_mentions(struct str args, const struct mention_names *names, int64_t business_id)
+{
+    static const struct json_limits limits = { .mend_utf8 = true };
+    autojson json_t *root = NULL;
+    int64_t business;
+
+    if (!mention_in(args, names)) {
+        return false;
+    }
+    root = json_read(args, &limits, NULL);
+    return !json_id(json_object_get(root, "business"), &business) || business == business_id;
+}
+
 /* ------------------------------------------------------------------ what mentions it */
 
 /* What one job does of it: an end to that, so that others have their turn. */
 struct slice {
     struct sqlite_writer *writer;
     struct store_erase *erase;
-    unsigned rows; /* that were looked at, */
-    size_t bytes;  /* and how long they are */
+    int64_t business_id; /* the contact's */
+    unsigned rows;       /* that were looked at, */
+    size_t bytes;        /* and how long they are */
 };
 
 static bool is_full(const struct slice *slice)
@@ -50,21 +92,22 @@ static bool is_full(const struct slice *slice)
     return slice->rows >= SLICE_ROWS || slice->bytes >= SLICE_BYTES;
 }
 
-/* Both statements: ?1 is the id. */
+/* Both statements: ?1 is the id. What is found has an id, a business (0 = its row names none) and
+ * a text. */
 static const struct scan {
     enum sqlite_statement find_id, erase_id;
     const char *find, *erase;
 } scans[] = {
     [STORE_ERASE_WEBHOOKS] = { ST_ERASE_WEBHOOKS, ST_ERASE_WEBHOOK,
-                               "SELECT id, body FROM webhook WHERE id > ?1 ORDER BY id",
+                               "SELECT id, 0, body FROM webhook WHERE id > ?1 ORDER BY id",
                                "UPDATE webhook SET body = ?2, reason = iif(state = 0, x'', reason)"
                                " WHERE id = ?1" },
     [STORE_ERASE_LOG] = { ST_ERASE_LOG, ST_ERASE_LOG_ROW,
-                          "SELECT id, args FROM log WHERE id > ?1 ORDER BY id",
+                          "SELECT id, business_id, args FROM log WHERE id > ?1 ORDER BY id",
                           "UPDATE log SET room = x'', event = x'', args = x'', origin = NULL"
                           " WHERE id = ?1" },
     [STORE_ERASE_AUDIT] = { ST_ERASE_AUDIT, ST_ERASE_AUDIT_ROW,
-                            "SELECT id, args FROM audit WHERE id > ?1 ORDER BY id",
+                            "SELECT id, 0, args FROM audit WHERE id > ?1 ORDER BY id",
                             "UPDATE audit SET args = CAST('{\"erased\":true}' AS BLOB)"
                             " WHERE id = ?1" },
 };
@@ -80,10 +123,28 @@ static void found_finish(struct found *found)
     buf_finish(&found->text);
 }
 
+static bool row_mentions(const struct slice *slice, const struct mention_names *names,
+                         const struct mention_numbers *numbers, int64_t business_id,
+                         struct str text)
+{
+    switch (slice->erase->phase) {
+    case STORE_ERASE_WEBHOOKS:
+        return mention_in_body(text, names, numbers);
+    case STORE_ERASE_LOG:
+        return business_id == slice->business_id && mention_in(text, names);
+    case STORE_ERASE_AUDIT:
+        return sqlite_audit_mentions(text, names, slice->business_id);
+    case STORE_ERASE_MESSAGES:
+    case STORE_ERASE_REST:
+        break;
+    }
+    return false;
+}
+
 /* The next row that mentions it; none at the end of the slice, or of the table: then the phase is
  * over. */
 static enum err next_mention(struct slice *slice, const struct mention_names *names,
-                             struct found *found)
+                             const struct mention_numbers *numbers, struct found *found)
 {
     struct store_erase *erase = slice->erase;
     const struct scan *scan = &scans[erase->phase];
@@ -92,6 +153,7 @@ static enum err next_mention(struct slice *slice, const struct mention_names *na
     put_int(&q, erase->after_id);
     while (!found->any && !is_full(slice)) {
         struct str text;
+        int64_t business_id;
 
         if (!query_row(&q)) {
             erase->ends[erase->phase] = erase->after_id;
@@ -100,10 +162,11 @@ static enum err next_mention(struct slice *slice, const struct mention_names *na
             break;
         }
         erase->after_id = get_int(&q);
+        business_id = get_int(&q);
         text = get_str(&q);
         slice->rows++;
         slice->bytes += text.len;
-        if (mention_in(text, names)) {
+        if (row_mentions(slice, names, numbers, business_id, text)) {
             found->any = true;
             found->id = erase->after_id;
             buf_add_str(&found->text, text);
@@ -114,7 +177,8 @@ static enum err next_mention(struct slice *slice, const struct mention_names *na
 
 /* Of a raw body what is others' stays. */
 static enum err erase_mention(struct slice *slice, enum store_erase_phase phase,
-                              const struct mention_names *names, const struct found *found)
+                              const struct mention_names *names,
+                              const struct mention_numbers *numbers, const struct found *found)
 {
     const struct scan *scan = &scans[phase];
     struct query q = query_begin(&slice->writer->conn, scan->erase_id, scan->erase);
@@ -122,7 +186,7 @@ static enum err erase_mention(struct slice *slice, enum store_erase_phase phase,
 
     put_int(&q, found->id);
     if (phase == STORE_ERASE_WEBHOOKS) {
-        (void)mention_remove(buf_str(&found->text), names, &rest);
+        (void)mention_remove(buf_str(&found->text), names, numbers, &rest);
         put_str_full(&q, buf_str(&rest));
     }
     slice->erase->webhooks += phase == STORE_ERASE_WEBHOOKS;
@@ -134,18 +198,21 @@ static enum err erase_mentions(struct slice *slice)
 {
     CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
     enum store_erase_phase phase = slice->erase->phase;
+    struct sqlite_numbers of = { .conn = &slice->writer->conn, .business_id = slice->business_id };
+    const struct mention_numbers numbers = sqlite_numbers_of(&of);
     enum err err = sqlite_contact_names(&slice->writer->conn, slice->erase->contact_id,
                                         phase != STORE_ERASE_WEBHOOKS, &names);
 
     while (err == OK && slice->erase->phase == phase && !is_full(slice)) {
         CLEANUP(found_finish) struct found found = { .any = false };
 
-        err = next_mention(slice, &names, &found);
+        err = next_mention(slice, &names, &numbers, &found);
+        err = err != OK ? err : of.err;
         if (err == OK && found.any) {
-            err = erase_mention(slice, phase, &names, &found);
+            err = erase_mention(slice, phase, &names, &numbers, &found);
         }
     }
-    return err;
+    return err != OK ? err : of.err;
 }
 
 /* ------------------------------------------------------------------ what is its own */
@@ -200,15 +267,16 @@ static enum err erase_messages(struct slice *slice)
 #define OWN_CHATS "(SELECT id FROM chat WHERE contact_id = ?1 AND group_id IS NULL)"
 #define OWN_NAMES "(SELECT value FROM contact_alias WHERE contact_id = ?1)"
 
-static enum err step(struct sqlite_writer *writer, struct store_erase *erase)
+static enum err step(struct sqlite_writer *writer, struct store_erase *erase, int64_t business_id)
 {
-    struct slice slice = { .writer = writer, .erase = erase };
+    struct slice slice = { .writer = writer, .erase = erase, .business_id = business_id };
 
     return erase->phase == STORE_ERASE_MESSAGES ? erase_messages(&slice) : erase_mentions(&slice);
 }
 
 /* What came while the slices went on. */
-static enum err catch_up(struct sqlite_writer *writer, struct store_erase *erase)
+static enum err catch_up(struct sqlite_writer *writer, struct store_erase *erase,
+                         int64_t business_id)
 {
     enum err err = OK;
 
@@ -217,7 +285,7 @@ static enum err catch_up(struct sqlite_writer *writer, struct store_erase *erase
         if (erase->phase < STORE_ERASE_MESSAGES) {
             erase->after_id = MAX(erase->after_id, erase->ends[erase->phase]);
         }
-        err = step(writer, erase);
+        err = step(writer, erase, business_id);
     }
     return err;
 }
@@ -263,7 +331,8 @@ static enum err tell_chats(struct sqlite_writer *writer, const struct store_eras
 }
 
 /* Few rows, in one transaction. A group that it founded goes on without it. */
-static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *erase)
+static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *erase,
+                           int64_t business_id)
 {
     static const struct {
         enum sqlite_statement id;
@@ -274,9 +343,10 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
         { ST_ERASE_REACTIONS, "DELETE FROM reaction INDEXED BY reaction_contact"
                               " WHERE contact_id = ?1 AND contact_id <> 0" },
         { ST_ERASE_STATES, "DELETE FROM participant INDEXED BY participant_name"
-                           " WHERE name IN " OWN_NAMES },
+                           " WHERE name IN " OWN_NAMES " AND " CONTACT_OF_PARTICIPANT },
         { ST_ERASE_STATUSES, "DELETE FROM status INDEXED BY status_participant"
-                             " WHERE participant IN " OWN_NAMES " AND participant <> x''" },
+                             " WHERE participant IN " OWN_NAMES " AND participant <> x''"
+                             " AND " CONTACT_OF_STATUS },
         { ST_ERASE_DECISIONS, "DELETE FROM decision WHERE chat_id IN " OWN_CHATS },
         { ST_ERASE_CURSORS, "DELETE FROM read_cursor WHERE chat_id IN " OWN_CHATS },
         { ST_ERASE_MEMBER, "DELETE FROM chat_participant WHERE contact_id = ?1" },
@@ -286,7 +356,7 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
         { ST_ERASE_ALIASES, "DELETE FROM contact_alias WHERE contact_id = ?1" },
         { ST_ERASE_CONTACT, "DELETE FROM contact WHERE id = ?1" },
     };
-    enum err err = catch_up(writer, erase);
+    enum err err = catch_up(writer, erase, business_id);
 
     if (err == OK) {
         err = expect_repetitions(writer, erase->contact_id);
@@ -317,5 +387,6 @@ enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase)
     if (err != OK) {
         return err;
     }
-    return erase->phase == STORE_ERASE_REST ? erase_rest(writer, erase) : step(writer, erase);
+    return erase->phase == STORE_ERASE_REST ? erase_rest(writer, erase, contact.business_id)
+                                            : step(writer, erase, contact.business_id);
 }

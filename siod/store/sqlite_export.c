@@ -29,9 +29,10 @@ static const struct section {
                   " message.phone_number_id AND status.wamid = message.wamid"
                   " WHERE message.id IN (" OWN_MESSAGES ") UNION SELECT * FROM status"
                   " WHERE participant IN (SELECT value FROM contact_alias WHERE contact_id = ?1)"
-                  " AND participant <> x''" },
+                  " AND participant <> x'' AND " CONTACT_OF_STATUS },
     { "participations", "SELECT * FROM participant WHERE message_id IN (" OWN_MESSAGES ")"
-                        " OR name IN (SELECT value FROM contact_alias WHERE contact_id = ?1)" },
+                        " OR (name IN (SELECT value FROM contact_alias WHERE contact_id = ?1)"
+                        " AND " CONTACT_OF_PARTICIPANT ")" },
     { "calls", "SELECT * FROM call WHERE chat_id IN " OWN_CHATS " ORDER BY id" },
     { "changes", "SELECT * FROM message_change WHERE contact_id = ?1 AND contact_id <> 0" },
     { "reactions",
@@ -90,13 +91,11 @@ static void add_row(struct buf *out, sqlite3_stmt *stmt)
 }
 
 static enum err export_section(struct sqlite_conn *conn, const struct section *section,
-                               int64_t contact_id, store_record_fn *fn, void *arg,
-                               uint64_t *ret_rows)
+                               int64_t contact_id, store_record_fn *fn, void *arg)
 {
     sqlite3_stmt *stmt = NULL;
     int rc = sqlite3_prepare_v2(conn->db, section->sql, -1, &stmt, NULL);
 
-    *ret_rows = 0;
     if (rc == SQLITE_OK) {
         rc = sqlite3_bind_int64(stmt, 1, contact_id);
     }
@@ -109,7 +108,6 @@ static enum err export_section(struct sqlite_conn *conn, const struct section *s
             add_row(&out, stmt);
             buf_add_char(&out, '}');
             fn(arg, buf_str(&out));
-            ++*ret_rows;
         }
     }
     enum err err = sqlite_error(conn, rc);
@@ -118,6 +116,17 @@ static enum err export_section(struct sqlite_conn *conn, const struct section *s
 }
 
 /* ------------------------------------------------------------------ what mentions it */
+
+struct searched {
+    struct mention_names names;
+    struct mention_numbers numbers;
+    int64_t business_id; /* the contact's */
+};
+
+static void searched_finish(struct searched *searched)
+{
+    mention_names_finish(&searched->names);
+}
 
 /* The beginning of a record: section, a number of the row, when. */
 static void add_head(struct buf *out, const char *head, int64_t number, const char *time_key,
@@ -129,12 +138,12 @@ static void add_head(struct buf *out, const char *head, int64_t number, const ch
     add_time(out, at_ms);
 }
 
-static void export_event(struct query *q, const struct mention_names *names, struct buf *out)
+static void export_event(struct query *q, const struct searched *searched, struct buf *out)
 {
     int64_t position = get_int(q), at_ms = get_int(q);
     struct str room = get_str(q), event = get_str(q), args = get_str(q);
 
-    if (mention_in(args, names)) {
+    if (mention_in(args, &searched->names)) {
         add_head(out, "{\"section\":\"events\",\"position\":", position, "at", at_ms);
         buf_add_cstr(out, ",\"room\":");
         json_add_string(out, room);
@@ -146,12 +155,12 @@ static void export_event(struct query *q, const struct mention_names *names, str
     }
 }
 
-static void export_audit(struct query *q, const struct mention_names *names, struct buf *out)
+static void export_audit(struct query *q, const struct searched *searched, struct buf *out)
 {
     int64_t id = get_int(q), at_ms = get_int(q);
     struct str command = get_str(q), args = get_str(q);
 
-    if (mention_in(args, names)) {
+    if (sqlite_audit_mentions(args, &searched->names, searched->business_id)) {
         add_head(out, "{\"section\":\"audit\",\"id\":", id, "at", at_ms);
         buf_add_cstr(out, ",\"command\":");
         json_add_string(out, command);
@@ -162,70 +171,95 @@ static void export_audit(struct query *q, const struct mention_names *names, str
 }
 
 /* Of a body that others share only what mentions this contact. */
-static void export_webhook(struct query *q, const struct mention_names *names, struct buf *out)
+static void export_webhook(struct query *q, const struct searched *searched, struct buf *out)
 {
     int64_t id = get_int(q), at_ms = get_int(q);
     struct str body = get_str(q);
 
-    if (mention_in(body, names)) {
+    if (mention_in_body(body, &searched->names, &searched->numbers)) {
         add_head(out, "{\"section\":\"webhooks\",\"webhookId\":", id, "receivedAt", at_ms);
         buf_add_cstr(out, ",\"elements\":[");
-        mention_collect(body, names, out);
+        mention_collect(body, &searched->names, &searched->numbers, out);
         buf_add_cstr(out, "]}");
     }
 }
 
 static const struct scan {
     enum sqlite_statement id;
-    bool own_words; /* siod wrote it: it may be in siod's words */
+    bool own_words;   /* siod wrote it: it may be in siod's words */
+    bool of_business; /* a business has rows of its own: ?1 */
     const char *sql;
-    void (*export)(struct query *q, const struct mention_names *names, struct buf *out);
+    void (*export)(struct query *q, const struct searched *searched, struct buf *out);
 } scans[] = {
-    { ST_EXPORT_LOG, true, "SELECT position, at_ms, room, event, args FROM log ORDER BY id",
+    { ST_EXPORT_LOG, true, true,
+      "SELECT position, at_ms, room, event, args FROM log WHERE business_id = ?1"
+      " ORDER BY position",
       export_event },
-    { ST_EXPORT_AUDIT, true, "SELECT id, at_ms, command, args FROM audit ORDER BY id",
+    { ST_EXPORT_AUDIT, true, false, "SELECT id, at_ms, command, args FROM audit ORDER BY id",
       export_audit },
-    { ST_EXPORT_WEBHOOKS, false, "SELECT id, received_at_ms, body FROM webhook ORDER BY id",
+    { ST_EXPORT_WEBHOOKS, false, false, "SELECT id, received_at_ms, body FROM webhook ORDER BY id",
       export_webhook },
 };
 
-static enum err export_scan(struct sqlite_conn *conn, const struct scan *scan, int64_t contact_id,
-                            store_record_fn *fn, void *arg)
+/* ERR_NOT_FOUND. */
+static enum err contact_business(struct sqlite_conn *conn, int64_t contact_id,
+                                 int64_t *ret_business_id)
 {
-    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
-    enum err err = sqlite_contact_names(conn, contact_id, scan->own_words, &names);
+    struct query q =
+        query_begin(conn, ST_CONTACT_BUSINESS, "SELECT business_id FROM contact WHERE id = ?");
+    bool found;
+    enum err err;
+
+    put_int(&q, contact_id);
+    found = query_row(&q);
+    if (found) {
+        *ret_business_id = get_int(&q);
+    }
+    err = query_end(&q);
+    return err == OK && !found ? ERR_NOT_FOUND : err;
+}
+
+static enum err export_scan(struct sqlite_conn *conn, const struct scan *scan, int64_t contact_id,
+                            int64_t business_id, store_record_fn *fn, void *arg)
+{
+    struct sqlite_numbers of = { .conn = conn, .business_id = business_id };
+    CLEANUP(searched_finish)
+    struct searched searched = { .numbers = sqlite_numbers_of(&of), .business_id = business_id };
+    enum err err = sqlite_contact_names(conn, contact_id, scan->own_words, &searched.names);
     struct query q;
 
     if (err != OK) {
         return err;
     }
     q = query_begin(conn, scan->id, scan->sql);
+    if (scan->of_business) {
+        put_int(&q, business_id);
+    }
     while (query_row(&q)) {
         autobuf struct buf out = BUF_INIT;
 
-        scan->export(&q, &names, &out);
+        scan->export(&q, &searched, &out);
         if (out.len > 0) {
             fn(arg, buf_str(&out));
         }
     }
-    return query_end(&q);
+    err = query_end(&q);
+    return err != OK ? err : of.err;
 }
 
 enum err sqlite_contact_export(struct store_reader *reader, int64_t contact_id, store_record_fn *fn,
                                void *arg)
 {
     struct sqlite_conn *conn = &reader_of(reader)->conn;
-    uint64_t rows;
+    int64_t business_id = 0;
     enum err err = sqlite_exec(conn, "BEGIN");
 
+    err = err == OK ? contact_business(conn, contact_id, &business_id) : err;
     for (size_t i = 0; err == OK && i < ARRAY_SIZE(sections); i++) {
-        err = export_section(conn, &sections[i], contact_id, fn, arg, &rows);
-        if (err == OK && i == 0 && rows == 0) {
-            err = ERR_NOT_FOUND;
-        }
+        err = export_section(conn, &sections[i], contact_id, fn, arg);
     }
     for (size_t i = 0; err == OK && i < ARRAY_SIZE(scans); i++) {
-        err = export_scan(conn, &scans[i], contact_id, fn, arg);
+        err = export_scan(conn, &scans[i], contact_id, business_id, fn, arg);
     }
     return err;
 }
@@ -234,15 +268,12 @@ enum err sqlite_contact_own_chats(struct store_reader *reader, int64_t contact_i
                                   void (*fn)(void *arg, int64_t chat_id, bool open), void *arg)
 {
     struct sqlite_conn *conn = &reader_of(reader)->conn;
-    struct query q = query_begin(conn, ST_CONTACT_EXISTS, "SELECT 1 FROM contact WHERE id = ?");
-    bool found;
-    enum err err;
+    int64_t business_id;
+    enum err err = contact_business(conn, contact_id, &business_id);
+    struct query q;
 
-    put_int(&q, contact_id);
-    found = query_row(&q);
-    err = query_end(&q);
-    if (err != OK || !found) {
-        return err != OK ? err : ERR_NOT_FOUND;
+    if (err != OK) {
+        return err;
     }
     q = query_begin(conn, ST_CONTACT_OWN_CHATS,
                     "SELECT id, state <> 2 FROM chat WHERE contact_id = ?"

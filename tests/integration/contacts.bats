@@ -264,3 +264,87 @@ named() {
     stop_siod
     refute grep -aF 16505551234 "$SIOD_DIR/siod.db"
 }
+
+# of_desk NUMBER_ID DISPLAYED WAMID FROM TEXT
+of_desk() {
+    text_webhook "$3" "$4" "$5" "$1" | jq -c --arg number "$2" '.entry[0].changes[0].value.metadata.display_phone_number = $number'
+}
+
+# bodies: the webhooks, and how long their bodies are.
+bodies() {
+    sql "SELECT id || ':' || length(body) FROM webhook ORDER BY id" | xargs
+}
+
+@test "erasing a contact who is another business's desk leaves that business's webhooks alone" {
+    local before i
+    sioctl business add 2 --phone-number-id 222 >/dev/null
+    for i in 1 2 3; do
+        post_webhook "$(of_desk 111 15550100200 "wamid.$i" "1555888000$i" hello)"
+    done
+    post_webhook "$(of_desk 111 15550100200 wamid.4 15558880004 quarantined | jq -c '.entry[0].changes[0].value.messages += [7]')"
+    before=$(bodies)
+    post_webhook "$(of_desk 222 15550100300 wamid.5 15550100200 'from desk to desk')"
+    assert_equal "$(sioctl contact export 15550100200 --business 2 -o json | jq -c '[.webhooks[].webhookId]')" '[5]'
+    assert_equal "$(sioctl contact erase 15550100200 --business 2 -o json | jq -c '[.webhooks, .messages]')" '[1,1]'
+    assert_equal "$(bodies)" "$before 5:0"
+}
+
+@test "of what came to a number of nobody's only what names the contact as a customer is erased" {
+    stop_siod
+    cat >"$BATS_TEST_TMPDIR/siod.conf" <<END
+http { listen = {"127.0.0.1:0"} }
+jwt { key_files = {"$SIOD_DIR/jwt.key"} }
+app main { secret_files = {"$SIOD_DIR/app.secret"} }
+store { url = "sqlite:$SIOD_DIR/siod.db" }
+control { socket = "$SIOD_DIR/siod.sock" }
+business 1 { phone_number_ids = {"111"} }
+END
+    rm "$SIOD_DIR"/siod.db*
+    launch_siod -c "$BATS_TEST_TMPDIR/siod.conf"
+    wait_until siod_is_ready
+    post_webhook "$(of_desk 111 15550100111 wamid.1 15558880001 hello)"
+    post_webhook "$(of_desk 333 15558880001 wamid.2 15558880002 'ask 15558880001')"
+    post_webhook "$(of_desk 333 15550100333 wamid.3 15558880001 hello)"
+    assert_equal "$(sioctl contact erase 15558880001 -o json | jq -c .webhooks)" 2
+    assert_equal "$(sql "SELECT id FROM webhook WHERE length(body) > 0")" 2
+}
+
+# group_status WAMID NUMBER_ID PARTICIPANT
+group_status() {
+    status_webhook "$1" delivered R3JvdXA= | jq -c --arg number "$2" --arg name "$3" '.entry[0].changes[0].value |=
+        (.metadata.phone_number_id = $number | .statuses[0] |= (.recipient_type = "group" | .recipient_participant_id = $name))'
+}
+
+@test "a number that two businesses know is erased and exported in one, and the other keeps all it has" {
+    local number=16505551234 document
+    sioctl business add 2 --phone-number-id 222 >/dev/null
+    post_webhook "$(text_webhook wamid.1 $number one 111)"
+    post_webhook "$(text_webhook wamid.2 $number two 222)"
+    post_webhook "$(jq -c '.entry += [$other.entry[0]]' --argjson other "$(text_webhook wamid.3 $number 'beside two' 111)" \
+        <<<"$(text_webhook wamid.4 $number 'beside one' 222)")"
+    post_webhook "$(group_status wamid.5 111 $number)"
+    post_webhook "$(group_status wamid.6 222 $number)"
+    document=$(sioctl contact export $number --business 2 -o json)
+    assert_equal "$(jq -c '[.events[].room] | unique' <<<"$document")" '["business_2","chat_2"]'
+    assert_equal "$(jq -c '[.webhooks[].elements[].id // empty]' <<<"$document")" '["wamid.2","wamid.4","wamid.6"]'
+    assert_equal "$(jq -c '[.statuses[].wamid]' <<<"$document")" '["wamid.6"]'
+    sioctl contact erase $number --business 2 >/dev/null
+    document=$(sioctl contact export $number -o json)
+    assert_equal "$(jq -c '[.contact.businessId, (.events | length), (.messages | length)]' <<<"$document")" '[1,5,2]'
+    assert_equal "$(jq -c '[.webhooks[].elements[].id // empty]' <<<"$document")" '["wamid.1","wamid.3","wamid.5"]'
+    assert_equal "$(jq -c '[.statuses[].wamid]' <<<"$document")" '["wamid.5"]'
+    assert_equal "$(sql "SELECT count(*) FROM log WHERE business_id = 2 AND args <> x'' AND instr(args, '$number')")" 0
+}
+
+@test "ids of siod's own and the account's id are not taken for a short number" {
+    local i document
+    for i in 1 2 3 4 5; do
+        post_webhook "$(text_webhook "wamid.$i" "1555888000$i" hello | jq -c '.entry[0].id = "3"')"
+    done
+    post_webhook "$(text_webhook wamid.6 3 hello | jq -c '.entry[0].id = "9988" | .entry[0].changes[0].value.messages[0].from = 3')"
+    document=$(sioctl contact export +3 -o json)
+    assert_equal "$(jq -c '[.events[].args[0] | .chatId // .message.chatId] | unique' <<<"$document")" '[6]'
+    assert_equal "$(jq -c '[.webhooks[].webhookId]' <<<"$document")" '[6]'
+    assert_equal "$(sioctl contact erase +3 -o json | jq -c '[.webhooks, .messages]')" '[1,1]'
+    assert_equal "$(sql "SELECT group_concat(id) FROM (SELECT id FROM log WHERE args = x'' ORDER BY id)")" 16,17,18
+}

@@ -12,7 +12,7 @@ static void test_a_name_counts_where_it_stands_alone(void **state)
     } vectors[] = {
         { "{\"from\":\"4915\"}", true },
         { "{\"from\":4915}", true },
-        { "4915", true },
+        { "\"4915\"", true },
         { "call +4915.", true },
         { "{\"from\":\"49155\"}", false },
         { "{\"from\":\"14915\"}", false },
@@ -96,10 +96,103 @@ static void test_siods_own_id_counts_as_the_id_of_a_contact(void **state)
     assert_false(mention_in(STR("{\"contactId\":77,\"chatId\":7}"), &names));
 }
 
-#define BODY(messages, contacts)                                                                   \
-    "{\"entry\":[{\"id\":\"1\",\"changes\":[{\"value\":{\"messages\":[" messages                   \
-    "],\"contacts\":[" contacts "]}}]}]}"
+static void test_ids_of_siods_own_times_and_ids_of_messages_are_no_mention(void **state)
+{
+    static const struct {
+        const char *text;
+        bool found;
+    } vectors[] = {
+        { "4915", false },
+        { "{\"chatId\":4915,\"messageId\":4915,\"id\":4915,\"userId\":4915}", false },
+        { "{\"duration\":4915,\"file_size\":4915}", false },
+        { "{\"timestamp\":\"4915\",\"expiration_timestamp\":\"4915\",\"createdAt\":\"4915\"}",
+          false },
+        { "{\"wamid\":\"wamid.4915\"}", false },
+        { "{\"context\":{\"id\":\"wamid.x/4915+\"}}", false },
+        { "{\"text\":\"wamid.x, call 4915\"}", true },
+        { "{\"phoneNumberId\":[\"4915\"]}", false },
+        { "{\"contact\":\"4915\"}", true },
+        { "{\"phones\":[{\"phone\":4915}]}", true },
+        { "{\"to\":[4915]}", true },
+        { "{\"user_id\":4915},2", true },
+        { "1,{\"userId\":\"4915\"}", true },
+        { "{\"wa_id\":49150}", false },
+    };
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+
+    (void)state;
+    mention_names_add(&names, MENTION_ID, STR("4915"));
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        if (mention_in(str_of(vectors[i].text), &names) != vectors[i].found) {
+            fail_msg("%s", vectors[i].text);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ raw bodies */
+
+/* "100" is the contact's business's, "200" another's, all others nobody's. */
+static enum mention_owner owner_of(void *arg, struct str phone_number_id)
+{
+    (void)arg;
+    return str_eq(phone_number_id, STR("100"))   ? MENTION_OF_OWN
+           : str_eq(phone_number_id, STR("200")) ? MENTION_OF_OTHERS
+                                                 : MENTION_OF_NOBODY;
+}
+static const struct mention_numbers numbers = { .owner = owner_of };
+
+#define CHANGE(number, display, rest)                                                              \
+    "{\"field\":\"messages\",\"value\":{\"metadata\":{\"display_phone_number\":\"" display         \
+    "\",\"phone_number_id\":\"" number "\"}," rest "}}"
+#define ENTRY(changes)        "{\"entry\":[{\"id\":\"1999\",\"changes\":[" changes "]}]}"
+#define ONE(number, rest)     ENTRY(CHANGE(number, "5550", rest))
+#define TO_DESK(number, rest) ENTRY(CHANGE(number, "+1 999", rest))
+
+static void test_what_a_raw_body_names_is_told_from_whom_it_came_to(void **state)
+{
+    static const struct {
+        const char *body;
+        bool found;
+    } vectors[] = {
+        { ONE("100", "\"messages\":[{\"from\":\"1999\"}]"), true },
+        { ONE("100", "\"messages\":[{\"from\":1999}]"), true },
+        { ONE("100", "\"messages\":[{\"text\":{\"body\":\"ask +1999\"}}]"), true },
+        { ONE("100", "\"history\":[{\"threads\":[{\"id\":1999}]}]"), true },
+        { ONE("100", "\"messages\":[{\"id\":1999,\"timestamp\":\"1999\"}]"), false },
+        { ONE("100", "\"statuses\":[{\"recipient_id\":\"1999\"}]"), true },
+        { ONE("200", "\"messages\":[{\"from\":\"1999\"}]"), false },
+        { ONE("300", "\"messages\":[{\"from\":\"1999\"}]"), true },
+        { ONE("300", "\"contacts\":[{\"wa_id\":1999}]"), true },
+        { ONE("300", "\"messages\":[{\"text\":{\"body\":\"ask 1999\"}}]"), false },
+        { ONE("300", "\"messages\":[{\"text\":{\"body\":\"ask @ann\"}}]"), false },
+        { ONE("300", "\"contacts\":[{\"profile\":{\"username\":\"ann\"}}]"), true },
+        { ONE("1999", "\"messages\":[{\"from\":\"2\"}]"), false },
+        { TO_DESK("100", "\"messages\":[{\"from\":\"2\",\"context\":{\"from\":\"1999\"}}]"),
+          false },
+        { TO_DESK("100", "\"message_echoes\":[{\"from\":\"1999\",\"to\":\"2\"}]"), false },
+        { TO_DESK("100", "\"calls\":[{\"from\":\"2\",\"to\":\"1999\"}]"), false },
+        { TO_DESK("100", "\"messages\":[{\"from\":\"1999\"}]"), true },
+        { TO_DESK("300", "\"messages\":[{\"from\":\"2\"}]"), false },
+        { "{\"entry\":[{\"id\":\"1999\",\"messaging\":[{\"sender\":\"1999\"}]}]}", true },
+        { "{\"entry\":[{\"id\":\"1999\",\"messaging\":[]}]}", false },
+        { "{\"display_phone_number\":\"1999\",\"phone_number_id\" : \"1999", false },
+        { "{\"from\":\"1999\",", true },
+    };
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+
+    (void)state;
+    mention_names_add(&names, MENTION_ID, STR("1999"));
+    mention_names_add(&names, MENTION_USERNAME, STR("ann"));
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        if (mention_in_body(str_of(vectors[i].body), &names, &numbers) != vectors[i].found) {
+            fail_msg("%s", vectors[i].body);
+        }
+    }
+}
+
 #define THEIRS "{\"from\":\"2\",\"text\":{\"body\":\"kept\"}}"
+#define BODY(messages, contacts)                                                                   \
+    ONE("100", "\"messages\":[" messages "],\"contacts\":[" contacts "]")
 
 static void test_of_a_shared_body_what_is_others_stays(void **state)
 {
@@ -111,17 +204,50 @@ static void test_of_a_shared_body_what_is_others_stays(void **state)
     mention_names_add(&names, MENTION_ID, STR("1999"));
     assert_true(mention_remove(STR(BODY("{\"from\":\"1999\",\"text\":\"secret\"}," THEIRS,
                                         "{\"wa_id\":\"1999\"},{\"wa_id\":\"2\"}")),
-                               &names, &rest));
+                               &names, &numbers, &rest));
     assert_string_equal(rest.data, BODY(THEIRS, "{\"wa_id\":\"2\"}"));
     mention_collect(STR(BODY("{\"from\":\"1999\"}," THEIRS, "{\"wa_id\":\"1999\"}")), &names,
-                    &mine);
+                    &numbers, &mine);
     assert_string_equal(mine.data, "{\"from\":\"1999\"},{\"wa_id\":\"1999\"}");
     buf_clear(&rest);
-    assert_false(
-        mention_remove(STR(BODY("{\"from\":\"1999\"}", "{\"wa_id\":\"1999\"}")), &names, &rest));
-    assert_false(mention_remove(STR("{\"a\":\"1999\"}"), &names, &rest));
-    assert_false(mention_remove(STR("no JSON, but 1999"), &names, &rest));
+    assert_false(mention_remove(STR(BODY("{\"from\":\"1999\"}", "{\"wa_id\":\"1999\"}")), &names,
+                                &numbers, &rest));
+    assert_false(mention_remove(STR("{\"a\":\"1999\"}"), &names, &numbers, &rest));
+    assert_false(mention_remove(STR("no JSON, but 1999"), &names, &numbers, &rest));
     assert_int_equal(rest.len, 0);
+}
+
+#define MINE           CHANGE("100", "5550", "\"messages\":[{\"from\":\"1999\"}]")
+#define OF_OTHERS      CHANGE("200", "1999", "\"messages\":[{\"from\":\"1999\",\"to\":1999}]")
+#define OF_OTHERS_BARE CHANGE("200", "1999", "\"contacts\":[{\"wa_id\":\"1999\"}]")
+
+static void test_what_came_to_another_business_stays_whatever_it_shares_a_body_with(void **state)
+{
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+    autobuf struct buf rest = BUF_INIT;
+    autobuf struct buf mine = BUF_INIT;
+
+    (void)state;
+    mention_names_add(&names, MENTION_ID, STR("1999"));
+    assert_true(
+        mention_remove(STR(ENTRY(OF_OTHERS "," MINE "," OF_OTHERS_BARE)), &names, &numbers, &rest));
+    assert_string_equal(rest.data, ENTRY(OF_OTHERS "," OF_OTHERS_BARE));
+    mention_collect(STR(ENTRY(OF_OTHERS "," MINE)), &names, &numbers, &mine);
+    assert_string_equal(mine.data, "{\"from\":\"1999\"}");
+}
+
+/* A chunk of the past has the threads of many. */
+static void test_of_a_shared_chunk_only_the_contacts_thread_is_collected(void **state)
+{
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+    autobuf struct buf mine = BUF_INIT;
+
+    (void)state;
+    mention_names_add(&names, MENTION_ID, STR("1999"));
+    mention_collect(STR(ONE("100", "\"history\":[{\"threads\":[{\"id\":\"2\",\"messages\":[" THEIRS
+                                   "]},{\"id\":\"1999\",\"messages\":[]}]}]")),
+                    &names, &numbers, &mine);
+    assert_string_equal(mine.data, "{\"id\":\"1999\",\"messages\":[]}");
 }
 
 /* ------------------------------------------------------------------ erasing */
@@ -371,7 +497,11 @@ int main(void)
         cmocka_unit_test(test_a_name_is_found_however_its_characters_are_written),
         cmocka_unit_test(test_a_username_counts_where_it_can_be_nothing_else),
         cmocka_unit_test(test_siods_own_id_counts_as_the_id_of_a_contact),
+        cmocka_unit_test(test_ids_of_siods_own_times_and_ids_of_messages_are_no_mention),
+        cmocka_unit_test(test_what_a_raw_body_names_is_told_from_whom_it_came_to),
         cmocka_unit_test(test_of_a_shared_body_what_is_others_stays),
+        cmocka_unit_test(test_what_came_to_another_business_stays_whatever_it_shares_a_body_with),
+        cmocka_unit_test(test_of_a_shared_chunk_only_the_contacts_thread_is_collected),
         STORE_TEST(test_every_table_is_told_what_it_holds),
         STORE_TEST(test_nothing_of_an_erased_contact_is_left_in_the_files),
         STORE_TEST(test_the_id_of_who_was_erased_is_not_given_again),
