@@ -330,6 +330,19 @@ static enum err tell_chats(struct sqlite_writer *writer, const struct store_eras
     return query_end(&q);
 }
 
+/* In these it wrote, or reacted. */
+#define GROUPS                                                                                     \
+    "(SELECT chat_id FROM chat_participant WHERE contact_id = ?1 UNION SELECT message.chat_id"     \
+    " FROM reaction INDEXED BY reaction_contact JOIN message ON message.id = message_id"           \
+    " WHERE reaction.contact_id = ?1 AND reaction.contact_id <> 0)"
+/* 24 hours from what others did there: it may have been the erased one that opened the window. */
+#define WINDOW_OF_OTHERS                                                                           \
+    "(SELECT coalesce((max(at_s) + 86400) * 1000, 0) FROM (SELECT wa_timestamp_s AS at_s"          \
+    " FROM message WHERE chat_id = chat.id AND direction = 0 AND kind = 0"                         \
+    " UNION ALL SELECT reaction.wa_timestamp_s FROM message JOIN reaction"                         \
+    " ON message_id = message.id WHERE chat_id = chat.id"                                          \
+    " AND reaction.contact_id NOT IN (0, ?1)))"
+
 /* Few rows, in one transaction. A group that it founded goes on without it. */
 static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *erase,
                            int64_t business_id)
@@ -338,6 +351,9 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
         enum sqlite_statement id;
         const char *sql;
     } steps[] = {
+        { ST_ERASE_WINDOWS, "UPDATE chat SET window_expires_at_ms = " WINDOW_OF_OTHERS
+                            " WHERE id IN " GROUPS " AND group_id IS NOT NULL"
+                            " AND window_expires_at_ms > " WINDOW_OF_OTHERS },
         { ST_ERASE_CHANGES, "DELETE FROM message_change INDEXED BY message_change_contact"
                             " WHERE contact_id = ?1 AND contact_id <> 0" },
         { ST_ERASE_REACTIONS, "DELETE FROM reaction INDEXED BY reaction_contact"
@@ -350,8 +366,10 @@ static enum err erase_rest(struct sqlite_writer *writer, struct store_erase *era
         { ST_ERASE_DECISIONS, "DELETE FROM decision WHERE chat_id IN " OWN_CHATS },
         { ST_ERASE_CURSORS, "DELETE FROM read_cursor WHERE chat_id IN " OWN_CHATS },
         { ST_ERASE_MEMBER, "DELETE FROM chat_participant WHERE contact_id = ?1" },
-        { ST_ERASE_GROUPS, "UPDATE chat SET contact_id = NULL WHERE contact_id = ?1"
-                           " AND group_id IS NOT NULL" },
+        { ST_ERASE_GROUPS, "UPDATE chat SET contact_id = (SELECT message.contact_id"
+                           " FROM message WHERE chat_id = chat.id AND direction = 0"
+                           " ORDER BY wa_timestamp_s DESC, message.id DESC LIMIT 1)"
+                           " WHERE contact_id = ?1 AND group_id IS NOT NULL" },
         { ST_ERASE_CHATS, "DELETE FROM chat WHERE contact_id = ?1 AND group_id IS NULL" },
         { ST_ERASE_ALIASES, "DELETE FROM contact_alias WHERE contact_id = ?1" },
         { ST_ERASE_CONTACT, "DELETE FROM contact WHERE id = ?1" },

@@ -228,7 +228,11 @@ static enum err purge_decisions(struct sqlite_writer *writer, struct store_purge
 
 /* ------------------------------------------------------------------ messages */
 
-/* Its statuses go with it, and its chat has no last message if it was that. */
+#define LAST_BUT(column)                                                                           \
+    "coalesce((SELECT message." column " FROM message WHERE chat_id = chat.id"                     \
+    " AND message.id <> ?1 ORDER BY wa_timestamp_s DESC, message.id DESC LIMIT 1), 0)"
+
+/* Its statuses go with it. Where it was its chat's last message, the one before it is that now. */
 enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct str phone_number_id,
                                struct str wamid)
 {
@@ -248,8 +252,12 @@ enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct 
     }
     if (err == OK) {
         q = query_begin(&writer->conn, ST_MESSAGE_FORGET_LAST,
-                        "UPDATE chat SET last_message_id = 0 WHERE last_message_id = ?1"
-                        " AND id = (SELECT chat_id FROM message WHERE id = ?1)");
+                        "UPDATE chat SET last_message_id = " LAST_BUT(
+                            "id") ","
+                                  " last_message_at_ms = " LAST_BUT(
+                                      "wa_timestamp_s * 1000") " WHERE last_message_id = ?1"
+                                                               " AND id = (SELECT chat_id FROM "
+                                                               "message WHERE id = ?1)");
         put_int(&q, id);
         err = query_run(&q);
     }

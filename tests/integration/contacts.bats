@@ -348,3 +348,38 @@ group_status() {
     assert_equal "$(sioctl contact erase +3 -o json | jq -c '[.webhooks, .messages]')" '[1,1]'
     assert_equal "$(sql "SELECT group_concat(id) FROM (SELECT id FROM log WHERE args = x'' ORDER BY id)")" 16,17,18
 }
+
+# to_group WAMID FROM SECOND: a text in a group.
+to_group() {
+    text_webhook "$1" "$2" "text of $1" | jq -c --arg second "$3" \
+        '.entry[0].changes[0].value.messages[0] |= (.group_id = "R3JvdXA=" | .timestamp = $second)'
+}
+
+# reaction_of WAMID FROM SECOND TARGET
+reaction_of() {
+    to_group "$1" "$2" "$3" | jq -c --arg target "$4" '.entry[0].changes[0].value.messages[0] |=
+        (del(.text) | .type = "reaction" | .reaction = {message_id: $target, emoji: "+"})'
+}
+
+group_now() {
+    sioctl chat list -o json | jq -c '.[] | select(.groupId) |
+        [.lastMessageId, .lastMessage.wamid, .lastMessageAt, .windowExpiresAt, .contact.phone]'
+}
+
+@test "a group that loses a contact's messages goes on with the last one of the others" {
+    local at=2025-06-08T20:51
+    post_webhook "$(to_group wamid.1 4915550701 1749415861)"
+    post_webhook "$(reaction_of wamid.2 4915550703 1749415862 wamid.1)"
+    post_webhook "$(to_group wamid.3 4915550702 1749415863)"
+    post_webhook "$(reaction_of wamid.4 4915550702 1749415864 wamid.1)"
+    assert_equal "$(group_now)" "[2,\"wamid.3\",\"$at:03.000Z\",\"2025-06-09T20:51:04.000Z\",\"4915550702\"]"
+    sioctl contact erase 4915550702 >/dev/null
+    assert_equal "$(group_now)" "[1,\"wamid.1\",\"$at:01.000Z\",\"2025-06-09T20:51:02.000Z\",\"4915550701\"]"
+    assert_equal "$(sioctl store check -o json | jq -c 'map(select(.ok | not))')" '[]'
+    sioctl contact erase 4915550701 >/dev/null
+    sioctl contact erase 4915550703 >/dev/null
+    assert_equal "$(group_now)" '[null,null,null,null,null]'
+    assert_equal "$(sioctl store check -o json | jq -c 'map(select(.ok | not))')" '[]'
+    post_webhook "$(to_group wamid.5 4915550704 1749415860)"
+    assert_equal "$(group_now)" "[3,\"wamid.5\",\"$at:00.000Z\",\"2025-06-09T20:51:00.000Z\",\"4915550704\"]"
+}

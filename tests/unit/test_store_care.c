@@ -73,6 +73,15 @@ static void test_each_check_finds_what_it_is_for(void **state)
         { "UPDATE log SET business_id = 7 WHERE position > 2", "log ", "business 7: 2 rows" },
         { "UPDATE sequence SET last = 1 WHERE name = 'message'", "ids ", "message: 1 is the last" },
         { "UPDATE chat SET last_message_id = 1 WHERE id = 2", "chats ", "chat 2: its last" },
+        { "UPDATE chat SET last_message_id = 0 WHERE id = 2", "chats ",
+          "chat 2: its last message is 2 of 1700000000, not 0" },
+        { "UPDATE chat SET last_message_at_ms = 7000 WHERE id = 2", "chats ",
+          "chat 2: its last message is 2 of 1700000000, not 2 of 7" },
+        { "INSERT INTO message (id, chat_id, business_id, direction, status, sender_user_id,"
+          " wa_timestamp_s, created_at_ms, phone_number_id, type, raw) SELECT 3, chat_id,"
+          " business_id, 0, 0, 0, wa_timestamp_s, created_at_ms, phone_number_id, type, raw"
+          " FROM message WHERE id = 2; UPDATE sequence SET last = 3 WHERE name = 'message'",
+          "chats ", "chat 2: its last message is 3 of 1700000000, not 2 of 1700000000" },
         { "UPDATE chat SET agent_id = 5 WHERE id = 1", "chats ", "chat 1: state 0 with agent 5" },
         { "UPDATE message SET business_id = 2 WHERE id = 2", "messages ", "message 2: business 2" },
         { "UPDATE contact_alias SET business_id = 2 WHERE contact_id = 1", "contacts ",

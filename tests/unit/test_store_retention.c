@@ -108,6 +108,25 @@ static void test_what_is_old_goes_and_the_rest_stays(void **state)
     fixture_free(f);
 }
 
+/* Ids are in the order of arrival, the last message is so by WhatsApp's second. */
+static void test_a_chat_whose_last_message_goes_has_the_one_before_it(void **state)
+{
+    struct fixture *f = closed(9, 9, 9);
+
+    (void)state;
+    fill(f, 11, 1, 10);
+    sql_exec(f, "UPDATE message SET wa_timestamp_s = 1700000500 WHERE id = 1;"
+                "UPDATE chat SET last_message_id = 1, last_message_at_ms = 1700000500000"
+                " WHERE id = (SELECT chat_id FROM message WHERE id = 1)");
+    assert_sound(f);
+    purge(f);
+    WAIT_FOR(f, purged(f).messages == 1);
+    assert_sound(f);
+    assert_int_equal(sql_int(f, "SELECT last_message_at_ms FROM chat WHERE last_message_id = 11"),
+                     1700000000000);
+    fixture_free(f);
+}
+
 static void test_nothing_goes_by_a_setting_that_is_off_or_a_day_too_long(void **state)
 {
     static const struct store_retention vectors[] = {
@@ -145,6 +164,7 @@ static void test_all_may_go_and_ids_go_on(void **state)
     assert_int_equal(sql_int(f, "SELECT sum(length(body)) FROM webhook"), 0);
     assert_int_equal(sql_int(f, "SELECT count(*) FROM log"), 0);
     assert_int_equal(sql_int(f, "SELECT count(*) FROM chat WHERE last_message_id <> 0"), 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM chat WHERE last_message_at_ms <> 0"), 0);
     assert_int_equal(sql_int(f, "SELECT count(*) FROM chat"), 10);
     assert_sound(f);
     deliver(f, 100);
@@ -335,6 +355,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_old_goes_and_the_rest_stays),
+        cmocka_unit_test(test_a_chat_whose_last_message_goes_has_the_one_before_it),
         cmocka_unit_test(test_nothing_goes_by_a_setting_that_is_off_or_a_day_too_long),
         cmocka_unit_test(test_all_may_go_and_ids_go_on),
         cmocka_unit_test(test_a_purged_message_that_is_delivered_again_stays_away),
