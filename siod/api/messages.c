@@ -1,6 +1,9 @@
 /* GET /api/chats/{id}/messages: the items of a page are always oldest first. Without a cursor, or
  * with `before`, it is the newest messages that match, and `next` leads to older ones; with `after`
- * the oldest, and `next` leads to newer ones. */
+ * the oldest, and `next` leads to newer ones. `next` also has the second of its message, by which
+ * the page begins where that one was, whether or not it is still there. */
+#include <inttypes.h>
+
 #include "libshared/alloc.h"
 #include "siod/api/call.h"
 #include "siod/chat/access.h"
@@ -12,6 +15,7 @@ struct message_list {
     struct store_message_page selected;
     struct buf rendered; /* the rows, one behind the other, as the store gave them */
     size_t ends[API_PAGE_MAX];
+    int64_t last_second; /* of page.last_id */
 };
 
 static void list_free(void *state)
@@ -30,6 +34,7 @@ static bool add_message(void *arg, const struct store_message *message,
     if (!api_page_take(&list->page, message->id)) {
         return false;
     }
+    list->last_second = message->wa_timestamp_s;
     message_render(&list->rendered, message, contact);
     list->ends[list->page.rows - 1] = list->rendered.len;
     return true;
@@ -68,6 +73,7 @@ static void list_done(struct api_page *page, enum err err)
     struct message_list *list = CONTAINER_OF(page, struct message_list, page);
     const char *cursor = list->selected.forward ? "after" : "before";
     autobuf struct buf items = BUF_INIT;
+    autobuf struct buf second = BUF_INIT;
 
     if (err == ERR_NOT_FOUND) {
         api_fail(page->call, err, "no such chat");
@@ -77,25 +83,31 @@ static void list_done(struct api_page *page, enum err err)
         if (err == OK) {
             add_items(list, &items);
         }
-        api_page_reply(page, err, buf_str(&items), cursor, STR(""));
+        buf_printf(&second, "&second=%" PRId64, list->last_second);
+        api_page_reply(page, err, buf_str(&items), cursor, buf_str(&second));
     }
 }
 
 /* False: the call has ended. */
 static bool take_page(struct api_call *call, struct message_list *list)
 {
-    int64_t before, after;
+    int64_t before, after, second;
 
     if (!api_query_id(call, "before", &before) || !api_query_id(call, "after", &after) ||
-        !api_page_init(&list->page, call)) {
+        !api_query_id(call, "second", &second) || !api_page_init(&list->page, call)) {
         return false;
     }
     if (before != 0 && after != 0) {
         api_fail(call, ERR_INVALID, "before, after: only one of them can be given");
         return false;
     }
+    if (second != 0 && before == 0 && after == 0) {
+        api_fail(call, ERR_INVALID, "second: it goes with before or after");
+        return false;
+    }
     list->selected = (struct store_message_page) { .chat_id = call->id,
                                                    .from_id = before + after,
+                                                   .from_second = second,
                                                    .forward = after != 0,
                                                    .limit = list->page.limit + 1 };
     return true;

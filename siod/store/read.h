@@ -87,12 +87,13 @@ enum err store_chat_messages(struct store_reader *reader, int64_t chat_id, unsig
                                         const struct store_contact *contact),
                              void *arg);
 /* A page of a chat's messages, each with its contact. ERR_INVALID when the message that it begins
- * at is not in that chat. */
+ * at is not in that chat; with its second it need not be there (any more). */
 struct store_message_page {
     int64_t chat_id;
     int64_t
-        from_id;  /* only what comes before (or after) this message; 0 = from the end (or start) */
-    bool forward; /* false: the newest that match, newest first; true: the oldest, oldest first */
+        from_id; /* only what comes before (or after) this message; 0 = from the end (or start) */
+    int64_t from_second; /* WhatsApp's, of that message; 0 = as it is stored */
+    bool forward;   /* false: the newest that match, newest first; true: the oldest, oldest first */
     unsigned limit; /* 0 = no limit */
 };
 NODISCARD

@@ -239,9 +239,8 @@ enum err sqlite_chat_messages_page(struct store_reader *reader,
                                               const struct store_contact *contact),
                                    void *arg)
 {
-    int64_t second = page->forward ? INT64_MIN : INT64_MAX;
-    enum err err =
-        page->from_id != 0 ? message_second(reader, page->chat_id, page->from_id, &second) : OK;
+    int64_t second = page->from_id != 0 ? page->from_second : page->forward ? INT64_MIN : INT64_MAX;
+    enum err err = second == 0 ? message_second(reader, page->chat_id, page->from_id, &second) : OK;
 
     if (err != OK) {
         return err;

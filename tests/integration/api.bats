@@ -268,6 +268,37 @@ next_with() {
     assert_problem "$(get "$OURS" '/api/chats/1/messages?before=6')" 400 invalid_argument "before:"
 }
 
+# group_text WAMID FROM SECOND
+group_text() {
+    text_webhook "$1" "$2" "$1" | jq -c --arg second "$3" \
+        '.entry[0].changes[0].value.messages[0] |= (.group_id = "R3JvdXA=" | .timestamp = $second)'
+}
+
+# By second and id they are 1 2 5 3 4 6.
+@test "a page of messages is followed by the next one though the message between them is gone" {
+    local older newer
+    post_webhook "$(group_text wamid.1 4915550701 1749416320)"
+    post_webhook "$(group_text wamid.2 4915550701 1749416321)"
+    post_webhook "$(group_text wamid.3 4915550701 1749416322)"
+    post_webhook "$(group_text wamid.4 4915550702 1749416322)"
+    post_webhook "$(group_text wamid.5 4915550703 1749416321)"
+    post_webhook "$(group_text wamid.6 4915550701 1749416324)"
+    customers 1 $OTHER_NUMBER
+    older=$(get "$OURS" '/api/chats/1/messages?limit=2' | jq -c '[[.body.items[].id], .body.next]')
+    newer=$(get "$OURS" '/api/chats/1/messages?limit=2&after=1' | jq -c '[[.body.items[].id], .body.next]')
+    assert_equal "$(jq -c '.[0]' <<<"$older$newer" | xargs)" "[4,6] [2,5]"
+    sioctl contact erase 4915550702 >/dev/null
+    sioctl contact erase 4915550703 >/dev/null
+    assert_equal "$(pages "$OURS" "$(jq -r '.[1]' <<<"$older")" '[.items[].id]')" $'[2,3]\n[1]'
+    assert_equal "$(pages "$OURS" "$(jq -r '.[1]' <<<"$newer")" '[.items[].id]')" '[3,6]'
+    # Of what is in other chats, or nowhere, it tells nothing.
+    assert_equal "$(get "$OURS" '/api/chats/1/messages?before=7&second=1749416321' | jq -c '[.body.items[].id]')" '[1,2]'
+    assert_equal "$(get "$OURS" '/api/chats/1/messages?before=99&second=1749416321' | jq -c '[.body.items[].id]')" '[1,2]'
+    assert_problem "$(get "$OURS" '/api/chats/1/messages?second=1749416321')" 400 invalid_argument "second:"
+    assert_problem "$(get "$OURS" '/api/chats/1/messages?before=1&second=x')" 400 invalid_argument "second:"
+    assert_problem "$(get "$OURS" '/api/chats/2/messages?before=1&second=1')" 404 not_found
+}
+
 # ---- agents
 
 @test "agents are listed with what is stored and what is live, in pages" {

@@ -227,6 +227,10 @@ static void test_pages_of_messages_begin_where_the_last_one_ended(void **state)
         { { .chat_id = 1, .forward = true, .from_id = 5, .limit = 2 }, "3 4 " },
         { { .chat_id = 1, .forward = true, .from_id = 1 }, "" },
         { { .chat_id = 9 }, "" },
+        /* one that is not there, with its second */
+        { { .chat_id = 1, .from_id = 9, .from_second = 10 }, "5 2 " },
+        { { .chat_id = 1, .from_id = 4711, .from_second = 20, .limit = 1 }, "4 " },
+        { { .chat_id = 1, .forward = true, .from_id = 1, .from_second = 20 }, "3 4 1 " },
     };
     struct fixture *f = *state;
 
