@@ -165,7 +165,6 @@ static void on_connect(void *arg, struct sio_socket *socket, struct str auth)
     }
     self = xnew(struct desk_socket);
     self->socket = socket;
-    STAILQ_INIT(&self->histories);
     self->person = roster_enter(desk, agent, &claims);
     self->agent.user_id = claims.user_id;
     self->agent.business_id = claims.business_id;

@@ -39,17 +39,16 @@ struct desk_socket {
     struct desk_agent agent;
     struct agent *person;
     struct sio_socket *socket;
-    struct timer expiry;                 /* the token's */
-    struct typist *typing;               /* the chats this socket is typing in */
-    uint32_t token_tag;                  /* of its jti: revocation.h */
-    struct turn *turns;                  /* chats about which an event is under way: order.c */
-    STAILQ_HEAD(, join_query) histories; /* joins whose history is read, one after the other */
-    unsigned histories_count;
-    /* session.c */
-    uint32_t changed_ms; /* when its rooms did last; wraps */
-    TAILQ_ENTRY(desk_socket) unsaved;
-    uint16_t row_removals; /* that are under way */
+    struct timer expiry;              /* the token's */
+    struct typist *typing;            /* the chats this socket is typing in */
+    uint32_t token_tag;               /* of its jti: revocation.h */
+    uint32_t changed_ms;              /* when its rooms did last; wraps: session.c */
+    struct turn *turns;               /* chats about which an event is under way: order.c */
+    struct join_query *histories;     /* joins whose history is read, one after the other: join.c */
+    TAILQ_ENTRY(desk_socket) unsaved; /* session.c, as the rest */
+    uint16_t histories_count;
     uint16_t held;         /* events that wait for their turn: order.c */
+    uint16_t row_removals; /* that are under way */
     bool has_row;          /* in the store, or it may have */
     bool is_unsaved;       /* in sessions->unsaved */
 };

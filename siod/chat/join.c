@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "libshared/alloc.h"
 #include "libshared/buf.h"
 #include "libshared/log.h"
@@ -33,9 +35,9 @@ enum {
 /* A question to the store on behalf of a join; the socket is found again by its id. */
 struct join_query {
     struct store_query query;
-    STAILQ_ENTRY(join_query) link; /* in from->histories */
-    struct desk_socket *from;      /* likewise; NULL: it has gone */
-    struct timer timer;            /* the answer waits for the client */
+    struct join_query *prev, *next; /* in from->histories */
+    struct desk_socket *from;       /* likewise; NULL: it has gone */
+    struct timer timer;             /* the answer waits for the client */
     enum err result;
     struct event_later later;
     struct chat_join wanted;
@@ -150,16 +152,14 @@ static void history_answer(struct join_query *join)
 
 static void history_next(struct desk_socket *socket)
 {
-    struct join_query *join = STAILQ_FIRST(&socket->histories);
-
-    if (join != NULL) {
-        store_ask(desk_of(socket)->config.store, &join->query);
+    if (socket->histories != NULL) {
+        store_ask(desk_of(socket)->config.store, &socket->histories->query);
     }
 }
 
 static void history_look_again(struct timer *timer);
 
-/* The first of its socket, and read. */
+/* The first of its socket, and read. The socket may be gone when it has been answered. */
 static void history_send(struct join_query *join)
 {
     struct desk_socket *from = join->from;
@@ -169,11 +169,11 @@ static void history_send(struct join_query *join)
         timer_set(desk_of(from)->config.loop, &join->timer, LOOK_AGAIN_MS, history_look_again);
         return;
     }
-    history_answer(join);
-    STAILQ_REMOVE_HEAD(&from->histories, link);
+    DL_DELETE(from->histories, join);
     from->histories_count--;
-    join_query_free(join);
     history_next(from);
+    history_answer(join);
+    join_query_free(join);
 }
 
 static void history_look_again(struct timer *timer)
@@ -209,7 +209,7 @@ static void history_ask(const struct event_ctx *ctx, const struct chat_join *wan
         return;
     }
     join->from = from;
-    STAILQ_INSERT_TAIL(&from->histories, join, link);
+    DL_APPEND(from->histories, join);
     if (++from->histories_count == 1) {
         history_next(from);
     }
@@ -218,10 +218,10 @@ static void history_ask(const struct event_ctx *ctx, const struct chat_join *wan
 /* The first one is the store's until it is read. */
 void join_forget(struct desk_socket *socket)
 {
-    struct join_query *first = STAILQ_FIRST(&socket->histories), *join;
+    struct join_query *first = socket->histories, *join, *next;
 
-    while ((join = STAILQ_FIRST(&socket->histories)) != NULL) {
-        STAILQ_REMOVE_HEAD(&socket->histories, link);
+    DL_FOREACH_SAFE (socket->histories, join, next) {
+        DL_DELETE(socket->histories, join);
         timer_clear(&join->timer);
         join->from = NULL;
         if (join != first || join->is_read) {

@@ -114,7 +114,7 @@ const char *eio_session_address(const struct eio_session *session);
 struct str eio_session_query(const struct eio_session *session);
 /* Monotonic ms of the handshake. */
 uint64_t eio_session_opened_ms(const struct eio_session *session);
-/* The same as Unix time, by the clock of that moment. */
+/* The same as Unix time. */
 int64_t eio_session_opened_wall_ms(const struct eio_session *session);
 /* What was sent before has arrived, since a ping behind it was answered; at first that is the
  * handshake. Protocol 4. */

@@ -55,7 +55,6 @@ struct eio_session *eio_session_open(struct eio_server *server, struct http_requ
     session->is_v3 = is_v3;
     session->query = application_query(http_query(request));
     session->opened_ms = loop_now_ms(server->loop) & 0xffffffffffu;
-    session->opened_wall_ms = loop_wall_ms(server->loop);
     session->base64 = http_query_param(request, STR("b64")).data != NULL;
     session->from = eio_address_enter(server, http_client_address(request));
     id_sid(session->sid);
@@ -331,9 +330,18 @@ uint64_t eio_session_opened_ms(const struct eio_session *session)
     return session->opened_ms;
 }
 
+/* From the distance between the two clocks, which is kept: read anew it would differ by a
+ * millisecond each time. When the wall clock is set, it is measured again. */
 int64_t eio_session_opened_wall_ms(const struct eio_session *session)
 {
-    return session->opened_wall_ms;
+    enum { CLOCK_WAS_SET_MS = 1000 };
+    struct eio_server *server = session->server;
+    int64_t apart_ms = loop_wall_ms(server->loop) - (int64_t)loop_now_ms(server->loop);
+
+    if (llabs(apart_ms - server->clocks_apart_ms) > CLOCK_WAS_SET_MS) {
+        server->clocks_apart_ms = apart_ms;
+    }
+    return (int64_t)session->opened_ms + server->clocks_apart_ms;
 }
 
 uint64_t eio_session_proved_ms(const struct eio_session *session)

@@ -88,7 +88,6 @@ struct eio_session {
     uint64_t ping_ms;   /* when the next ping is due, or the present one was */
     uint64_t heard_ms;  /* of the latest packet; 0 = none yet */
     uint64_t proved_ms; /* of the latest ping that was answered; 0 = none yet */
-    int64_t opened_wall_ms;
     STAILQ_ENTRY(eio_session) closing;
     UT_hash_handle hh;
     uint32_t allowance; /* bytes: what was left of it at heard_ms */
@@ -118,6 +117,7 @@ struct eio_server {
     struct coder *coder;      /* NULL until an answer is compressed */
     struct timer drain_timer; /* the next slice */
     unsigned drain_slice;     /* sessions in one, 0 = not draining */
+    int64_t clocks_apart_ms;  /* wall clock and monotonic; 0 at first */
     bool freeing;
     struct eio_stats stats;
 };

@@ -38,6 +38,8 @@ enum conn_state {
     CONN_DEAD,    /* ends with this round */
 };
 
+enum { EXTRA_BLOCK = 4096 };
+
 /* What every frame needs comes first, within two cache lines. */
 struct conn {
     struct transport *transport;
@@ -52,9 +54,10 @@ struct conn {
     uint32_t queued;       /* bytes of the frames in the chunks that were not yet written */
     uint32_t head_written; /* of the first frame */
     uint32_t in_library;   /* at most so much is still buffered by the library */
-    uint32_t extra;        /* that may be queued above the limit: queue_limit.h */
-    uint8_t state, end;
-    bool attention : 1; /* in the list for the end of the round */
+    uint16_t extra_blocks; /* of EXTRA_BLOCK bytes: what may be queued above the limit */
+    unsigned state : 2;    /* enum conn_state */
+    unsigned end : 3;      /* enum conn_end */
+    bool attention : 1;    /* in the list for the end of the round */
     bool accepted : 1;
     bool tls : 1;
     bool local : 1;   /* a Unix socket */

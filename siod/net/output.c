@@ -41,7 +41,7 @@ void conn_die(struct conn *conn, enum conn_end end)
         end = CONN_END_LOCAL;
     }
     conn->state = CONN_DEAD;
-    conn->end = (uint8_t)end;
+    conn->end = end & 7U;
     timer_clear(&conn->timer);
     conn_attend(conn);
 }
@@ -222,6 +222,11 @@ static inline bool has_room(const struct conn *conn, size_t len)
     return conn_pending(conn) + len <= queue_max(conn);
 }
 
+static uint32_t conn_extra(const struct conn *conn)
+{
+    return (uint32_t)conn->extra_blocks * EXTRA_BLOCK;
+}
+
 /* What is queued is written first where the kernel takes it: a round may produce more than the
  * limit for a peer that keeps up. False when the connection takes no more. */
 static NOINLINE bool make_room(struct conn *conn, size_t len)
@@ -229,7 +234,7 @@ static NOINLINE bool make_room(struct conn *conn, size_t len)
     while (!has_room(conn, len) && conn->queued > 0 && !conn->blocked && conn->state != CONN_DEAD) {
         flush(conn);
     }
-    if (queue_limit_exceeded(conn->extra, queue_max(conn), conn_pending(conn), len)) {
+    if (queue_limit_exceeded(conn_extra(conn), queue_max(conn), conn_pending(conn), len)) {
         cut(conn);
     }
     return conn->state == CONN_OPEN;
@@ -263,8 +268,15 @@ size_t conn_pending(const struct conn *conn)
 
 bool conn_admit(struct conn *conn, size_t bytes)
 {
-    return queue_limit_admit(&conn->extra, conn->transport->limits.queue_bytes, conn_pending(conn),
-                             bytes);
+    uint32_t extra = conn_extra(conn), before = extra;
+    bool admitted =
+        queue_limit_admit(&extra, conn->transport->limits.queue_bytes, conn_pending(conn), bytes);
+
+    if (extra != before) {
+        conn->extra_blocks =
+            (uint16_t)MIN((extra + EXTRA_BLOCK - 1) / EXTRA_BLOCK, (uint32_t)UINT16_MAX);
+    }
+    return admitted;
 }
 
 static void on_deadline(struct timer *timer)
@@ -359,7 +371,7 @@ static inline void prefetch(const struct conn *conn)
 
     __builtin_prefetch(conn->head);
     __builtin_prefetch(after);
-    __builtin_prefetch(after != NULL ? &after->state : NULL);
+    __builtin_prefetch(after != NULL ? &after->extra_blocks : NULL);
 }
 
 void output_round(struct transport *transport)

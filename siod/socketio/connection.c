@@ -101,16 +101,16 @@ static struct sio_socket *find_socket(const struct sio_connection *connection, s
  * whoever sends ten times the limit is cut. */
 static unsigned count_event(struct sio_connection *connection)
 {
-    enum { SECOND_MS = 1000, ABUSE_FACTOR = 10 };
+    enum { SECOND_MS = 1000, ABUSE_FACTOR = 10, WRAP = (1 << 20) - 1 /* of second_ms */ };
     struct sio_server *server = connection->server;
     unsigned limit = server->config.events_per_s;
-    uint32_t now_ms = (uint32_t)loop_now_ms(server->loop);
+    uint32_t now_ms = loop_now_ms(server->loop) & WRAP;
 
     if (limit == 0) {
         return 0;
     }
-    if (now_ms - connection->second_ms >= SECOND_MS) {
-        connection->second_ms = now_ms;
+    if (((now_ms - connection->second_ms) & WRAP) >= SECOND_MS) {
+        connection->second_ms = now_ms & WRAP;
         connection->events = 0;
     }
     if (++connection->events <= limit) {

@@ -120,10 +120,11 @@ struct sio_connection {
     STAILQ_HEAD(, sio_socket) sockets; /* few: one a namespace, in the order of CONNECT */
     struct sio_deadline *deadline;     /* until the first namespace is joined */
     struct sio_partial *partial;       /* NULL almost always */
-    unsigned count;
-    uint32_t second_ms; /* when the present second of counting events began; wraps */
-    unsigned events;    /* in it, and CONNECTs */
-    bool is_v4;         /* a client of Socket.IO 2 */
+    /* There are many connections. */
+    uint64_t count : 16;     /* of sockets */
+    uint64_t second_ms : 20; /* when the present second of counting events began; wraps */
+    uint64_t events : 27;    /* in it, and CONNECTs */
+    uint64_t is_v4 : 1;      /* a client of Socket.IO 2 */
 };
 
 struct sio_namespace {
