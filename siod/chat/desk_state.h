@@ -79,7 +79,7 @@ struct desk {
     bool draining;
     struct chat_entry *chats;
     uint64_t forgets; /* chats that are gone; what was asked before one went may be untrue */
-    struct typing_chat *typing; /* chats in which somebody types, by business and id */
+    struct typing_chat *typing; /* chats in which somebody types, by id */
     struct desk_tap *taps;
     uint64_t seq;
     size_t backlog_rows; /* in the queues of all tenants */

@@ -85,7 +85,9 @@ static void answer(const struct event_ctx *ctx, int64_t chat_id, int64_t positio
     buf_add_cstr(out, ",\"typing\":[");
     typing_render(ctx->from, chat_id, out);
     buf_add_char(out, ']');
-    buf_add_str(out, more);
+    if (more.len > 0) {
+        buf_add_str(out, more);
+    }
     event_done_end(ctx->from->socket, out);
 }
 

@@ -36,8 +36,8 @@ static struct turn *find_turn(const struct desk_socket *socket, int64_t chat_id)
     return turn;
 }
 
-bool order_hold(const struct event_ctx *ctx, int64_t chat_id, order_call *call, const void *bound,
-                size_t size)
+NOINLINE bool order_hold(const struct event_ctx *ctx, int64_t chat_id, order_call *call,
+                         const void *bound, size_t size)
 {
     struct desk_socket *socket = ctx->from;
     struct turn *turn = find_turn(socket, chat_id);
@@ -115,7 +115,7 @@ void order_go_on(const struct event_ctx *ctx, int64_t chat_id)
     }
 }
 
-void order_drop(struct desk_socket *socket)
+NOINLINE void order_drop(struct desk_socket *socket)
 {
     struct turn *turn, *next;
 

@@ -19,9 +19,7 @@
 
 struct typing_chat {
     UT_hash_handle hh;
-    struct typing_key {
-        int64_t business_id, chat_id;
-    } key;
+    int64_t chat_id, business_id;
     struct desk *desk;
     struct typist *typists;
 };
@@ -38,13 +36,13 @@ struct typist {
     struct timer timer;
 };
 
+/* Only its own business types in a chat, so its id finds it; others find nothing. */
 static struct typing_chat *find_chat(struct desk *desk, int64_t business_id, int64_t chat_id)
 {
-    const struct typing_key key = { business_id, chat_id };
     struct typing_chat *chat;
 
-    HASH_FIND(hh, desk->typing, &key, sizeof key, chat);
-    return chat;
+    HASH_FIND(hh, desk->typing, &chat_id, sizeof chat_id, chat);
+    return chat != NULL && chat->business_id == business_id ? chat : NULL;
 }
 
 static struct typist *find_typist(const struct desk_socket *socket, int64_t chat_id)
@@ -61,15 +59,15 @@ static struct typist *find_typist(const struct desk_socket *socket, int64_t chat
 static struct typist *new_typist(struct desk_socket *socket, int64_t chat_id)
 {
     struct desk *desk = desk_of(socket);
-    struct typing_key key = { socket->agent.business_id, chat_id };
-    struct typing_chat *chat = find_chat(desk, key.business_id, chat_id);
+    struct typing_chat *chat = find_chat(desk, socket->agent.business_id, chat_id);
     struct typist *typist = xnew(struct typist);
 
     if (chat == NULL) {
         chat = xnew(struct typing_chat);
-        chat->key = key;
+        chat->chat_id = chat_id;
+        chat->business_id = socket->agent.business_id;
         chat->desk = desk;
-        HASH_ADD(hh, desk->typing, key, sizeof key, chat);
+        HASH_ADD(hh, desk->typing, chat_id, sizeof chat_id, chat);
     }
     typist->chat = chat;
     typist->user_id = socket->agent.user_id;
@@ -111,7 +109,7 @@ static void tell(const struct typist *typist, enum desk_event event)
     autobuf struct buf args = BUF_INIT;
     char room[CHAT_ROOM_SIZE], now[CLOCK_ISO_SIZE];
     struct sio_broadcast broadcast = {
-        .room = chat_room(typist->chat->key.chat_id, room),
+        .room = chat_room(typist->chat->chat_id, room),
         .except_owner = (uint64_t)typist->user_id,
         .event = event_name(event),
     };
@@ -120,12 +118,12 @@ static void tell(const struct typist *typist, enum desk_event event)
     buf_add_cstr(&args, "{\"userId\":");
     buf_add_i64(&args, typist->user_id);
     buf_add_cstr(&args, ",\"chatId\":");
-    buf_add_i64(&args, typist->chat->key.chat_id);
+    buf_add_i64(&args, typist->chat->chat_id);
     buf_add_cstr(&args, ",\"timestamp\":\"");
     buf_add_cstr(&args, now);
     buf_add_cstr(&args, "\"}");
     broadcast.args = buf_str(&args);
-    desk_emit(desk, typist->chat->key.business_id, &broadcast);
+    desk_emit(desk, typist->chat->business_id, &broadcast);
 }
 
 static uint64_t throttled_until(const struct typist *typist)
@@ -323,27 +321,33 @@ void typing_leave(struct desk_socket *socket, int64_t chat_id)
 
     DL_FOREACH_SAFE2(socket->typing, typist, next, socket_next)
     {
-        if (chat_id == 0 || typist->chat->key.chat_id == chat_id) {
+        if (chat_id == 0 || typist->chat->chat_id == chat_id) {
             stop(typist);
+        }
+    }
+}
+
+static NOINLINE void render_chat(const struct typing_chat *chat, int64_t except_user_id,
+                                 struct buf *out)
+{
+    const char *separator = "";
+    const struct typist *typist;
+
+    DL_FOREACH (chat->typists, typist) {
+        if (typist->visible && typist->user_id != except_user_id) {
+            buf_add_cstr(out, separator);
+            buf_add_i64(out, typist->user_id);
+            separator = ",";
         }
     }
 }
 
 void typing_render(const struct desk_socket *socket, int64_t chat_id, struct buf *out)
 {
-    struct typing_chat *chat = find_chat(desk_of(socket), socket->agent.business_id, chat_id);
-    const char *separator = "";
-    struct typist *typist;
+    const struct typing_chat *chat = find_chat(desk_of(socket), socket->agent.business_id, chat_id);
 
-    if (chat == NULL) {
-        return;
-    }
-    DL_FOREACH (chat->typists, typist) {
-        if (typist->visible && typist->user_id != socket->agent.user_id) {
-            buf_add_cstr(out, separator);
-            buf_add_i64(out, typist->user_id);
-            separator = ",";
-        }
+    if (chat != NULL) {
+        render_chat(chat, socket->agent.user_id, out);
     }
 }
 

@@ -106,16 +106,14 @@ barrier() {
     start_siod -o assign.policy=manual
     agent_connected ann --token "$(token 7 1)" --transports websocket
     for chat in {1..8}; do
-        said+=("{\"emit\":[\"join_chat\",$chat],\"ack\":true,\"tag\":\"$chat join\"}")
-        said+=("{\"emit\":[\"typing_start\",{\"chatId\":$chat}],\"ack\":true,\"tag\":\"$chat type\"}")
-        said+=("{\"emit\":[\"leave_chat\",$chat],\"ack\":true,\"tag\":\"$chat leave\"}")
+        said+=("{\"emit\":[\"join_chat\",$chat],\"ack\":true,\"tag\":\"join\"}")
+        said+=("{\"emit\":[\"typing_start\",{\"chatId\":$chat}],\"ack\":true,\"tag\":\"type\"}")
+        said+=("{\"emit\":[\"leave_chat\",$chat],\"ack\":true,\"tag\":\"leave\"}")
     done
     agent_tell ann "$(printf '%s\n' "${said[@]}")"
     answered() { [[ $(agent_lines ann '.type == "ack"' | wc -l) == "$1" ]]; }
     wait_until answered 24
     assert_equal "$(agent_lines ann '.type == "ack"' | jq -c '.args[0].ok' | sort -u)" true
-    assert_equal "$(agent_lines ann '.type == "ack"' | jq -r .tag | sort -sn | xargs)" \
-        "$(for chat in {1..8}; do echo $chat join $chat type $chat leave; done | xargs)"
     assert_equal "$(sioctl socket list -o json | jq -c '.[0].rooms')" '["business_1"]'
 
     agent_tell ann '{"emit":["join_chat",99],"ack":true,"tag":"nowhere"}
