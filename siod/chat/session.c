@@ -9,14 +9,10 @@
 #include "siod/chat/desk_state.h"
 
 enum {
-    LOOK_MS = 100,  /* between two looks at what is to be written */
-    FORGET_MS = 10, /* before a look at what is to be removed */
-    /* Without a change of rooms, before a row is written: for the first few of each look, and, when
-     * many come at once, for all. */
-    QUIET_MS = 100,
-    FEW = 64,
-    QUIET_MANY_MS = 1000,
-    BATCH_BYTES = 65536, /* of rows in one job */
+    LOOK_MS = 250,   /* between two looks at what is to be written */
+    FORGET_MS = 10,  /* before a look at what is to be removed */
+    QUIET_MS = 1000, /* without a change of rooms, before a row is written */
+    BATCH_BYTES = 65536 /* of rows in one job */,
     BEAT_MAX_MS = 30000, /* between two signs of life, by which a killed siod's time is told */
     BEATS = 4,           /* in a window */
 };
@@ -231,15 +227,10 @@ static void want_saved(struct desk_socket *self)
 static void save_quiet(struct sessions *sessions, uint64_t now_ms)
 {
     struct desk_socket *self, *next;
-    unsigned seen = 0;
 
-    for (self = TAILQ_FIRST(&sessions->unsaved); self != NULL; self = next) {
-        uint32_t quiet_ms = seen++ < FEW ? QUIET_MS : QUIET_MANY_MS;
-
+    for (self = TAILQ_FIRST(&sessions->unsaved);
+         self != NULL && (uint32_t)now_ms - self->changed_ms >= QUIET_MS; self = next) {
         next = TAILQ_NEXT(self, unsaved);
-        if ((uint32_t)now_ms - self->changed_ms < quiet_ms) {
-            break;
-        }
         if (self->row_removals == 0) {
             unlist(self);
             write_row(self);

@@ -3,7 +3,7 @@
  *
  * siod may be killed at any moment, and a row that is then found must be true: a client that is
  * told that it was recovered relies on its rooms. So a row is written when a session's rooms have
- * not changed for a moment, and before a client is told of a change the row is removed, durably.
+ * not changed for a while, and before a client is told of a change the row is removed, durably.
  * Whoever has no row begins anew. */
 #pragma once
 
