@@ -283,7 +283,8 @@ LINES
 to_nobody() {
     local pipe=$BATS_TEST_TMPDIR/nobody
     [[ -p $pipe ]] || mkfifo "$pipe"
-    exec 7<>"$pipe" 8>"$pipe" 7>&-
+    exec 7<>"$pipe"
+    exec 8>"$pipe" 7>&-
     "$@" >&8 8>&-
 }
 
@@ -327,7 +328,8 @@ LINES
     start_siod
     local pipe=$BATS_TEST_TMPDIR/pipe pid
     mkfifo "$pipe"
-    exec 7<>"$pipe" 8>"$pipe"
+    exec 7<>"$pipe"
+    exec 8>"$pipe"
     in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail >&8 7>&- 8>&-
     pid=$!
     wait_until tails_are 1
