@@ -137,6 +137,28 @@ void eio_fixture_finish(struct eio_fixture *f)
     }
 }
 
+struct session_counts {
+    const struct eio_fixture *f;
+    unsigned opened, closed;
+};
+
+static void count_sessions(void *arg)
+{
+    struct session_counts *counts = arg;
+
+    counts->opened = counts->f->opened;
+    counts->closed = counts->f->closed;
+}
+
+void expect_sessions(struct eio_fixture *f, unsigned opened, unsigned closed)
+{
+    struct session_counts counts = { .f = f };
+
+    rig_call(f->rig, count_sessions, &counts);
+    assert_int_equal(counts.opened, opened);
+    assert_int_equal(counts.closed, closed);
+}
+
 static bool has_closed(void *arg)
 {
     struct eio_fixture *f = arg;

@@ -33,6 +33,8 @@ void eio_fixture_run(struct eio_fixture *f);
 void eio_fixture_finish(struct eio_fixture *f);
 #define autoeio CLEANUP(eio_fixture_finish)
 
+/* How many sessions were opened and closed up to now. */
+void expect_sessions(struct eio_fixture *f, unsigned opened, unsigned closed);
 /* The one session is closed, now or soon, for this reason. */
 void expect_closed(struct eio_fixture *f, enum eio_reason reason);
 void expect_body(const struct reply *reply, const char *body);

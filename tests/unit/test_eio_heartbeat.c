@@ -28,7 +28,7 @@ static void the_server_pings_and_a_pong_keeps_the_session(void **state)
         expect_poll(&f, sid, "2");
         poll_post(f.rig, sid, "3");
     }
-    assert_int_equal(f.closed, 0);
+    expect_sessions(&f, 2, 0);
 }
 
 static void a_silent_client_dies_of_a_ping_timeout(void **state)

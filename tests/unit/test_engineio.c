@@ -216,7 +216,7 @@ static void a_request_that_cannot_be_is_refused_with_the_protocol_s_code(void **
         assert_string_equal(reply_header(&reply, "Content-Type"),
                             refusal->body[0] == '{' ? "application/json" : "text/html");
     }
-    assert_int_equal(f.opened, 0);
+    expect_sessions(&f, 0, 0);
 }
 
 static void a_sid_of_ten_kilobytes_is_an_unknown_one(void **state)
@@ -325,7 +325,7 @@ static void an_unlisted_origin_is_refused_on_both_transports(void **state)
     assert_int_equal(websocket.status, 403);
     http_exchange(f.rig, "GET", "/socket.io/?EIO=4&transport=polling", "", STR_NONE, &native);
     assert_int_equal(native.status, 200);
-    assert_int_equal(f.opened, 1);
+    expect_sessions(&f, 1, 0);
 }
 
 static void any_origin_is_allowed_without_credentials(void **state)
