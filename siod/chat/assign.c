@@ -91,6 +91,13 @@ static void on_retry(struct timer *timer)
     assign_queue_resume(assigner->queue);
 }
 
+static int64_t now_us(void *arg)
+{
+    const struct assigner *assigner = arg;
+
+    return loop_wall_ms(assigner->desk->config.loop) * 1000;
+}
+
 static void retry(void *arg)
 {
     struct assigner *assigner = arg;
@@ -152,8 +159,14 @@ void assign_agent_gone(struct desk *desk, struct agent *agent)
     take_back(desk->assigner, agent->key);
 }
 
+int64_t assign_next_turn(struct desk *desk)
+{
+    return assign_queue_next_turn(desk->assigner->queue);
+}
+
 void assign_agent_changed(struct desk *desk, struct agent *agent)
 {
+    assign_queue_turn_seen(desk->assigner->queue, agent->turn);
     if (assign_obstacle(agent) == ASSIGN_ELIGIBLE) {
         assign_queue_drain(desk->assigner->queue, agent->key.business_id);
     }
@@ -200,7 +213,12 @@ struct assigner *assigner_new(struct desk *desk, enum assign_policy policy)
 {
     struct assigner *assigner = xnew(struct assigner);
     const struct assign_ops ops = {
-        .agents = agents_of, .propose = propose, .tell = tell, .retry = retry, .arg = assigner
+        .agents = agents_of,
+        .propose = propose,
+        .tell = tell,
+        .retry = retry,
+        .now_us = now_us,
+        .arg = assigner,
     };
 
     assigner->desk = desk;

@@ -28,6 +28,8 @@ bool desk_is_settled(const struct desk *desk);
 
 /* From the roster: status, capacity, load or presence are not what they were. */
 void assign_agent_changed(struct desk *desk, struct agent *agent);
+/* See assign_queue_next_turn(). */
+int64_t assign_next_turn(struct desk *desk);
 /* The agent was gone longer than the grace; its struct is about to be freed. The store is told, and
  * told again until it has taken it. */
 void assign_agent_gone(struct desk *desk, struct agent *agent);

@@ -104,7 +104,8 @@ static enum err proposal_apply(struct store_job *job, struct store_tx *tx)
     const struct assign_proposal *proposal = &self->proposal;
     const struct store_assignment assignment = { .chat_id = proposal->chat_id,
                                                  .agent_id = proposal->agent_id,
-                                                 .version = proposal->version };
+                                                 .version = proposal->version,
+                                                 .turn = proposal->turn };
     const struct store_decision decision = { .chat_id = proposal->chat_id,
                                              .agent_id = proposal->agent_id,
                                              .policy = str_of(proposal->rule),

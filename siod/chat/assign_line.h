@@ -13,8 +13,8 @@
 struct proposal {
     int64_t asked_version; /* as which the chat was proposed */
     struct agent *agent;   /* whose load it is reserved in, NULL when it left */
-    uint64_t turn;         /* the agent's, as given by the proposal */
-    uint64_t turn_before;  /* and what it was */
+    int64_t turn;          /* the agent's, as given by the proposal */
+    int64_t turn_before;   /* and what it was */
 };
 
 /* There may be a million of them. */

@@ -22,7 +22,7 @@ struct assign_queue {
     struct assign_line *telling; /* lines whose fresh chats are to be told of; in turn */
     struct waiting_chat *proposed;
     unsigned proposals, tells;
-    uint64_t turn;
+    int64_t turn; /* the latest */
     struct buf considered;
 };
 
@@ -112,6 +112,17 @@ static void forget_if_empty(struct assign_queue *queue, struct assign_line *line
 
 /* ---- proposals */
 
+int64_t assign_queue_next_turn(struct assign_queue *queue)
+{
+    queue->turn = MAX(queue->turn + 1, queue->ops.now_us(queue->ops.arg));
+    return queue->turn;
+}
+
+void assign_queue_turn_seen(struct assign_queue *queue, int64_t turn)
+{
+    queue->turn = MAX(queue->turn, turn);
+}
+
 static struct proposal *reserve(struct assign_queue *queue, const struct waiting_chat *chat,
                                 struct agent *agent)
 {
@@ -119,7 +130,7 @@ static struct proposal *reserve(struct assign_queue *queue, const struct waiting
 
     *proposal = (struct proposal) { .asked_version = chat->row.version,
                                     .agent = agent,
-                                    .turn = ++queue->turn,
+                                    .turn = assign_queue_next_turn(queue),
                                     .turn_before = agent->turn };
     agent->turn = proposal->turn;
     agent->reserved++;
@@ -157,6 +168,7 @@ static bool propose(struct assign_queue *queue, struct assign_line *line, struct
     assign_considered_render(&queue->considered, agents, choice.agent, chat->row.avoid_agent_id);
     proposal.considered = buf_str(&queue->considered);
     reserved = reserve(queue, chat, choice.agent);
+    proposal.turn = reserved->turn;
     if (!queue->ops.propose(queue->ops.arg, &proposal)) {
         release(reserved, false);
         return false;

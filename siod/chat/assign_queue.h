@@ -28,6 +28,7 @@ struct assign_queue;
 struct assign_proposal {
     int64_t chat_id, business_id, version;
     int64_t agent_id;
+    int64_t turn;          /* the agent's, if it gets the chat */
     const char *rule;      /* a policy's name or "sticky" */
     struct str considered; /* JSON, borrowed for the call */
 };
@@ -44,6 +45,8 @@ struct assign_ops {
     bool (*tell)(void *arg, const struct store_waiting *chat, struct str considered, bool later);
     /* The store took nothing: assign_queue_resume() is to be called some time later. */
     void (*retry)(void *arg);
+    /* By the wall clock. */
+    int64_t (*now_us)(void *arg);
     void *arg;
 };
 
@@ -66,6 +69,10 @@ void assign_queue_remove(struct assign_queue *queue, int64_t chat_id);
 void assign_queue_drain(struct assign_queue *queue, int64_t business_id);
 /* Everything is tried again. */
 void assign_queue_resume(struct assign_queue *queue);
+/* A turn later than all that were given and seen: of an agent who is given a chat otherwise. */
+int64_t assign_queue_next_turn(struct assign_queue *queue);
+/* An agent is here who has this one: the clock may have been set back since it was given. */
+void assign_queue_turn_seen(struct assign_queue *queue, int64_t turn);
 /* The agent's struct is about to go: proposals for it are still answered. */
 void assign_queue_forget_agent(struct assign_queue *queue, const struct agent *agent);
 

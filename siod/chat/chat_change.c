@@ -16,6 +16,7 @@ struct change_job {
     struct store_job job;
     struct desk *desk;
     struct chat_change change;
+    int64_t turn; /* CHAT_ASSIGN: the agent's, if it gets the chat */
     char who[64];
     struct store_chat before, after; /* without strings */
     chat_change_done *done;
@@ -33,10 +34,12 @@ static enum err chat_numbers(struct store_tx *tx, int64_t chat_id, struct store_
     return err;
 }
 
-static enum err change(struct store_tx *tx, const struct chat_change *change)
+static enum err change(struct store_tx *tx, const struct change_job *self)
 {
+    const struct chat_change *change = &self->change;
     const struct store_assignment assignment = { .chat_id = change->chat_id,
                                                  .agent_id = change->agent_id,
+                                                 .turn = self->turn,
                                                  .force = change->force };
     struct store_waiting waiting;
 
@@ -117,7 +120,7 @@ static enum err change_apply(struct store_job *job, struct store_tx *tx)
         err = ERR_NOT_FOUND;
     }
     if (err == OK) {
-        err = change(tx, &self->change);
+        err = change(tx, self);
     }
     if (err == OK) {
         err = chat_numbers(tx, self->change.chat_id, &self->after);
@@ -125,14 +128,15 @@ static enum err change_apply(struct store_job *job, struct store_tx *tx)
     return err != OK ? err : record(tx, self);
 }
 
-/* The agents' loads, as the commit left them. */
-static void count_loads(const struct change_job *self)
+/* The agents' loads and turns, as the commit left them. */
+static void count_chat(const struct change_job *self)
 {
     struct agent *before = roster_find(self->desk, self->before.business_id, self->before.agent_id);
     struct agent *after = roster_find(self->desk, self->after.business_id, self->after.agent_id);
 
     if (after != NULL) {
         after->load++;
+        after->turn = MAX(after->turn, self->turn);
     }
     if (before != NULL) {
         before->load -= before->load > 0;
@@ -153,7 +157,7 @@ static void changed(const struct change_job *self)
     if (self->before.state == STORE_CHAT_WAITING) {
         desk_chat_served(self->desk, self->after.id);
     }
-    count_loads(self);
+    count_chat(self);
     if (self->after.state == STORE_CHAT_WAITING) {
         desk_chat_waits(self->desk, &waiting);
     }
@@ -179,6 +183,7 @@ void chat_change(struct desk *desk, const struct chat_change *change, chat_chang
     self->job.done = change_done;
     self->desk = desk;
     self->change = *change;
+    self->turn = change->verb == CHAT_ASSIGN ? assign_next_turn(desk) : 0;
     snprintf(self->who, sizeof self->who, "%.*s", STR_ARG(change->who));
     self->done = done;
     self->arg = arg;

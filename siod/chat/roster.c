@@ -23,9 +23,8 @@ struct presence_job {
     struct desk *desk;
     struct agent_key key;
     enum token_role role;
-    enum store_agent_status status; /* what its row says, from here on */
-    unsigned capacity, load;
-    char name[]; /* empty = none */
+    struct store_agent row; /* without strings */
+    char name[];            /* empty = none */
 };
 
 static enum err presence_apply(struct store_job *job, struct store_tx *tx)
@@ -33,26 +32,21 @@ static enum err presence_apply(struct store_job *job, struct store_tx *tx)
     struct presence_job *presence = CONTAINER_OF(job, struct presence_job, job);
     const struct agent_key *key = &presence->key;
     enum err err = store_business_ensure(tx, key->business_id);
-    struct store_agent row;
 
     if (err == OK) {
         err = store_agent_seen(tx, key->business_id, key->user_id, str_of(presence->name),
-                               str_of(token_role_name(presence->role)), &row);
-    }
-    if (err == OK) {
-        presence->status = row.status;
-        presence->capacity = (unsigned)row.capacity;
-        presence->load = (unsigned)row.load;
+                               str_of(token_role_name(presence->role)), &presence->row);
+        presence->row.name = presence->row.role = STR_NONE;
     }
     return err;
 }
 
-static void learn(struct agent *agent, enum store_agent_status status, unsigned capacity,
-                  unsigned load)
+static void learn(struct agent *agent, const struct store_agent *row)
 {
-    agent->status = status;
-    agent->capacity = capacity;
-    agent->load = load;
+    agent->status = row->status;
+    agent->capacity = (unsigned)row->capacity;
+    agent->load = (unsigned)row->load;
+    agent->turn = MAX(agent->turn, row->turn);
     agent->known = true;
     assign_agent_changed(agent->desk, agent);
 }
@@ -73,7 +67,7 @@ static void presence_done(struct store_job *job, enum err err)
             timer_set(agent->desk->config.loop, &agent->grace, RETRY_MS, record_again);
         }
     } else if (agent != NULL) {
-        learn(agent, presence->status, presence->capacity, presence->load);
+        learn(agent, &presence->row);
     }
     free(presence);
 }
@@ -263,7 +257,7 @@ void roster_restore(struct desk *desk, const struct store_agent *row)
 
     (void)token_role_parse(row->role, &role);
     agent->role = role;
-    learn(agent, row->status, (unsigned)row->capacity, (unsigned)row->load);
+    learn(agent, row);
     start_grace(agent);
 }
 

@@ -29,7 +29,7 @@ struct agent {
     char *name;         /* NULL = none */
     struct timer grace; /* without sockets: until user_offline; with some: until the row is asked
                            for again */
-    uint64_t turn;      /* when it got its last chat, as a count; 0 = none */
+    int64_t turn;       /* when it was last given a chat: store_agent.turn, or later */
     unsigned sockets;
     unsigned reserved;                  /* chats that were proposed for it and not yet answered */
     unsigned capacity, load;            /* valid once `known` */

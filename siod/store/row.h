@@ -34,6 +34,7 @@ struct store_agent {
     int64_t capacity; /* open chats it takes at most */
     int64_t load;     /* chats assigned to it now */
     bool online;      /* as the daemon last announced it */
+    int64_t turn;     /* when it was last given a chat: us since 1970, no two the same; 0 = never */
 };
 
 /* How a contact is known. Keys of the alias table with the business. */

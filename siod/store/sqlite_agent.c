@@ -2,7 +2,7 @@
 #include "siod/store/sqlite_backend.h"
 
 #define AGENT_SELECT                                                                               \
-    "SELECT business_id, user_id, name, role, status, capacity, online,"                           \
+    "SELECT business_id, user_id, name, role, status, capacity, online, turn,"                     \
     " (SELECT count(*) FROM chat WHERE chat.business_id = agent.business_id"                       \
     "  AND chat.agent_id = agent.user_id AND chat.state = 1) FROM agent"
 
@@ -17,6 +17,7 @@ static void get_agent(struct query *query, struct store_agent *ret_agent)
     }
     ret_agent->capacity = get_int(query);
     ret_agent->online = get_int(query) != 0;
+    ret_agent->turn = get_int(query);
     ret_agent->load = get_int(query);
 }
 

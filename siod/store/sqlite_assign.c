@@ -25,6 +25,18 @@ static enum err refused(struct store_tx *tx, int64_t chat_id, int64_t agent_id)
     return err == OK ? ERR_CONFLICT : err;
 }
 
+static enum err turn_write(struct store_tx *tx, const struct store_assignment *assignment)
+{
+    struct query q = query_begin(&writer_of(tx)->conn, ST_AGENT_TURN,
+                                 "UPDATE agent SET turn = ?3 WHERE turn < ?3 AND user_id = ?2 AND"
+                                 " business_id = (SELECT business_id FROM chat WHERE id = ?1)");
+
+    put_int(&q, assignment->chat_id);
+    put_int(&q, assignment->agent_id);
+    put_int(&q, assignment->turn);
+    return query_run(&q);
+}
+
 enum err sqlite_chat_assign(struct store_tx *tx, const struct store_assignment *assignment)
 {
     struct query q = query_begin(
@@ -48,7 +60,10 @@ enum err sqlite_chat_assign(struct store_tx *tx, const struct store_assignment *
     put_int(&q, assignment->force);
     put_int(&q, tx->now_ms);
     err = query_change(&q, &changed);
-    return err == OK && !changed ? refused(tx, assignment->chat_id, assignment->agent_id) : err;
+    if (err == OK && !changed) {
+        return refused(tx, assignment->chat_id, assignment->agent_id);
+    }
+    return err != OK ? err : turn_write(tx, assignment);
 }
 
 /* Ends a query that returns WAITING_COLUMNS of the chat that it changed, if it did. */

@@ -263,6 +263,7 @@ enum err store_chat_current(struct store_tx *tx, int64_t chat_id, struct store_c
 struct store_assignment {
     int64_t chat_id, agent_id;
     int64_t version; /* 0 = whichever */
+    int64_t turn;    /* the agent's from now on, unless it has a later one */
     bool force;
 };
 NODISCARD

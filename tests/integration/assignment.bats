@@ -36,6 +36,11 @@ offline() {
     refute online "$1" 2>/dev/null
 }
 
+# eligible USER…: these agents could have a chat now, and no others.
+eligible() {
+    [[ $(sioctl agent list -o ndjson | jq 'select(.eligible).agentId' | paste -sd' ') == "$*" ]]
+}
+
 was_told() {
     [[ $(sql 'SELECT waiting_told FROM chat') == 1 ]]
 }
@@ -110,6 +115,37 @@ was_told() {
     customer_writes wamid.4 16505550002 "thank you, but"
     wait_until chat_is 2 assigned 8
     assert_equal "$(decisions 2 | cut -d' ' -f2-)" 'reopened|customer_wrote|0 assigned|round_robin|8'
+}
+
+@test "round_robin remembers whose turn it is over a restart, an absence, and a chat given by hand" {
+    local -a options=(-o assign.policy=round_robin -o presence.offline_grace_ms=300)
+    start_siod "${options[@]}"
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    agent_connected bob --token "$(token 8 1)" --transports websocket
+    wait_until online 7
+    wait_until online 8
+    customer_writes wamid.1 16505550001
+    wait_until chat_is 1 assigned 7
+    post_webhook "$(echo_webhook wamid.2 16505550001 "we are on it")" # the chat stays with its agent
+    agent_stop ann
+    agent_stop bob
+    stop_siod
+    start_siod "${options[@]}"
+    agent_connected ann2 --token "$(token 7 1)" --transports websocket
+    agent_connected bob2 --token "$(token 8 1)" --transports websocket
+    wait_until eligible 7 8
+    customer_writes wamid.3 16505550003
+    wait_until chat_is 2 assigned 8
+    post_webhook "$(echo_webhook wamid.4 16505550003 "we are on it")"
+    agent_stop bob2
+    wait_until offline 8
+    agent_connected bob3 --token "$(token 8 1)" --transports websocket
+    wait_until eligible 7 8
+    customer_writes wamid.5 16505550005
+    wait_until chat_is 3 assigned 7
+    sioctl chat assign 3 8
+    customer_writes wamid.6 16505550006
+    wait_until chat_is 4 assigned 7
 }
 
 @test "waiting chats are examined again at start, without a second announcement" {

@@ -22,6 +22,7 @@ struct rig {
     struct buf asked;
     unsigned told;
     bool refuses;
+    int64_t now_us;
 };
 
 static struct agent *rig_agents(void *arg, int64_t business_id)
@@ -62,10 +63,17 @@ static void rig_retry(void *arg)
     buf_add_cstr(&rig->asked, "? ");
 }
 
+static int64_t rig_now_us(void *arg)
+{
+    struct rig *rig = arg;
+
+    return rig->now_us;
+}
+
 static int setup(void **state)
 {
     struct rig *rig = calloc(1, sizeof *rig);
-    const struct assign_ops ops = { rig_agents, rig_propose, rig_tell, rig_retry, rig };
+    const struct assign_ops ops = { rig_agents, rig_propose, rig_tell, rig_retry, rig_now_us, rig };
 
     rig->queue = assign_queue_new(&ops, ASSIGN_LEAST_LOADED);
     for (size_t i = 0; i < 2; i++) {
@@ -492,6 +500,24 @@ static void nobody_is_told_of_who_could_be_served(void **state)
     ASKED(rig, "1>1@1 !165 ");
 }
 
+static void a_turn_is_later_than_those_before_though_the_clock_was_set_back(void **state)
+{
+    struct rig *rig = *state;
+
+    assign_queue_set_policy(rig->queue, ASSIGN_ROUND_ROBIN);
+    rig->now_us = 1000;
+    rig->agents[0].turn = 5000;
+    assign_queue_turn_seen(rig->queue, 5000);
+    for (int64_t id = 1; id <= 3; id++) {
+        waits(rig, id, id);
+        settle(rig, id, OK);
+    }
+    ASKED(rig, "1>2@1 2>1@1 3>2@1 ");
+    rig->now_us = 9000;
+    assert_int_equal(assign_queue_next_turn(rig->queue), 9000);
+    assert_int_equal(assign_queue_next_turn(rig->queue), 9001);
+}
+
 #define TEST(name_) cmocka_unit_test_setup_teardown(name_, setup, teardown)
 
 int main(void)
@@ -515,6 +541,7 @@ int main(void)
         TEST(what_waited_before_a_restart_is_looked_at_when_all_is_known),
         TEST(whoever_comes_new_is_told_of_before_those_of_before_the_restart),
         TEST(nobody_is_told_of_who_could_be_served),
+        TEST(a_turn_is_later_than_those_before_though_the_clock_was_set_back),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -307,6 +307,12 @@ static void sim_retry(void *arg)
     sim->retry = true;
 }
 
+static int64_t sim_now_us(void *arg)
+{
+    (void)arg;
+    return sim->now_ms * 1000;
+}
+
 /* ------------------------------------------------------------------ the store */
 
 static struct store_waiting waiting_row(const struct sim_chat *chat)
@@ -773,7 +779,9 @@ static void world_step(void)
 
 static void sim_start(unsigned seed, enum assign_policy policy, unsigned agents, int64_t capacity)
 {
-    const struct assign_ops ops = { sim_agents, sim_propose, sim_tell, sim_retry, NULL };
+    const struct assign_ops ops = {
+        sim_agents, sim_propose, sim_tell, sim_retry, sim_now_us, NULL
+    };
 
     sim = xnew(struct sim);
     sim->seed = seed;

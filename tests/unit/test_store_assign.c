@@ -107,22 +107,22 @@ static enum err run(struct desk *desk, struct step *step)
 
 static enum err assign(struct desk *desk, size_t chat, int64_t agent_id, int64_t version)
 {
-    struct step step = { .what = ASSIGN,
-                         .assignment = { desk->chats[chat], agent_id, version, 0 } };
+    struct step step = { .what = ASSIGN, .assignment = { desk->chats[chat], agent_id, version } };
 
     return run(desk, &step);
 }
 
 static enum err force(struct desk *desk, size_t chat, int64_t agent_id)
 {
-    struct step step = { .what = ASSIGN, .assignment = { desk->chats[chat], agent_id, 0, true } };
+    struct step step = { .what = ASSIGN,
+                         .assignment = { desk->chats[chat], agent_id, .force = true } };
 
     return run(desk, &step);
 }
 
 static struct step on_chat(const struct desk *desk, int what, size_t chat, int64_t agent_id)
 {
-    return (struct step) { .what = what, .assignment = { desk->chats[chat], agent_id, 0, false } };
+    return (struct step) { .what = what, .assignment = { desk->chats[chat], agent_id } };
 }
 
 static enum err close_chat(struct desk *desk, size_t chat)
@@ -188,10 +188,26 @@ static void an_assignment_needs_room_below_the_capacity(void **state)
     assert_int_equal(sql_int(desk.f, "SELECT count(*) FROM chat WHERE agent_id = 7"), 3);
 }
 
+static void an_agent_s_turn_only_moves_forward(void **state)
+{
+    struct desk desk = desk_setup(*state, 3);
+    const int64_t turns[] = { 20, 10, 30 }, expected[] = { 20, 20, 30 };
+
+    for (size_t i = 0; i < ARRAY_SIZE(turns); i++) {
+        struct step step = { .what = ASSIGN,
+                             .assignment = {
+                                 .chat_id = desk.chats[i], .agent_id = 8, .turn = turns[i] } };
+
+        assert_int_equal(run(&desk, &step), OK);
+        assert_int_equal(sql_int(desk.f, "SELECT turn FROM agent WHERE user_id = 8"), expected[i]);
+    }
+    assert_int_equal(sql_int(desk.f, "SELECT sum(turn) FROM agent WHERE user_id <> 8"), 0);
+}
+
 static void only_agents_of_the_chats_business_can_have_it(void **state)
 {
     struct desk desk = desk_setup(*state, 1);
-    struct step nowhere = { .what = ASSIGN, .assignment = { 999, 7, 0, true } };
+    struct step nowhere = { .what = ASSIGN, .assignment = { 999, 7, .force = true } };
 
     assert_int_equal(assign(&desk, 0, 9, 1), ERR_NOT_FOUND);
     assert_int_equal(force(&desk, 0, 9), ERR_NOT_FOUND);
@@ -657,6 +673,7 @@ int main(void)
         STORE_TEST(a_new_chat_waits_for_its_first_agent),
         STORE_TEST(an_assignment_needs_the_chat_as_it_was),
         STORE_TEST(an_assignment_needs_room_below_the_capacity),
+        STORE_TEST(an_agent_s_turn_only_moves_forward),
         STORE_TEST(only_agents_of_the_chats_business_can_have_it),
         STORE_TEST(somebodys_word_moves_a_chat_from_agent_to_agent),
         STORE_TEST(a_chat_that_is_given_back_waits),
