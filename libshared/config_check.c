@@ -29,13 +29,6 @@ static enum err check_required(const struct config *config, const struct config_
     return OK;
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-
-    return len > end_len && strcmp(text + len - end_len, end) == 0;
-}
-
 /* "http://localhost:5173", as browsers write it into the Origin header: no path, no capitals, no
  * port that goes without saying. Anything else would never match (RFC 6454, 6.2). */
 static bool is_origin(const char *text)
@@ -49,8 +42,8 @@ static bool is_origin(const char *text)
         host[strspn(host, host_chars)] != '\0') {
         return false;
     }
-    return !(strncmp(text, "http:", 5) == 0 && ends_with(host, ":80")) &&
-           !(strncmp(text, "https:", 6) == 0 && ends_with(host, ":443"));
+    return !(strncmp(text, "http:", 5) == 0 && str_ends_with(str_of(host), STR(":80"))) &&
+           !(strncmp(text, "https:", 6) == 0 && str_ends_with(str_of(host), STR(":443")));
 }
 
 static enum err check_cors(const struct config *config, const struct config_source *source)

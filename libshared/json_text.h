@@ -18,6 +18,17 @@ static inline bool json_text_is_space(char c)
 {
     return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
+/* `text` without the white space around it. */
+static inline struct str json_text_trim(struct str text)
+{
+    while (text.len > 0 && json_text_is_space(text.data[0])) {
+        text = str_skip(text, 1);
+    }
+    while (text.len > 0 && json_text_is_space(text.data[text.len - 1])) {
+        text.len--;
+    }
+    return text;
+}
 /* The length of the string, number or word that `text` (not empty) starts with. */
 size_t json_text_scalar_len(struct str text);
 

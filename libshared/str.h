@@ -40,6 +40,23 @@ static inline bool str_starts_with(struct str s, struct str prefix)
     return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.data, prefix.data, prefix.len) == 0);
 }
 
+static inline bool str_ends_with(struct str s, struct str end)
+{
+    return s.len >= end.len &&
+           (end.len == 0 || memcmp(s.data + s.len - end.len, end.data, end.len) == 0);
+}
+
+/* Is it in the list, which ends with NULL? NULL is in none. */
+static inline bool cstr_in(const char *text, const char *const *list)
+{
+    for (; text != NULL && *list != NULL; list++) {
+        if (strcmp(text, *list) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* `s` without its first `n` bytes; n <= s.len. */
 static inline struct str str_skip(struct str s, size_t n)
 {

@@ -69,22 +69,11 @@ static char *id_text(const json_t *id)
     return buf_take(&text);
 }
 
-static struct str without_space(struct str text)
-{
-    while (text.len > 0 && json_text_is_space(text.data[0])) {
-        text = str_skip(text, 1);
-    }
-    while (text.len > 0 && json_text_is_space(text.data[text.len - 1])) {
-        text.len--;
-    }
-    return text;
-}
-
 /* An integer beyond int64 and a string with a lone surrogate would come back as something else.
  * `line` is the object that became `normal`: they have the same members. */
 static bool id_is_as_sent(struct str line, struct str normal)
 {
-    struct str sent = json_text_inside(without_space(line)), list = json_text_inside(normal);
+    struct str sent = json_text_inside(json_text_trim(line)), list = json_text_inside(normal);
     struct str key, value, sent_key, sent_value, name;
     autobuf struct buf decoded = BUF_INIT;
     bool same = true;

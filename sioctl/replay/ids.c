@@ -103,16 +103,6 @@ static void learn(struct replay_ids *ids, struct str old)
     HASH_ADD_KEYPTR(by_fresh, ids->by_fresh, id->fresh, strlen(id->fresh), id);
 }
 
-static bool is_one_of(const char *key, const char *const *list)
-{
-    for (; *list != NULL; list++) {
-        if (strcmp(key, *list) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool begins_as_id(struct str text)
 {
     return str_starts_with(text, STR("wamid.")) || str_starts_with(text, STR("wacid."));
@@ -126,7 +116,7 @@ static bool names_a_message(const char *under, const char *key)
                                          "calls",    "context",  NULL };
     static const char *const naming[] = { "message_id", "original_message_id", NULL };
 
-    return is_one_of(key, naming) || (strcmp(key, "id") == 0 && is_one_of(under, named));
+    return cstr_in(key, naming) || (strcmp(key, "id") == 0 && cstr_in(under, named));
 }
 
 /* Whoever writes or is written to. */
@@ -137,7 +127,7 @@ static bool names_a_person(const char *key)
         "recipient_id", "recipient_user_id", "group_id", "customer",   "new_wa_id", NULL,
     };
 
-    return is_one_of(key, naming);
+    return cstr_in(key, naming);
 }
 
 struct search {
@@ -228,10 +218,7 @@ static size_t string_len(struct str text)
 
 static bool is_key(struct str rest)
 {
-    while (rest.len > 0 && json_text_is_space(rest.data[0])) {
-        rest = str_skip(rest, 1);
-    }
-    return rest.len > 0 && rest.data[0] == ':';
+    return str_starts_with(json_text_trim(rest), STR(":"));
 }
 
 static void exchange_string(const struct replay_ids *ids, struct str string, struct buf *scratch,

@@ -65,13 +65,6 @@ const char *names_of(const struct names *names, enum golden_kind kind, int64_t i
     return label != NULL && label->text != NULL ? label->text : "?";
 }
 
-static bool ends_with(const char *key, const char *end)
-{
-    size_t len = strlen(key), end_len = strlen(end);
-
-    return len >= end_len && strcmp(key + len - end_len, end) == 0;
-}
-
 /* "chatId", "intoChatId": the store's own id of what? */
 static bool which_kind(const char *key, enum golden_kind *ret_kind)
 {
@@ -82,7 +75,7 @@ static bool which_kind(const char *key, enum golden_kind *ret_kind)
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-        if (strcmp(key, keys[i].key) == 0 || ends_with(key, keys[i].end)) {
+        if (strcmp(key, keys[i].key) == 0 || str_ends_with(str_of(key), str_of(keys[i].end))) {
             *ret_kind = (enum golden_kind)i;
             return true;
         }
@@ -177,7 +170,7 @@ static bool is_own_id(const char *key)
             return false;
         }
     }
-    return strcmp(key, "id") == 0 || ends_with(key, "Id");
+    return strcmp(key, "id") == 0 || str_ends_with(str_of(key), STR("Id"));
 }
 
 static json_t *normal_member(const struct names *names, const char *key, const json_t *value)

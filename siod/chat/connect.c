@@ -12,6 +12,7 @@
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
 #include "siod/chat/gone.h"
+#include "siod/chat/history.h"
 #include "siod/chat/order.h"
 #include "siod/chat/revocation.h"
 #include "siod/chat/roster.h"
@@ -215,7 +216,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     timer_clear(&self->expiry);
     typing_leave(self, 0);
     order_drop(self);
-    join_forget(self);
+    history_forget(self);
     roster_leave(self->person);
     free(self);
 }

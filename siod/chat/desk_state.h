@@ -44,7 +44,7 @@ struct desk_socket {
     uint32_t token_tag;               /* of its jti: revocation.h */
     uint32_t changed_ms;              /* when its rooms did last; wraps: session.c */
     struct turn *turns;               /* chats about which an event is under way: order.c */
-    struct join_query *histories;     /* joins whose history is read, one after the other: join.c */
+    struct history_query *histories;  /* that are wanted: history.c */
     TAILQ_ENTRY(desk_socket) unsaved; /* session.c, as the rest */
     uint16_t histories_count;
     uint16_t held;         /* events that wait for their turn: order.c */
@@ -112,9 +112,6 @@ extern const struct sio_app desk_app;
  * is closed, not the namespace left: a client reconnects by itself then, and asks its application
  * for a fresh token. */
 void desk_socket_close(struct desk_socket *socket, const char *phrase);
-
-/* join.c: the socket has gone, and waits for no history any more. */
-void join_forget(struct desk_socket *socket);
 
 /* typing.c */
 /* The socket leaves the chat (0: every chat): whoever it was typing for is told. */
