@@ -55,68 +55,10 @@ static void put_done(struct store_job *job, enum err err)
     CONTAINER_OF(job, struct put_job, job)->done = true;
 }
 
-/* Of the test that runs; the teardown opens those that a failure left closed. */
-static struct gate gates[200];
-static size_t gate_count;
-
-static enum err gate_apply(struct store_job *job, struct store_tx *tx)
-{
-    struct gate *gate = CONTAINER_OF(job, struct gate, job);
-
-    (void)tx;
-    pthread_mutex_lock(&gate->lock);
-    gate->entered = true;
-    pthread_cond_broadcast(&gate->changed);
-    while (!gate->open) {
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    }
-    pthread_mutex_unlock(&gate->lock);
-    return OK;
-}
-
-static void gate_done(struct store_job *job, enum err err)
-{
-    (void)err;
-    CONTAINER_OF(job, struct gate, job)->done = true;
-}
-
-struct gate *gate_close(struct rig *rig)
-{
-    struct gate *gate = &gates[gate_count++];
-
-    assert_true(gate_count < ARRAY_SIZE(gates));
-    *gate = (struct gate) { .job = { .apply = gate_apply, .done = gate_done },
-                            .lock = PTHREAD_MUTEX_INITIALIZER,
-                            .changed = PTHREAD_COND_INITIALIZER };
-    assert_true(store_submit(rig->store, &gate->job));
-    return gate;
-}
-
-void gate_await(struct gate *gate)
-{
-    pthread_mutex_lock(&gate->lock);
-    while (!gate->entered) {
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    }
-    pthread_mutex_unlock(&gate->lock);
-}
-
-void gate_open(struct gate *gate)
-{
-    pthread_mutex_lock(&gate->lock);
-    gate->open = true;
-    pthread_cond_broadcast(&gate->changed);
-    pthread_mutex_unlock(&gate->lock);
-}
-
 void gates_pass(struct rig *rig)
 {
-    for (size_t i = 0; i < gate_count; i++) {
-        gate_open(&gates[i]);
-    }
-    for (size_t i = 0; i < gate_count; i++) {
-        WAIT_FOR(rig->loop, NULL, gates[i].done);
-    }
+    gates_open();
+    WAIT_FOR(rig->loop, NULL, gates_are_done());
 }
 
 /* ---- the rig */
@@ -187,9 +129,7 @@ int receive_teardown(void **state)
 {
     struct rig *rig = *state;
 
-    while (gate_count > 0) {
-        gate_open(&gates[--gate_count]);
-    }
+    gates_forget();
     webhook_receiver_free(rig->receiver);
     transport_free(rig->transport);
     http_server_free(rig->http);

@@ -1,12 +1,11 @@
 /* The webhook endpoint over real HTTP and the real store, all on one loop. */
 #pragma once
 
-#include <pthread.h>
-
 #include "libshared/buf.h"
 #include "net_fixture.h"
 #include "siod/store/store.h"
 #include "siod/webhook/receive.h"
+#include "tests/unit/gate.h"
 
 #define NUMBER "109876543210001"
 
@@ -32,20 +31,7 @@ int receive_setup(void **state);
 int receive_teardown(void **state);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, receive_setup, receive_teardown)
 
-/* Holds the writer thread until it is opened. */
-struct gate {
-    struct store_job job;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool entered, open, done;
-};
-
-/* Borrowed until the test ends, which opens it if nobody did. */
-struct gate *gate_close(struct rig *rig);
-/* Until the writer is in it: what is submitted later waits. */
-void gate_await(struct gate *gate);
-void gate_open(struct gate *gate);
-/* Opens all of the test; the writer is through them when it returns. */
+/* Opens all gates; the writer is through them when it returns. */
 void gates_pass(struct rig *rig);
 
 int64_t sql_int(struct rig *rig, const char *sql);

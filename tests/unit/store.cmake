@@ -2,3 +2,4 @@ foreach(name store store_assign store_care store_digest store_open store_retenti
     unit_test(${name} store)
     target_sources(test_${name} PRIVATE ../lib/faultvfs.c)
 endforeach()
+target_sources(test_store_writer PRIVATE gate.c)

@@ -188,7 +188,7 @@ static void one_that_was_dropped_meanwhile_leaves_nothing(void **state)
     text_body(&body, "w1", "hello");
     sql = xasprintf("UPDATE webhook SET body = CAST('%s' AS BLOB)", body.data);
     sql_exec(rig, sql);
-    gate = gate_close(rig);
+    gate = gate_close(rig->store);
     gate_await(gate);
     assert_true(store_submit(rig->store, &drop.job));
     webhook_retry(rig->receiver, drop.webhook_id, outcome_set, &outcome);

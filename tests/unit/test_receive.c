@@ -352,9 +352,9 @@ static void a_full_store_queue_answers_503(void **state)
 {
     struct rig *rig = *state;
 
-    gate_await(gate_close(rig));
+    gate_await(gate_close(rig->store));
     while (store_accepting(rig->store)) {
-        gate_close(rig);
+        gate_close(rig->store);
     }
     assert_int_equal(post_vector(rig, "text.json"), 503);
     gates_pass(rig);
@@ -368,7 +368,7 @@ static void a_client_that_leaves_early_loses_nothing(void **state)
     autobuf struct buf body = BUF_INIT, request = BUF_INIT;
     struct client client = client_connect(listener_address(rig->listener));
     struct http_stats stats;
-    struct gate *gate = gate_close(rig);
+    struct gate *gate = gate_close(rig->store);
 
     text_body(&body, "w1", "hello");
     signed_post(&request, "/webhook", receive_secrets[0], buf_str(&body));
@@ -402,7 +402,7 @@ static void stopping_with_a_delivery_under_way_still_stores_it(void **state)
     struct rig *rig = *state;
     autobuf struct buf body = BUF_INIT, request = BUF_INIT;
     struct client client = client_connect(listener_address(rig->listener));
-    struct gate *gate = gate_close(rig);
+    struct gate *gate = gate_close(rig->store);
 
     text_body(&body, "w1", "hello");
     signed_post(&request, "/webhook", receive_secrets[0], buf_str(&body));

@@ -1,6 +1,7 @@
 /* The writer thread: group commit, failing jobs, positions, limits. */
 #include "siod/store/sqlite_backend.h"
 #include "store_fixture.h"
+#include "tests/unit/gate.h"
 
 enum { JOBS = 64 };
 
@@ -73,68 +74,24 @@ static void test_a_batch_of_nothing_but_poison_commits_nothing(void **state)
     assert_int_equal(f->failures, 0);
 }
 
-/* Holds the writer until it is let go, so that jobs gather. */
-struct gate {
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool entered, open;
-};
-
-static enum err gate_body(struct store_tx *tx, void *arg)
-{
-    struct gate *gate = arg;
-
-    (void)tx;
-    pthread_mutex_lock(&gate->lock);
-    gate->entered = true;
-    pthread_cond_broadcast(&gate->changed);
-    while (!gate->open) {
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    }
-    pthread_mutex_unlock(&gate->lock);
-    return OK;
-}
-
-static void gate_await_entry(struct gate *gate)
-{
-    pthread_mutex_lock(&gate->lock);
-    while (!gate->entered) {
-        pthread_cond_wait(&gate->changed, &gate->lock);
-    }
-    pthread_mutex_unlock(&gate->lock);
-}
-
-static void gate_open(struct gate *gate)
-{
-    pthread_mutex_lock(&gate->lock);
-    gate->open = true;
-    pthread_cond_broadcast(&gate->changed);
-    pthread_mutex_unlock(&gate->lock);
-}
-
-#define GATE                                                                                       \
-    {                                                                                              \
-        .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER                     \
-    }
-
 static void test_jobs_that_wait_share_commits(void **state)
 {
     enum { MANY = 400 };
     struct fixture *f = *state;
-    struct gate gate = GATE;
+    struct gate *gate;
     struct delivery_job jobs[MANY];
-    struct write writes[MANY], closed;
+    struct write writes[MANY];
     struct store_stats stats;
 
     fill(jobs, MANY, 3);
-    assert_true(write_submit(f, &closed, gate_body, &gate));
-    gate_await_entry(&gate);
+    gate = gate_close(f->store);
+    gate_await(gate);
     for (size_t i = 0; i < MANY; i++) {
         assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
     }
     store_stats(f->store, &stats);
     assert_int_equal(stats.queued, MANY);
-    gate_open(&gate);
+    gate_open(gate);
     WAIT_FOR(f, writes[MANY - 1].done);
     store_stats(f->store, &stats);
     assert_int_equal(stats.jobs, MANY + 1);
@@ -300,23 +257,23 @@ static void test_eight_threads_may_submit_the_same_message(void **state)
 static void test_a_full_queue_refuses_and_says_so_before(void **state)
 {
     struct fixture *f = fixture_new("");
-    struct gate gate = GATE;
+    struct gate *gate;
     struct delivery_job jobs[5];
-    struct write writes[5], closed;
+    struct write writes[5];
 
     *state = f;
     f->config.queue_limit = 4;
     fixture_open(f);
     fill(jobs, ARRAY_SIZE(jobs), 1);
-    assert_true(write_submit(f, &closed, gate_body, &gate));
-    gate_await_entry(&gate);
+    gate = gate_close(f->store);
+    gate_await(gate);
     for (size_t i = 0; i < 4; i++) {
         assert_true(store_accepting(f->store));
         assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
     }
     assert_false(store_accepting(f->store));
     assert_false(write_submit(f, &writes[4], delivery_body, &jobs[4]));
-    gate_open(&gate);
+    gate_open(gate);
     WAIT_FOR(f, writes[3].done);
     assert_true(store_accepting(f->store));
     assert_false(writes[4].done);
@@ -398,15 +355,15 @@ static enum err rollback_body(struct store_tx *tx, void *arg)
 static void test_a_job_that_ends_the_transaction_is_left_out_and_the_others_run_again(void **state)
 {
     struct fixture *f = *state;
-    struct gate gate = GATE;
+    struct gate *gate;
     struct delivery_job jobs[JOBS];
-    struct write writes[JOBS], closed;
+    struct write writes[JOBS];
     unsigned runs = 0;
 
     fill(jobs, JOBS, 2);
     jobs[3].poison = true;
-    assert_true(write_submit(f, &closed, gate_body, &gate));
-    gate_await_entry(&gate);
+    gate = gate_close(f->store);
+    gate_await(gate);
     for (size_t i = 0; i < JOBS; i++) {
         if (i == 20) {
             assert_true(write_submit(f, &writes[i], rollback_body, &runs));
@@ -414,7 +371,7 @@ static void test_a_job_that_ends_the_transaction_is_left_out_and_the_others_run_
             assert_true(write_submit(f, &writes[i], delivery_body, &jobs[i]));
         }
     }
-    gate_open(&gate);
+    gate_open(gate);
     for (size_t i = 0; i < JOBS; i++) {
         WAIT_FOR(f, writes[i].done);
         assert_int_equal(writes[i].err, i == 20 || i == 3 ? ERR_SYNTAX : OK);
@@ -451,12 +408,12 @@ static enum err refused_body(struct store_tx *tx, void *arg)
 static void run_refused(struct fixture *f, struct counted *jobs, unsigned poisons,
                         unsigned *refused)
 {
-    struct gate gate = GATE;
-    struct write writes[JOBS], closed;
+    struct gate *gate;
+    struct write writes[JOBS];
 
     memset(jobs, 0, JOBS * sizeof *jobs);
-    assert_true(write_submit(f, &closed, gate_body, &gate));
-    gate_await_entry(&gate);
+    gate = gate_close(f->store);
+    gate_await(gate);
     for (unsigned i = 0; i < JOBS; i++) {
         fill(&jobs[i].delivery, 1, 1);
         snprintf(jobs[i].delivery.wamid, sizeof jobs[i].delivery.wamid, "p%u.%u", poisons, i);
@@ -464,7 +421,7 @@ static void run_refused(struct fixture *f, struct counted *jobs, unsigned poison
         assert_true(i % 3 == 2 ? write_submit(f, &writes[i], refused_body, refused)
                                : write_submit(f, &writes[i], counted_body, &jobs[i]));
     }
-    gate_open(&gate);
+    gate_open(gate);
     for (unsigned i = 0; i < JOBS; i++) {
         WAIT_FOR(f, writes[i].done);
         assert_int_equal(writes[i].err, i % 3 == 2                ? ERR_NOT_FOUND
@@ -589,27 +546,35 @@ static void test_a_transaction_larger_than_the_cache_is_stored_whole(void **stat
     assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 1);
 }
 
+static int teardown(void **state)
+{
+    gates_forget();
+    return fixture_teardown(state);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, teardown)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STORE_TEST(test_one_poison_among_64_jobs_fails_alone),
-        STORE_TEST(test_a_batch_of_nothing_but_poison_commits_nothing),
-        STORE_TEST(test_jobs_that_wait_share_commits),
-        STORE_TEST(test_done_follows_on_commit_in_the_order_of_submission),
-        STORE_TEST(test_patient_jobs_are_committed_together),
-        STORE_TEST(test_patient_jobs_go_along_with_others_and_keep_their_order),
-        STORE_TEST(test_positions_have_no_gap_across_failing_jobs_and_businesses),
-        STORE_TEST(test_a_message_delivered_eight_times_at_once_is_one_message),
-        STORE_TEST(test_eight_threads_may_submit_the_same_message),
-        STORE_TEST(test_closing_runs_what_waits),
-        STORE_TEST(test_a_stopped_store_takes_nothing_and_what_was_under_way_is_told),
-        STORE_TEST(test_what_is_left_at_close_may_be_dropped_with_the_loop),
-        STORE_TEST(test_a_job_that_ends_the_transaction_is_left_out_and_the_others_run_again),
-        STORE_TEST(test_a_job_that_wrote_nothing_is_refused_without_a_repetition),
-        STORE_TEST(test_many_jobs_that_must_be_undone_cost_one_repetition),
-        STORE_TEST(test_a_jobs_own_error_is_its_own),
-        STORE_TEST(test_a_transaction_larger_than_the_cache_is_stored_whole),
-        cmocka_unit_test_teardown(test_a_full_queue_refuses_and_says_so_before, fixture_teardown),
+        TEST(test_one_poison_among_64_jobs_fails_alone),
+        TEST(test_a_batch_of_nothing_but_poison_commits_nothing),
+        TEST(test_jobs_that_wait_share_commits),
+        TEST(test_done_follows_on_commit_in_the_order_of_submission),
+        TEST(test_patient_jobs_are_committed_together),
+        TEST(test_patient_jobs_go_along_with_others_and_keep_their_order),
+        TEST(test_positions_have_no_gap_across_failing_jobs_and_businesses),
+        TEST(test_a_message_delivered_eight_times_at_once_is_one_message),
+        TEST(test_eight_threads_may_submit_the_same_message),
+        TEST(test_closing_runs_what_waits),
+        TEST(test_a_stopped_store_takes_nothing_and_what_was_under_way_is_told),
+        TEST(test_what_is_left_at_close_may_be_dropped_with_the_loop),
+        TEST(test_a_job_that_ends_the_transaction_is_left_out_and_the_others_run_again),
+        TEST(test_a_job_that_wrote_nothing_is_refused_without_a_repetition),
+        TEST(test_many_jobs_that_must_be_undone_cost_one_repetition),
+        TEST(test_a_jobs_own_error_is_its_own),
+        TEST(test_a_transaction_larger_than_the_cache_is_stored_whole),
+        cmocka_unit_test_teardown(test_a_full_queue_refuses_and_says_so_before, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
