@@ -40,7 +40,7 @@ struct desk_socket {
     struct agent *person;
     struct sio_socket *socket;
     struct timer expiry;              /* the token's */
-    struct typist *typing;            /* the chats this socket is typing in */
+    struct typing_device *typing;     /* one for each chat this socket is typing in */
     uint32_t token_tag;               /* of its jti: revocation.h */
     uint32_t changed_ms;              /* when its rooms did last; wraps: session.c */
     struct turn *turns;               /* chats about which an event is under way: order.c */

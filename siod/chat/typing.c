@@ -1,11 +1,11 @@
 /* Who is typing where.
  *
- * A typist is a user in a chat, whichever of the user's sockets says so. Others are told by
- * user_typing, at most once per throttle_ms, and by one user_stop_typing when it ends: by
- * typing_stop, after expire_ms of silence, when the socket leaves the chat or disconnects, and when
- * siod shuts down: the others come back to a siod that does not know who typed. A typist who stops
- * and starts again within throttle_ms is remembered and announced when that time is over, so that
- * the others never miss one who goes on typing. */
+ * A typist is a user in a chat, on one device (socket) or on several. Others are told by
+ * user_typing, at most once per throttle_ms, and by one user_stop_typing when the last device has
+ * stopped: by typing_stop, after expire_ms of silence, when it leaves the chat or disconnects, and
+ * when siod shuts down: the others come back to a siod that does not know who typed. A typist who
+ * stops and starts again within throttle_ms is remembered and announced when that time is over, so
+ * that the others never miss one who goes on typing. */
 #include <stdlib.h>
 
 #include <utlist.h>
@@ -25,15 +25,21 @@ struct typing_chat {
 };
 
 struct typist {
-    struct typist *prev, *next;               /* of the chat */
-    struct typist *socket_prev, *socket_next; /* of the socket, while typing */
+    struct typist *prev, *next; /* of the chat */
     struct typing_chat *chat;
-    struct desk_socket *socket; /* that said so last; NULL when the user stopped */
+    struct typing_device *devices; /* NULL when the user stopped */
     int64_t user_id;
-    uint64_t told_ms;    /* when user_typing was emitted last */
-    uint64_t expires_ms; /* when silence ends it, UINT64_MAX = never */
-    bool visible;        /* the others were told that the user types */
+    uint64_t told_ms; /* when user_typing was emitted last */
+    bool visible;     /* the others were told that the user types */
     struct timer timer;
+};
+
+struct typing_device {
+    struct typing_device *prev, *next;               /* of the typist */
+    struct typing_device *socket_prev, *socket_next; /* of the socket */
+    struct typist *typist;
+    struct desk_socket *socket;
+    uint64_t expires_ms; /* when silence ends it, UINT64_MAX = never */
 };
 
 /* Only its own business types in a chat, so its id finds it; others find nothing. */
@@ -75,17 +81,37 @@ static struct typist *new_typist(struct desk_socket *socket, int64_t chat_id)
     return typist;
 }
 
-static void attach(struct typist *typist, struct desk_socket *socket)
+static struct typing_device *find_device(const struct typist *typist,
+                                         const struct desk_socket *socket)
 {
-    if (typist->socket == socket) {
-        return;
-    }
-    if (typist->socket != NULL) {
-        DL_DELETE2(typist->socket->typing, typist, socket_prev, socket_next);
-    }
-    typist->socket = socket;
-    if (socket != NULL) {
-        DL_APPEND2(socket->typing, typist, socket_prev, socket_next);
+    struct typing_device *device;
+
+    DL_SEARCH_SCALAR(typist->devices, device, socket, socket);
+    return device;
+}
+
+static struct typing_device *new_device(struct typist *typist, struct desk_socket *socket)
+{
+    struct typing_device *device = xnew(struct typing_device);
+
+    device->typist = typist;
+    device->socket = socket;
+    DL_APPEND(typist->devices, device);
+    DL_APPEND2(socket->typing, device, socket_prev, socket_next);
+    return device;
+}
+
+static void free_device(struct typing_device *device)
+{
+    DL_DELETE(device->typist->devices, device);
+    DL_DELETE2(device->socket->typing, device, socket_prev, socket_next);
+    free(device);
+}
+
+static void free_devices(struct typist *typist)
+{
+    while (typist->devices != NULL) {
+        free_device(typist->devices);
     }
 }
 
@@ -94,7 +120,7 @@ static void free_typist(struct typist *typist)
     struct typing_chat *chat = typist->chat;
 
     timer_clear(&typist->timer);
-    attach(typist, NULL);
+    free_devices(typist);
     DL_DELETE(chat->typists, typist);
     free(typist);
     if (chat->typists == NULL) {
@@ -131,6 +157,30 @@ static uint64_t throttled_until(const struct typist *typist)
     return typist->told_ms + typist->chat->desk->config.typing_throttle_ms;
 }
 
+/* When the next device will have been silent for long enough. */
+static uint64_t next_expiry(const struct typist *typist)
+{
+    const struct typing_device *device;
+    uint64_t expires_ms = UINT64_MAX;
+
+    DL_FOREACH (typist->devices, device) {
+        expires_ms = MIN(expires_ms, device->expires_ms);
+    }
+    return expires_ms;
+}
+
+static void expire(struct typist *typist)
+{
+    uint64_t now_ms = loop_now_ms(typist->chat->desk->config.loop);
+    struct typing_device *device, *next;
+
+    DL_FOREACH_SAFE (typist->devices, device, next) {
+        if (device->expires_ms <= now_ms) {
+            free_device(device);
+        }
+    }
+}
+
 static void on_timer(struct timer *timer);
 
 /* The next moment at which something has to be done for this typist; without one it is forgotten.
@@ -140,14 +190,14 @@ static void schedule(struct typist *typist)
     struct loop *loop = typist->chat->desk->config.loop;
     uint64_t now_ms = loop_now_ms(loop), due_ms = throttled_until(typist);
 
-    if (typist->socket == NULL && due_ms <= now_ms) {
+    if (typist->devices == NULL && due_ms <= now_ms) {
         free_typist(typist);
         return;
     }
     if (typist->visible) {
-        due_ms = typist->expires_ms;
-    } else if (typist->socket != NULL) {
-        due_ms = MIN(due_ms, typist->expires_ms);
+        due_ms = next_expiry(typist);
+    } else if (typist->devices != NULL) {
+        due_ms = MIN(due_ms, next_expiry(typist));
     }
     if (due_ms == UINT64_MAX) {
         timer_clear(&typist->timer);
@@ -156,14 +206,30 @@ static void schedule(struct typist *typist)
     }
 }
 
-static void stop(struct typist *typist)
+/* None of its devices is typing any more. */
+static void stopped(struct typist *typist)
 {
-    attach(typist, NULL);
     if (typist->visible) {
         typist->visible = false;
         tell(typist, EVENT_user_stop_typing);
     }
     schedule(typist);
+}
+
+static void stop(struct typist *typist)
+{
+    free_devices(typist);
+    stopped(typist);
+}
+
+static void stop_device(struct typing_device *device)
+{
+    struct typist *typist = device->typist;
+
+    free_device(device);
+    if (typist->devices == NULL) {
+        stopped(typist);
+    }
 }
 
 /* Tell the others, unless they were told a moment ago: then the timer does it. */
@@ -182,12 +248,13 @@ static void announce(struct typist *typist)
 static void on_timer(struct timer *timer)
 {
     struct typist *typist = CONTAINER_OF(timer, struct typist, timer);
-    uint64_t now_ms = loop_now_ms(typist->chat->desk->config.loop);
+    bool was_typing = typist->devices != NULL;
 
-    if (typist->socket == NULL) {
+    expire(typist);
+    if (typist->devices == NULL && was_typing) {
+        stopped(typist);
+    } else if (typist->devices == NULL || typist->visible) {
         schedule(typist);
-    } else if (typist->expires_ms <= now_ms) {
-        stop(typist);
     } else {
         announce(typist);
     }
@@ -197,12 +264,16 @@ static void start(struct desk_socket *socket, int64_t chat_id, struct typist *ty
 {
     struct desk *desk = desk_of(socket);
     uint64_t expire_ms = desk->config.typing_expire_ms;
+    struct typing_device *device;
 
     if (typist == NULL) {
         typist = new_typist(socket, chat_id);
     }
-    attach(typist, socket);
-    typist->expires_ms = expire_ms > 0 ? loop_now_ms(desk->config.loop) + expire_ms : UINT64_MAX;
+    device = find_device(typist, socket);
+    if (device == NULL) {
+        device = new_device(typist, socket);
+    }
+    device->expires_ms = expire_ms > 0 ? loop_now_ms(desk->config.loop) + expire_ms : UINT64_MAX;
     announce(typist);
 }
 
@@ -220,10 +291,11 @@ static void act_start(struct desk_socket *socket, int64_t chat_id, struct typist
 
 static void act_stop(struct desk_socket *socket, int64_t chat_id, struct typist *typist)
 {
-    (void)socket;
+    struct typing_device *device = typist != NULL ? find_device(typist, socket) : NULL;
+
     (void)chat_id;
-    if (typist != NULL) {
-        stop(typist);
+    if (device != NULL) {
+        stop_device(device);
     }
 }
 
@@ -317,12 +389,12 @@ void on_typing_stop(const struct event_ctx *ctx, const struct typing *typing)
 
 void typing_leave(struct desk_socket *socket, int64_t chat_id)
 {
-    struct typist *typist, *next;
+    struct typing_device *device, *next;
 
-    DL_FOREACH_SAFE2(socket->typing, typist, next, socket_next)
+    DL_FOREACH_SAFE2(socket->typing, device, next, socket_next)
     {
-        if (chat_id == 0 || typist->chat->chat_id == chat_id) {
-            stop(typist);
+        if (chat_id == 0 || device->typist->chat->chat_id == chat_id) {
+            stop_device(device);
         }
     }
 }

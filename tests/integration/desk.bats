@@ -29,6 +29,10 @@ events_are() {
     [[ $(count_events "$1" "$2") == "$3" ]]
 }
 
+sockets_are() {
+    [[ $(sioctl socket list -o ndjson | wc -l) == "$1" ]]
+}
+
 # Whatever was emitted to the chat before this has arrived at NAME afterwards.
 barrier() {
     BARRIERS=$((${BARRIERS:-0} + 1))
@@ -78,6 +82,34 @@ barrier() {
     wait_until events_are bob user_typing 2
     agent_stop ann
     wait_until events_are bob user_stop_typing 2
+}
+
+@test "a typist has stopped when the last device has" {
+    desk -o typing.throttle_ms=0 -o typing.expire_ms=0
+    agent_connected ann2 --token "$(token 7 1)" --transports websocket
+    agent_asks ann2 join_chat 1
+    agent_asks ann typing_start '{"chatId":1}'
+    assert_equal "$(agent_asks ann2 typing_stop '{"chatId":1}')" '{"ok":true}'
+    agent_asks ann2 typing_start '{"chatId":1}'
+    agent_asks ann typing_stop '{"chatId":1}'
+    agent_asks ann typing_start '{"chatId":1}'
+    agent_stop ann2
+    wait_until sockets_are 2
+    barrier bob
+    assert_equal "$(count_events bob user_stop_typing)" 0
+    agent_asks ann typing_stop '{"chatId":1}'
+    wait_until events_are bob user_stop_typing 1
+}
+
+@test "silence ends the typing of all devices once" {
+    desk -o typing.throttle_ms=60000 -o typing.expire_ms=300
+    agent_connected ann2 --token "$(token 7 1)" --transports websocket
+    agent_asks ann2 join_chat 1
+    agent_asks ann typing_start '{"chatId":1}'
+    agent_asks ann2 typing_start '{"chatId":1}'
+    wait_until events_are bob user_stop_typing 1
+    barrier bob
+    assert_equal "$(count_events bob user_typing)$(count_events bob user_stop_typing)" 11
 }
 
 @test "typing in a chat one has not joined is refused" {
