@@ -5,12 +5,17 @@
  *
  * While a pong is due, any packet shows that the client lives and moves the deadline, up to twice
  * the timeout after the ping. Packets only leave a time stamp; the timer looks at it when it
- * fires. */
+ * fires.
+ *
+ * A ping may be behind megabytes that a slow client is still reading, and what it sends is not read
+ * meanwhile. Whoever has taken some of what waited gets the timeout again, a few times. */
 #include "siod/engineio/session.h"
 
 /* A timer may be this late and still count from when it was due; if more, the process was held up
  * and the client is given its full time. */
 enum { LATE_MS = 50 };
+
+enum { EXTENSIONS_MAX = 7 };
 
 static void on_timer(struct timer *timer);
 
@@ -18,11 +23,12 @@ static uint64_t deadline_ms(const struct eio_session *session)
 {
     uint64_t timeout_ms = session->server->config.ping_timeout_ms;
     uint64_t alive_ms = MAX(session->ping_ms, session->heard_ms);
+    uint64_t extended_ms = session->extensions * timeout_ms;
 
     if (session->is_v3) {
-        return session->ping_ms;
+        return session->ping_ms + extended_ms;
     }
-    return MIN(alive_ms + timeout_ms, session->ping_ms + 2 * timeout_ms);
+    return MIN(alive_ms + timeout_ms, session->ping_ms + 2 * timeout_ms) + extended_ms;
 }
 
 static void set_timer(struct eio_session *session, uint64_t at_ms)
@@ -33,9 +39,19 @@ static void set_timer(struct eio_session *session, uint64_t at_ms)
     timer_set(loop, &session->timer, at_ms > now_ms ? at_ms - now_ms : 0, on_timer);
 }
 
+/* Of what had to wait for it. */
+static bool took_some(struct eio_session *session)
+{
+    if (session->ws != NULL) {
+        return ws_took(session->ws);
+    }
+    return session->polling != NULL && eio_polling_took(session->polling);
+}
+
 static void schedule_ping(struct eio_session *session)
 {
     session->awaiting_pong = false;
+    session->extensions = 0;
     session->ping_ms =
         loop_now_ms(session->server->loop) + session->server->config.ping_interval_ms;
     set_timer(session, session->ping_ms);
@@ -49,6 +65,7 @@ static void send_ping(struct eio_session *session)
         session->ping_ms = now_ms;
     }
     session->awaiting_pong = true;
+    (void)took_some(session); /* before the ping */
     eio_session_send(session, session->server->ping);
     set_timer(session, deadline_ms(session));
 }
@@ -72,6 +89,8 @@ static void await_ping(struct eio_session *session)
     const struct eio_config *config = &session->server->config;
 
     session->awaiting_pong = true;
+    session->extensions = 0;
+    (void)took_some(session);
     session->ping_ms =
         loop_now_ms(session->server->loop) + config->ping_interval_ms + config->ping_timeout_ms;
     set_timer(session, session->ping_ms);
@@ -100,7 +119,15 @@ void eio_heartbeat_pong(struct eio_session *session)
     schedule_ping(session);
 }
 
-bool eio_heartbeat_expired(const struct eio_session *session)
+bool eio_heartbeat_expired(struct eio_session *session)
 {
-    return session->awaiting_pong && loop_now_ms(session->server->loop) >= deadline_ms(session);
+    uint64_t now_ms = loop_now_ms(session->server->loop);
+
+    if (!session->awaiting_pong || now_ms < deadline_ms(session)) {
+        return false;
+    }
+    if (session->extensions < EXTENSIONS_MAX && took_some(session)) {
+        session->extensions++;
+    }
+    return now_ms >= deadline_ms(session);
 }

@@ -168,7 +168,16 @@ static size_t take_packets(struct eio_polling *polling, struct frame **frames, s
         }
         frames[count++] = polled_frame(polling->session, eio_polling_dequeue(polling));
     }
+    polling->took = polling->took || !STAILQ_EMPTY(&polling->queue);
     return count;
+}
+
+bool eio_polling_took(struct eio_polling *polling)
+{
+    bool took = polling->took;
+
+    polling->took = false;
+    return took;
 }
 
 static void answer_get(struct eio_polling *polling, struct frame *const *frames, size_t count)

@@ -66,6 +66,7 @@ struct eio_polling {
     bool probed;                /* `2probe` came: no GET may stay parked */
     struct timer upgrade_timer; /* for `5` to come */
     bool dirty;                 /* in server->dirty: the parked GET is answered this round */
+    bool took;                  /* a GET left packets for another one: eio_polling_took() */
     struct eio_polling *prev, *next;
 };
 
@@ -99,6 +100,7 @@ struct eio_session {
     bool awaiting_pong : 1;
     bool base64 : 1;         /* the client wants no binary frames */
     bool is_v3 : 1;          /* speaks protocol 3 */
+    unsigned extensions : 3; /* of the present ping's deadline */
     uint64_t opened_ms : 40; /* of the loop's clock, which lasts for 34 years */
 };
 
@@ -158,7 +160,8 @@ void eio_heartbeat_start(struct eio_session *session);
 void eio_heartbeat_pong(struct eio_session *session);
 /* Protocol 3: the client pinged. */
 void eio_heartbeat_ping(struct eio_session *session);
-bool eio_heartbeat_expired(const struct eio_session *session);
+/* Is it past its deadline? That of a client which is still taking what waited for it is moved. */
+bool eio_heartbeat_expired(struct eio_session *session);
 
 /* polling.c */
 struct eio_polling *eio_polling_new(struct eio_session *session);
@@ -170,6 +173,8 @@ void eio_polling_complete(struct http_request *request);
 void eio_polling_request_end(struct http_request *request, bool aborted);
 void eio_polling_send(struct eio_polling *polling, struct frame *frame);
 bool eio_polling_admit(struct eio_polling *polling, size_t bytes);
+/* Did a GET take some of what is more than one may take, since this was asked last? */
+bool eio_polling_took(struct eio_polling *polling);
 /* The oldest frame that is queued, owned; NULL when there is none. */
 NODISCARD
 struct frame *eio_polling_dequeue(struct eio_polling *polling);

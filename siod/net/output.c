@@ -279,6 +279,14 @@ bool conn_admit(struct conn *conn, size_t bytes)
     return admitted;
 }
 
+bool conn_took(struct conn *conn)
+{
+    bool took = conn->took;
+
+    conn->took = false;
+    return took;
+}
+
 static void on_deadline(struct timer *timer)
 {
     struct conn *conn = CONTAINER_OF(timer, struct conn, timer);

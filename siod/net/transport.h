@@ -117,6 +117,10 @@ size_t conn_pending(const struct conn *conn);
 NODISCARD
 bool conn_admit(struct conn *conn, size_t bytes);
 
+/* Did the peer take any of what had to wait for it, since this was asked last? */
+NODISCARD
+bool conn_took(struct conn *conn);
+
 /* Close when the queue has been written, or after 5 s at the latest. Input is ignored from now on.
  * What was written is followed by a half-close, and the peer has 2 s to close its side, so that the
  * last bytes are not lost to a reset. */

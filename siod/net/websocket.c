@@ -369,6 +369,11 @@ bool ws_admit(struct ws *ws, size_t bytes)
     return conn_admit(ws->conn, bytes);
 }
 
+bool ws_took(struct ws *ws)
+{
+    return conn_took(ws->conn);
+}
+
 uint64_t ws_announced(const struct ws *ws)
 {
     return ws->decoder.message_len;

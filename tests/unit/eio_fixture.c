@@ -77,6 +77,8 @@ static void on_message(struct eio_session *session, bool binary, struct str payl
         send_burst(session, 40);
     } else if (str_eq(payload, STR("fill"))) {
         send_fill(session, 3, MAX_PAYLOAD / 2);
+    } else if (str_eq(payload, STR("flood"))) {
+        send_fill(session, FLOOD_COUNT, FLOOD_SIZE);
     } else if (!str_eq(payload, STR("quiet"))) {
         frame = frame_text2(STR("4"), payload);
         eio_session_send(session, frame);

@@ -9,6 +9,7 @@
 #include "tests/unit/eio_rig.h"
 
 enum { MAX_PAYLOAD = 1000000, OP_TEXT = 1, OP_BINARY = 2 };
+enum { FLOOD_COUNT = 20, FLOOD_SIZE = 900000 }; /* more than a kernel buffers for a connection */
 
 /* The request headers of a WebSocket client. */
 #define UPGRADE                                                                                    \
