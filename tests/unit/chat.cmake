@@ -1,5 +1,6 @@
 unit_test(assign_queue chat)
 unit_test(assign_rule chat)
 unit_test(assign_sim chat)
+target_sources(test_assign_sim PRIVATE assign_sim.c assign_sim_store.c)
 unit_test(chat_change chat store)
 unit_test(revocation chat)
