@@ -18,10 +18,12 @@ struct emit_queue {
     struct timer retry;
     bool scheduled;
     size_t burst_rows, burst_bytes; /* what is left of the present burst, at the front */
-    /* when the queue, and the present burst, first waited for an agent who is behind; 0 = did not
-     */
-    uint64_t held_since_ms, burst_held_ms;
-    bool is_urgent; /* the burst has waited for long enough */
+    struct emit_hold {
+        uint64_t since_ms; /* when it was looked at agents who are behind; 0 = there are none */
+        size_t pending;    /* what waited for them then */
+        unsigned windows;  /* that were waited since the queue was empty */
+        bool is_over;      /* for this burst */
+    } hold;
 };
 
 /* A tenant that was heard of: position is that of the last log row that was emitted. */

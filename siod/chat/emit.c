@@ -4,11 +4,13 @@
  * each business has a queue of what is still to be emitted, and a round emits a slice of it. Rows
  * leave in the order of the commits, so a business sees its positions ascend without a gap.
  *
- * What one webhook makes is a burst, and may be more than a client's queue holds. Whoever has
- * caught up with what was before is sent all of it, however slowly it reads, and nobody waits for
- * that. Only when there is an agent (all of them are in their business's room) who has more waiting
- * than leaves room for the next burst, that business's queue waits for a moment, and nobody else's:
- * for a client that reads, that is enough to be ready for the next webhook of many. */
+ * What one webhook makes is a burst, and may be more than a client's queue holds. Whoever has not
+ * two of them waiting is sent all of it, however slowly it reads, and nobody waits for that. Only
+ * when there is an agent (all of them are in their business's room) who has no room for the next
+ * burst, that business's queue waits, and nobody else's: for as long as that agent takes megabytes
+ * in each quarter of a second, more and more of them. So of webhooks by the dozen nobody is cut who
+ * reads as fast as a network carries, and who is slow or does not read costs the others one such
+ * moment. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,10 +25,11 @@ enum {
     SLICE_ROWS = 256,
     SLICE_BYTES = 256 * 1024,
     LOOK_AGAIN_MS = 10,
-    HOLD_MAX_MS = 3000, /* until the queue is empty, however much more comes meanwhile */
-    HOLD_MIN_MS = 1000, /* of one burst: time for who has just been sent the one before */
-    ROW_BYTES = 160,    /* of an event beside its arguments: names, offset, frame */
-    QUEUE_KEPT = 1024,  /* rows of room that an empty queue may keep */
+    WINDOW_MS = 250,
+    WINDOW_BYTES = 1 << 20, /* to be taken in the first window, twice as much in the second … */
+    WINDOWS_COUNTED = 8,    /* … and so on up to this one */
+    ROW_BYTES = 160,        /* of an event beside its arguments: names, offset, frame */
+    QUEUE_KEPT = 1024,      /* rows of room that an empty queue may keep */
 };
 
 /* The rows of one commit; freed with the last one. */
@@ -170,8 +173,7 @@ static void begin_burst(struct emit_queue *queue)
 {
     const struct emit_item *item = &queue->items[queue->first], *end = &queue->items[queue->end];
 
-    queue->is_urgent = false;
-    queue->burst_held_ms = 0;
+    queue->hold.is_over = false;
     do {
         queue->burst_bytes += row_bytes(item->row);
         queue->burst_rows++;
@@ -184,6 +186,7 @@ static void begin_burst(struct emit_queue *queue)
 
 struct admission {
     size_t bytes;
+    size_t pending; /* of those who were refused */
     bool refused;
 };
 
@@ -191,39 +194,54 @@ struct admission {
 static bool admit(void *arg, struct sio_socket *member)
 {
     struct admission *admission = arg;
+    struct eio_session *session = sio_socket_session(member);
 
-    if (!eio_session_admit(sio_socket_session(member), admission->bytes)) {
+    if (!eio_session_admit(session, admission->bytes)) {
         admission->refused = true;
+        admission->pending += eio_session_pending(session);
     }
     return true;
+}
+
+static struct admission ask_all(struct tenant *tenant)
+{
+    struct admission admission = { .bytes = tenant->queue.burst_bytes };
+    char room[BUSINESS_ROOM_SIZE];
+
+    sio_room_members_each(tenant->desk->nsp, (uint64_t)tenant->business_id,
+                          business_room(tenant->business_id, room), admit, &admission);
+    return admission;
+}
+
+/* Have they taken so much that waiting for them goes on? The longer a business has waited, the
+ * faster they must be. */
+static bool is_worth_waiting(struct emit_hold *hold, size_t pending)
+{
+    size_t wanted = MIN(++hold->windows, WINDOWS_COUNTED) * (size_t)WINDOW_BYTES;
+
+    return pending + wanted <= hold->pending;
 }
 
 /* Should the rest of the burst wait for somebody? */
 static bool must_hold(struct tenant *tenant)
 {
     uint64_t now_ms = loop_now_ms(tenant->desk->config.loop);
-    struct emit_queue *queue = &tenant->queue;
-    struct admission admission = { .bytes = queue->burst_bytes };
-    char room[BUSINESS_ROOM_SIZE];
+    struct emit_hold *hold = &tenant->queue.hold;
+    struct admission admission = ask_all(tenant);
 
-    sio_room_members_each(tenant->desk->nsp, (uint64_t)tenant->business_id,
-                          business_room(tenant->business_id, room), admit, &admission);
-    if (!admission.refused || queue->is_urgent) {
+    if (!admission.refused || hold->is_over) {
+        hold->since_ms = 0;
         return false;
     }
-    if (queue->held_since_ms == 0) {
-        queue->held_since_ms = now_ms;
+    if (hold->since_ms == 0) {
+        hold->since_ms = now_ms;
+        hold->pending = admission.pending;
+    } else if (now_ms - hold->since_ms >= WINDOW_MS) {
+        hold->is_over = !is_worth_waiting(hold, admission.pending); /* who has no room is cut */
+        hold->since_ms = now_ms;
+        hold->pending = admission.pending;
     }
-    if (queue->burst_held_ms == 0) {
-        queue->burst_held_ms = now_ms;
-    }
-    if (now_ms - queue->held_since_ms < HOLD_MAX_MS ||
-        now_ms - queue->burst_held_ms < HOLD_MIN_MS) {
-        return true;
-    }
-    queue->is_urgent = true; /* whoever has no room for it is cut */
-    queue->held_since_ms = 0;
-    return false;
+    return !hold->is_over;
 }
 
 /* ---- slices */
@@ -280,7 +298,7 @@ static void work_off(struct tenant *tenant)
         queue->again.fn = next_round;
         loop_post(tenant->desk->config.loop, &queue->again);
     } else {
-        queue->held_since_ms = 0;
+        queue->hold.windows = 0;
     }
 }
 

@@ -87,9 +87,10 @@ static void look_again(struct timer *timer);
 static void send_or_wait(struct history_query *self)
 {
     struct desk_socket *from = self->from;
-    size_t bytes = self->messages.len + self->chat.len + ANSWER_BYTES;
+    struct eio_session *session = sio_socket_session(from->socket);
 
-    if (!eio_session_admit(sio_socket_session(from->socket), bytes)) {
+    if (eio_session_is_behind(session) ||
+        !eio_session_admit(session, self->messages.len + self->chat.len + ANSWER_BYTES)) {
         timer_set(desk_of(from)->config.loop, &self->timer, LOOK_AGAIN_MS, look_again);
         return;
     }

@@ -125,6 +125,9 @@ size_t eio_session_pending(const struct eio_session *session);
  * cut the client. */
 NODISCARD
 bool eio_session_admit(struct eio_session *session, size_t bytes);
+/* Does so much wait that what can wait (an answer that was asked for) is better sent later? */
+NODISCARD
+bool eio_session_is_behind(const struct eio_session *session);
 
 struct eio_stats {
     unsigned sessions, polling, websocket;

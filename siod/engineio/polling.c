@@ -11,7 +11,6 @@
 #include "libshared/log.h"
 #include "libshared/utf8.h"
 #include "siod/engineio/session.h"
-#include "siod/net/queue_limit.h"
 
 static bool give_way(struct hold *hold);
 
@@ -134,6 +133,12 @@ bool eio_polling_admit(struct eio_polling *polling, size_t bytes)
 {
     return queue_limit_admit(&polling->extra, polling->session->server->config.queue_bytes,
                              polling->queued_bytes, bytes);
+}
+
+bool eio_polling_is_behind(const struct eio_polling *polling)
+{
+    return queue_limit_is_behind(polling->session->server->config.queue_bytes,
+                                 polling->queued_bytes);
 }
 
 /* With its separator. */

@@ -356,6 +356,15 @@ size_t eio_session_pending(const struct eio_session *session)
                                       : 0;
 }
 
+bool eio_session_is_behind(const struct eio_session *session)
+{
+    if (session->state != EIO_STATE_OPEN) {
+        return false;
+    }
+    return session->ws != NULL ? ws_is_behind(session->ws)
+                               : eio_polling_is_behind(session->polling);
+}
+
 bool eio_session_admit(struct eio_session *session, size_t bytes)
 {
     if (session->state != EIO_STATE_OPEN) {

@@ -24,6 +24,7 @@
 #include "siod/net/budget.h"
 #include "siod/net/http.h"
 #include "siod/net/loop.h"
+#include "siod/net/queue_limit.h"
 #include "siod/net/websocket.h"
 
 enum eio_error {
@@ -61,7 +62,7 @@ struct eio_polling {
     struct hold hold; /* of body */
     STAILQ_HEAD(, eio_queued) queue;
     size_t queued_bytes;
-    uint32_t extra;             /* that may be queued above the limit: queue_limit.h */
+    struct queue_extra extra;
     struct ws *probe;           /* the WebSocket of an upgrade that is under way */
     bool probed;                /* `2probe` came: no GET may stay parked */
     struct timer upgrade_timer; /* for `5` to come */
@@ -173,6 +174,7 @@ void eio_polling_complete(struct http_request *request);
 void eio_polling_request_end(struct http_request *request, bool aborted);
 void eio_polling_send(struct eio_polling *polling, struct frame *frame);
 bool eio_polling_admit(struct eio_polling *polling, size_t bytes);
+bool eio_polling_is_behind(const struct eio_polling *polling);
 /* Did a GET take some of what is more than one may take, since this was asked last? */
 bool eio_polling_took(struct eio_polling *polling);
 /* The oldest frame that is queued, owned; NULL when there is none. */

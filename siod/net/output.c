@@ -222,9 +222,10 @@ static inline bool has_room(const struct conn *conn, size_t len)
     return conn_pending(conn) + len <= queue_max(conn);
 }
 
-static uint32_t conn_extra(const struct conn *conn)
+static struct queue_extra conn_extra(const struct conn *conn)
 {
-    return (uint32_t)conn->extra_blocks * EXTRA_BLOCK;
+    return (struct queue_extra) { .bytes = (uint32_t)conn->extra_blocks * EXTRA_BLOCK,
+                                  .is_second = conn->second };
 }
 
 /* What is queued is written first where the kernel takes it: a round may produce more than the
@@ -268,15 +269,19 @@ size_t conn_pending(const struct conn *conn)
 
 bool conn_admit(struct conn *conn, size_t bytes)
 {
-    uint32_t extra = conn_extra(conn), before = extra;
+    struct queue_extra extra = conn_extra(conn);
     bool admitted =
         queue_limit_admit(&extra, conn->transport->limits.queue_bytes, conn_pending(conn), bytes);
+    size_t above = extra.bytes;
 
-    if (extra != before) {
-        conn->extra_blocks =
-            (uint16_t)MIN((extra + EXTRA_BLOCK - 1) / EXTRA_BLOCK, (uint32_t)UINT16_MAX);
-    }
+    conn->extra_blocks = (uint16_t)MIN((above + EXTRA_BLOCK - 1) / EXTRA_BLOCK, UINT16_MAX);
+    conn->second = extra.is_second;
     return admitted;
+}
+
+bool conn_is_behind(const struct conn *conn)
+{
+    return queue_limit_is_behind(conn->transport->limits.queue_bytes, conn_pending(conn));
 }
 
 bool conn_took(struct conn *conn)

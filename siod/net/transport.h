@@ -116,6 +116,9 @@ size_t conn_pending(const struct conn *conn);
  * queue_bytes? False for who has to catch up first. */
 NODISCARD
 bool conn_admit(struct conn *conn, size_t bytes);
+/* Should what can wait be sent later? */
+NODISCARD
+bool conn_is_behind(const struct conn *conn);
 
 /* Did the peer take any of what had to wait for it, since this was asked last? */
 NODISCARD

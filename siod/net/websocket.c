@@ -369,6 +369,11 @@ bool ws_admit(struct ws *ws, size_t bytes)
     return conn_admit(ws->conn, bytes);
 }
 
+bool ws_is_behind(const struct ws *ws)
+{
+    return conn_is_behind(ws->conn);
+}
+
 bool ws_took(struct ws *ws)
 {
     return conn_took(ws->conn);

@@ -50,6 +50,8 @@ void ws_send(struct ws *ws, struct frame *frame);
 size_t ws_pending(const struct ws *ws);
 /* See conn_admit(). */
 bool ws_admit(struct ws *ws, size_t bytes);
+/* See conn_is_behind(). */
+bool ws_is_behind(const struct ws *ws);
 /* See conn_took(). */
 bool ws_took(struct ws *ws);
 /* Bytes that the frames of the present message have announced. */

@@ -164,6 +164,12 @@ bool conn_admit(struct conn *conn, size_t bytes)
     return true;
 }
 
+bool conn_is_behind(const struct conn *conn)
+{
+    (void)conn;
+    return false;
+}
+
 bool conn_took(struct conn *conn)
 {
     (void)conn;

@@ -129,6 +129,30 @@ captions() {
     assert_equal "$(metric siod_slow_consumers_total)" 0
 }
 
+@test "one webhook waits for a client beside the histories that it is reading" {
+    local i
+    start_siod -o limits.queue_bytes=1000000
+    agent_connected slow --token "$(token 7 1)" --transports websocket --no-reconnect
+    agent_connected quick --token "$(token 8 1)" --transports websocket --no-reconnect
+    captions 40 100000 >"$BATS_TEST_TMPDIR/first.json"
+    sed 's/"w\./"v./g' "$BATS_TEST_TMPDIR/first.json" >"$BATS_TEST_TMPDIR/second.json"
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/first.json")" 200
+    wait_until agent_saw slow '.args[0].message.wamid == "w.39"'
+    agent_tell slow '{"pause":true}'
+    for i in 1 2 3 4; do # of 4 MB each
+        agent_tell slow "{\"emit\":[\"join_chat\",1,{\"history\":40}],\"ack\":true,\"tag\":\"history $i\"}"
+    done
+    waiting() { sioctl socket list -o json | jq -e "any(.[]; .userId == 7 and .pendingBytes > $1)" >/dev/null; }
+    wait_until waiting 1000000
+    assert_equal "$(post_file "$BATS_TEST_TMPDIR/second.json")" 200
+    wait_until agent_saw quick '.args[0].message.wamid == "v.39"'
+    agent_tell slow '{"pause":false}'
+    wait_until agent_saw slow '.args[0].message.wamid == "v.39"'
+    wait_until agent_saw slow '.tag == "history 4"'
+    refute agent_saw slow '.type == "disconnect"'
+    assert_equal "$(metric siod_slow_consumers_total)" 0
+}
+
 @test "histories that were asked for at once are sent as fast as they are taken" {
     local i name
     start_siod -o limits.queue_bytes=1000000
