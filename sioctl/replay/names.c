@@ -65,7 +65,7 @@ const char *names_of(const struct names *names, enum golden_kind kind, int64_t i
     return label != NULL && label->text != NULL ? label->text : "?";
 }
 
-/* "chatId", "intoChatId": the store's own id of what? */
+/* "chatId", "intoChatId", and "into" beside it: the store's own id of what? */
 static bool which_kind(const char *key, enum golden_kind *ret_kind)
 {
     static const struct {
@@ -74,6 +74,10 @@ static bool which_kind(const char *key, enum golden_kind *ret_kind)
         [GOLDEN_CHAT] = { "chatId", "ChatId" }, [GOLDEN_MESSAGE] = { "messageId", "MessageId" }
     };
 
+    if (strcmp(key, "into") == 0) {
+        *ret_kind = GOLDEN_CHAT;
+        return true;
+    }
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
         if (strcmp(key, keys[i].key) == 0 || str_ends_with(str_of(key), str_of(keys[i].end))) {
             *ret_kind = (enum golden_kind)i;

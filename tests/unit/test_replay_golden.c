@@ -117,6 +117,24 @@ static void ids_and_times_are_taken_out_and_chats_are_put_in_order(void **state)
     golden_lines_finish(&lines);
 }
 
+static void a_chat_that_was_merged_is_gone_and_the_other_one_has_its_name(void **state)
+{
+    static const char *const want[] = {
+        "{\"chat\":\"gone\",\"event\":\"chat_merged\",\"payload\":{\"chatId\":\"gone\",\"into\":"
+        "\"15550002@P\"},\"room\":\"business_1\"}",
+        NULL,
+    };
+    struct golden *golden = golden_new(NULL, true);
+    struct golden_lines lines;
+
+    (void)state;
+    add_event(golden, "{\"event\":\"chat_merged\",\"room\":\"business_1\",\"payload\":"
+                      "{\"chatId\":666,\"into\":2}}");
+    finish(golden, &lines);
+    assert_lines(&lines, want);
+    golden_lines_finish(&lines);
+}
+
 static void repetitions_do_not_show_in_an_answer(void **state)
 {
     static const char *const want[] = {
@@ -230,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_and_times_are_taken_out_and_chats_are_put_in_order),
+        cmocka_unit_test(a_chat_that_was_merged_is_gone_and_the_other_one_has_its_name),
         cmocka_unit_test(repetitions_do_not_show_in_an_answer),
         cmocka_unit_test(exchanged_ids_are_what_they_were),
         cmocka_unit_test(a_file_is_read_back_as_it_was_written),
