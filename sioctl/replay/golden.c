@@ -16,8 +16,9 @@ struct origin {
 
 struct seen {
     json_t *event;
-    const char *chat; /* the chat's label; NULL: none */
-    bool decided;     /* siod's own decision: its place among the others is by chance */
+    const char *chat, *last; /* the label of the chat, of what it was merged into; NULL: none */
+    bool decided;            /* siod's own decision: its place among the others is by chance */
+    bool chance;             /* so is that it was made at all */
     size_t at;
 };
 
@@ -284,18 +285,39 @@ static void add_event_line(const struct golden *golden, const struct seen *seen,
     add_line(lines, line, about);
 }
 
+static int compare_labels(const char *a, const char *b)
+{
+    return strcmp(a != NULL ? a : "", b != NULL ? b : "");
+}
+
+/* Chats that are gone have one label: of two such chats neither's place is by chance. */
 static int compare_events(const void *a, const void *b)
 {
     const struct seen *x = a, *y = b;
-    int by_chat = strcmp(x->chat != NULL ? x->chat : "", y->chat != NULL ? y->chat : "");
+    int by_chat = compare_labels(x->chat, y->chat);
+    int by_last = compare_labels(x->last, y->last);
 
-    if (by_chat != 0) {
-        return by_chat;
+    if (by_chat != 0 || by_last != 0) {
+        return by_chat != 0 ? by_chat : by_last;
     }
     if (x->decided != y->decided) {
         return x->decided ? 1 : -1;
     }
     return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* Was the chat merged before it was decided who gets it, or after? Both may be. */
+static void place_event(const struct golden *golden, struct seen *seen)
+{
+    static const char *const overtaken[] = { "chat_waiting", "chat_assigned", NULL };
+    const char *name = json_string_value(json_object_get(seen->event, "event"));
+    int64_t chat = chat_of(seen->event), last = names_last_chat(&golden->names, chat);
+
+    if (chat > 0) {
+        seen->chat = names_of(&golden->names, GOLDEN_CHAT, chat);
+        seen->last = names_of(&golden->names, GOLDEN_CHAT, last);
+        seen->chance = last != chat && cstr_in(name, overtaken);
+    }
 }
 
 void golden_take_lines(struct golden *golden, struct golden_lines *ret_lines)
@@ -306,15 +328,15 @@ void golden_take_lines(struct golden *golden, struct golden_lines *ret_lines)
         add_answer_line(golden, &golden->records[i], &lines);
     }
     for (size_t i = 0; i < golden->count; i++) {
-        int64_t chat = chat_of(golden->events[i].event);
-
-        golden->events[i].chat = chat > 0 ? names_of(&golden->names, GOLDEN_CHAT, chat) : NULL;
+        place_event(golden, &golden->events[i]);
     }
     if (golden->count > 0) {
         qsort(golden->events, golden->count, sizeof *golden->events, compare_events);
     }
     for (size_t i = 0; i < golden->count; i++) {
-        add_event_line(golden, &golden->events[i], &lines);
+        if (!golden->events[i].chance) {
+            add_event_line(golden, &golden->events[i], &lines);
+        }
     }
     *ret_lines = lines;
 }

@@ -11,7 +11,8 @@
 /* What a chat or a message is called. */
 struct label {
     int64_t id;
-    char *text; /* NULL: nobody has said so yet */
+    char *text;   /* NULL: nobody has said so yet */
+    int64_t into; /* the chat that this one was merged into, 0 = none */
     UT_hash_handle hh;
 };
 
@@ -65,6 +66,21 @@ const char *names_of(const struct names *names, enum golden_kind kind, int64_t i
     return label != NULL && label->text != NULL ? label->text : "?";
 }
 
+int64_t names_last_chat(const struct names *names, int64_t id)
+{
+    size_t steps = HASH_COUNT(names->labels[GOLDEN_CHAT]); /* so it ends in any case */
+    struct label *label;
+
+    for (; steps > 0; steps--) {
+        HASH_FIND(hh, names->labels[GOLDEN_CHAT], &id, sizeof id, label);
+        if (label == NULL || label->into == 0) {
+            break;
+        }
+        id = label->into;
+    }
+    return id;
+}
+
 /* "chatId", "intoChatId", and "into" beside it: the store's own id of what? */
 static bool which_kind(const char *key, enum golden_kind *ret_kind)
 {
@@ -94,6 +110,16 @@ static void set_label(struct label *label, struct str text)
     }
 }
 
+static void learn_merge(struct names *names, const json_t *value)
+{
+    const json_t *chat = json_object_get(value, "chatId");
+    const json_t *into = json_object_get(value, "into");
+
+    if (json_is_integer(chat) && json_is_integer(into)) {
+        label_of(names, GOLDEN_CHAT, json_integer_value(chat))->into = json_integer_value(into);
+    }
+}
+
 void names_learn(struct names *names, json_t *value)
 {
     struct str wamid = names_original(names, json_str_at(value, "wamid"));
@@ -106,6 +132,7 @@ void names_learn(struct names *names, json_t *value)
     if (wamid.len > 0 && json_is_integer(id)) {
         set_label(label_of(names, GOLDEN_MESSAGE, json_integer_value(id)), wamid);
     }
+    learn_merge(names, value);
     json_array_foreach(value, i, member)
     {
         names_learn(names, member);

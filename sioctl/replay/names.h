@@ -24,6 +24,8 @@ void names_finish(struct names *names);
 struct str names_original(const struct names *names, struct str id);
 /* What the chat or message is called, "?" while that is not known. Borrowed. */
 const char *names_of(const struct names *names, enum golden_kind kind, int64_t id);
+/* The chat that this one was merged into in the end; itself if it was not. */
+int64_t names_last_chat(const struct names *names, int64_t id);
 
 /* Notes the chats and messages that are mentioned in a payload, and how they are called if it says
  * so. */

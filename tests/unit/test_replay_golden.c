@@ -35,7 +35,8 @@ static void add_answer(struct golden *golden, size_t record, const char *text)
     golden_add_answer(golden, record, answer);
 }
 
-/* Chats are 15550001 and so on, by their ids; every message that is asked for has a wamid. */
+/* Chats are 15550001 and so on, by their ids, and those that end in 666 are gone; every message
+ * that is asked for has a wamid. */
 static void finish(struct golden *golden, struct golden_lines *lines)
 {
     enum golden_kind kind;
@@ -47,7 +48,7 @@ static void finish(struct golden *golden, struct golden_lines *lines)
                                    : json_pack("{s:s,s:{s:o}}", "phoneNumberId", "P", "contact",
                                                "waId", json_sprintf("1555%04d", (int)id % 1000));
 
-        golden_tell(golden, kind, id, id == 666 ? NULL : answer);
+        golden_tell(golden, kind, id, id % 1000 == 666 ? NULL : answer);
     }
     golden_take_lines(golden, lines);
     golden_free(golden);
@@ -117,6 +118,14 @@ static void ids_and_times_are_taken_out_and_chats_are_put_in_order(void **state)
     golden_lines_finish(&lines);
 }
 
+static void add_merge(struct golden *golden, int chat, int into)
+{
+    autojson json_t *event = json_pack("{s:s,s:s,s:{s:i,s:i}}", "event", "chat_merged", "room",
+                                       "business_1", "payload", "chatId", chat, "into", into);
+
+    golden_add_event(golden, event);
+}
+
 static void a_chat_that_was_merged_is_gone_and_the_other_one_has_its_name(void **state)
 {
     static const char *const want[] = {
@@ -128,11 +137,68 @@ static void a_chat_that_was_merged_is_gone_and_the_other_one_has_its_name(void *
     struct golden_lines lines;
 
     (void)state;
-    add_event(golden, "{\"event\":\"chat_merged\",\"room\":\"business_1\",\"payload\":"
-                      "{\"chatId\":666,\"into\":2}}");
+    add_merge(golden, 666, 2);
     finish(golden, &lines);
     assert_lines(&lines, want);
     golden_lines_finish(&lines);
+}
+
+/* Who waits is announced a moment later: a chat may be gone by then. */
+static void decisions_about_a_chat_that_was_merged_do_not_show(void **state)
+{
+    static const char *const want[] = {
+        "{\"chat\":\"15550002@P\",\"event\":\"chat_waiting\",\"payload\":{\"chatId\":"
+        "\"15550002@P\"},\"room\":\"business_1\"}",
+        "{\"chat\":\"gone\",\"event\":\"chat_closed\",\"payload\":{\"chatId\":\"gone\"},"
+        "\"room\":\"business_1\"}",
+        "{\"chat\":\"gone\",\"event\":\"chat_merged\",\"payload\":{\"chatId\":\"gone\",\"into\":"
+        "\"15550002@P\"},\"room\":\"business_1\"}",
+        NULL,
+    };
+    struct golden *golden = golden_new(NULL, true);
+    struct golden_lines lines;
+
+    (void)state;
+    add_event(golden, "{\"event\":\"chat_waiting\",\"room\":\"business_1\",\"payload\":"
+                      "{\"chatId\":666}}");
+    add_event(golden, "{\"event\":\"chat_waiting\",\"room\":\"business_1\",\"payload\":"
+                      "{\"chatId\":2}}");
+    add_event(golden, "{\"event\":\"chat_assigned\",\"room\":\"business_1\",\"payload\":"
+                      "{\"chatId\":666,\"agentId\":7}}");
+    add_event(golden, "{\"event\":\"chat_closed\",\"room\":\"business_1\",\"payload\":"
+                      "{\"chatId\":666}}");
+    add_merge(golden, 666, 2);
+    finish(golden, &lines);
+    assert_lines(&lines, want);
+    golden_lines_finish(&lines);
+}
+
+static void render_merges(const int (*merges)[2], size_t count, struct buf *out)
+{
+    struct golden *golden = golden_new(NULL, true);
+    struct golden_lines lines;
+
+    for (size_t i = 0; i < count; i++) {
+        add_merge(golden, merges[i][0], merges[i][1]);
+    }
+    finish(golden, &lines);
+    golden_render(out, &lines);
+    golden_lines_finish(&lines);
+}
+
+static void which_of_two_customers_was_merged_first_does_not_show(void **state)
+{
+    static const int one[][2] = { { 666, 1666 }, { 1666, 2 }, { 2666, 3 } };
+    static const int other[][2] = { { 2666, 3 }, { 666, 1666 }, { 1666, 2 } };
+    static const int loop[][2] = { { 666, 1666 }, { 1666, 666 } };
+    autobuf struct buf a = BUF_INIT;
+    autobuf struct buf b = BUF_INIT;
+
+    (void)state;
+    render_merges(one, ARRAY_SIZE(one), &a);
+    render_merges(other, ARRAY_SIZE(other), &b);
+    assert_string_equal(a.data, b.data);
+    render_merges(loop, ARRAY_SIZE(loop), &a); /* no daemon does that, and it ends */
 }
 
 static void repetitions_do_not_show_in_an_answer(void **state)
@@ -249,6 +315,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ids_and_times_are_taken_out_and_chats_are_put_in_order),
         cmocka_unit_test(a_chat_that_was_merged_is_gone_and_the_other_one_has_its_name),
+        cmocka_unit_test(decisions_about_a_chat_that_was_merged_do_not_show),
+        cmocka_unit_test(which_of_two_customers_was_merged_first_does_not_show),
         cmocka_unit_test(repetitions_do_not_show_in_an_answer),
         cmocka_unit_test(exchanged_ids_are_what_they_were),
         cmocka_unit_test(a_file_is_read_back_as_it_was_written),
