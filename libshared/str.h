@@ -1,6 +1,7 @@
 /* A borrowed run of bytes: it owns nothing and need not end in NUL. */
 #pragma once
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -55,6 +56,28 @@ static inline bool cstr_in(const char *text, const char *const *list)
         }
     }
     return false;
+}
+
+/* Are the digits in both the same, whatever stands between them, and is there one? */
+static inline bool str_same_digits(struct str a, struct str b)
+{
+    size_t i = 0, j = 0, digits = 0;
+
+    for (;;) {
+        while (i < a.len && !isdigit((unsigned char)a.data[i])) {
+            i++;
+        }
+        while (j < b.len && !isdigit((unsigned char)b.data[j])) {
+            j++;
+        }
+        if (i == a.len || j == b.len) {
+            return i == a.len && j == b.len && digits > 0;
+        }
+        if (a.data[i++] != b.data[j++]) {
+            return false;
+        }
+        digits++;
+    }
 }
 
 /* `s` without its first `n` bytes; n <= s.len. */

@@ -2,7 +2,6 @@
  * any order. A message is the business's own when it says so by `to`, or by coming from the
  * business's number; what it does not say of the customer is in the name of its thread. Media come
  * first as placeholders, and some of them once more as themselves, in `messages`. */
-#include <ctype.h>
 #include <string.h>
 
 #include "libshared/json.h"
@@ -37,33 +36,12 @@ static void blame_part(struct decoder *decoder, const char *part, size_t chunk, 
 /* ---- whose message it is */
 
 /* The number that is displayed may have any form. */
-static bool same_digits(struct str a, struct str b)
-{
-    size_t i = 0, j = 0, digits = 0;
-
-    for (;;) {
-        while (i < a.len && !isdigit((unsigned char)a.data[i])) {
-            i++;
-        }
-        while (j < b.len && !isdigit((unsigned char)b.data[j])) {
-            j++;
-        }
-        if (i == a.len || j == b.len) {
-            return i == a.len && j == b.len && digits > 0;
-        }
-        if (a.data[i++] != b.data[j++]) {
-            return false;
-        }
-        digits++;
-    }
-}
-
 static bool is_own(struct decoder *decoder, const json_t *element, struct str display)
 {
     struct str from = decode_id(decoder, element, "from"), to = decode_id(decoder, element, "to");
 
-    return same_digits(from, display) || decode_id(decoder, element, "to_user_id").len > 0 ||
-           (to.len > 0 && !same_digits(to, display));
+    return str_same_digits(from, display) || decode_id(decoder, element, "to_user_id").len > 0 ||
+           (to.len > 0 && !str_same_digits(to, display));
 }
 
 /* "US.13491208655302741918" is no number. */
