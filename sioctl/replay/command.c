@@ -186,7 +186,7 @@ static void part_chats(struct replay *replay)
     replay->parted = replay->concurrency > 1 && replay->options.order != REPLAY_SHUFFLE &&
                      replay->options.reorder == 0;
     if (replay->parted) {
-        replay_records_find_parties(&replay->records);
+        replay_records_find_sets(&replay->records);
     }
 }
 

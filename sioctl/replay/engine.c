@@ -80,11 +80,10 @@ static void on_answer(void *arg, size_t step, json_t *answer)
  * it is for. */
 static bool shares_chat(const struct replay *replay)
 {
-    const struct replay_record *next = replay_record_of(replay, replay->started);
+    size_t set = replay_record_of(replay, replay->started)->set;
 
     for (size_t i = 0; i < replay->sender->room; i++) {
-        if (replay->under[i] > 0 &&
-            replay_records_share(replay_record_of(replay, replay->under[i] - 1), next)) {
+        if (replay->under[i] > 0 && replay_record_of(replay, replay->under[i] - 1)->set == set) {
             return replay->plan.steps[replay->started].copy == 0;
         }
     }

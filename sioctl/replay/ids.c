@@ -120,20 +120,37 @@ static bool names_a_message(const char *under, const char *key)
 }
 
 /* Whoever writes or is written to. */
-static bool names_a_person(const char *key)
+static bool names_a_person(const char *under, const char *key)
 {
     static const char *const naming[] = {
         "from",         "from_user_id",      "to",       "to_user_id", "wa_id",     "user_id",
         "recipient_id", "recipient_user_id", "group_id", "customer",   "new_wa_id", NULL,
     };
 
-    return cstr_in(key, naming);
+    return cstr_in(key, naming) || (strcmp(key, "id") == 0 && strcmp(under, "threads") == 0);
 }
 
 struct search {
     replay_id_fn *id, *person; /* either may be NULL */
     void *arg;
+    const json_t *metadata; /* of the value that the search is in: whose number it came to */
 };
+
+/* The business itself is in every chat: that it writes, or is quoted, says nothing. */
+static bool names_the_business(const struct search *search, struct str text)
+{
+    static const char *const naming[] = { "display_phone_number", "phone_number_id" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(naming); i++) {
+        char digits[24];
+        const json_t *own = json_object_get(search->metadata, naming[i]);
+
+        if (str_same_digits(text, json_id_text(own, digits))) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static void found(const struct search *search, const char *under, const char *key, json_t *object,
                   const json_t *member)
@@ -146,7 +163,8 @@ static void found(const struct search *search, const char *under, const char *ke
     } else if (search->id != NULL && begins_as_id(text)) {
         search->id(search->arg, text, STR_NONE);
     }
-    if (search->person != NULL && text.len > 0 && names_a_person(key)) {
+    if (search->person != NULL && text.len > 0 && names_a_person(under, key) &&
+        !names_the_business(search, text)) {
         search->person(search->arg, text, STR_NONE);
     }
 }
@@ -154,21 +172,25 @@ static void found(const struct search *search, const char *under, const char *ke
 /* No deeper than DEPTH_MAX. */
 static void search_in(const struct search *search, const char *under, json_t *value)
 {
+    const json_t *metadata = json_object_get(value, "metadata");
+    struct search inside = *search;
     const char *key;
     json_t *member;
     size_t i;
 
+    inside.metadata = metadata != NULL ? metadata : search->metadata;
+
     json_array_foreach(value, i, member)
     {
         if (json_is_string(member)) {
-            found(search, "", "", NULL, member);
+            found(&inside, "", "", NULL, member);
         }
-        search_in(search, under, member);
+        search_in(&inside, under, member);
     }
     json_object_foreach(value, key, member)
     {
-        found(search, under, key, value, member);
-        search_in(search, key, member);
+        found(&inside, under, key, value, member);
+        search_in(&inside, key, member);
     }
 }
 

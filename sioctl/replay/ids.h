@@ -20,8 +20,7 @@ enum { REPLAY_SALT_SIZE = 32 };
  * none); borrowed for the call. A body that is no JSON has none. */
 typedef void replay_id_fn(void *arg, struct str id, struct str status);
 void replay_ids_find(struct str body, replay_id_fn *fn, void *arg);
-/* The same, and whoever a body comes from, goes to or is about: two bodies that have none of these
- * in common concern different chats. */
+/* The same, and whoever a body comes from, goes to or is about, but for the business. */
 void replay_parties_find(struct str body, replay_id_fn *fn, void *arg);
 
 struct replay_ids;

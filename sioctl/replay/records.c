@@ -4,10 +4,8 @@
 #include <string.h>
 
 #include "libshared/alloc.h"
-#include "libshared/map.h"
 #include "libshared/wire/recording.h"
 #include "sioctl/payloads.h"
-#include "sioctl/replay/ids.h"
 #include "sioctl/sioctl.h"
 
 static const size_t file_max = (size_t)1 << 30;
@@ -117,36 +115,6 @@ bool replay_records_load(const json_t *paths, struct replay_records *ret_records
     return good;
 }
 
-static void add_party(void *arg, struct str id, struct str status)
-{
-    struct replay_record *record = arg;
-
-    (void)status;
-    record->parties =
-        xrealloc(record->parties, (record->party_count + 1) * sizeof *record->parties);
-    record->parties[record->party_count++] = map_hash(id.data, id.len);
-}
-
-void replay_records_find_parties(struct replay_records *records)
-{
-    for (size_t i = 0; i < records->count; i++) {
-        replay_parties_find(records->list[i].body, add_party, &records->list[i]);
-    }
-}
-
-/* That two different ones have the same hash costs a little time. */
-bool replay_records_share(const struct replay_record *a, const struct replay_record *b)
-{
-    for (size_t i = 0; i < a->party_count; i++) {
-        for (size_t j = 0; j < b->party_count; j++) {
-            if (a->parties[i] == b->parties[j]) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static void record_finish(struct replay_record *record)
 {
     for (size_t i = 0; record->headers != NULL && record->headers[i] != NULL; i++) {
@@ -154,7 +122,6 @@ static void record_finish(struct replay_record *record)
     }
     free((void *)record->headers);
     free((void *)(uintptr_t)record->body.data);
-    free(record->parties);
     free(record->label);
     free(record->name);
 }

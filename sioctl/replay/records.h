@@ -17,9 +17,8 @@ struct replay_record {
     char *label; /* "monday.siorec:12": the same wherever the files lie, and no other record's */
     struct replay_time time;
     struct str body;
-    bool sign; /* false: over HTTP it goes with the signature it was recorded with, if any */
-    uint32_t *parties; /* hashes of whom it concerns, where that was asked for */
-    size_t party_count;
+    bool sign;      /* false: over HTTP it goes with the signature it was recorded with, if any */
+    size_t set;     /* of records that concern the same chats, where that was asked for */
     char **headers; /* "Name: value" as recorded, NULL at the end; NULL = none */
 };
 
@@ -33,10 +32,9 @@ struct replay_records {
 NODISCARD
 bool replay_records_load(const json_t *paths, struct replay_records *ret_records);
 void replay_records_finish(struct replay_records *records);
-/* Fills in the parties. */
-void replay_records_find_parties(struct replay_records *records);
-bool replay_records_share(const struct replay_record *a, const struct replay_record *b);
 /* Takes the content of `body`. */
 void replay_record_set_body(struct replay_record *record, struct buf *body);
 /* labels.c: what is loaded gets its labels. */
 void replay_records_label(struct replay_records *records);
+/* parties.c: fills in the sets. Records of two sets concern different chats. Pure. */
+void replay_records_find_sets(struct replay_records *records);

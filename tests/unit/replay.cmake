@@ -1,3 +1,3 @@
-foreach(name diff golden ids plan)
+foreach(name diff golden ids parties plan)
     unit_test(replay_${name} replay)
 endforeach()
