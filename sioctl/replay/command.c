@@ -7,6 +7,7 @@
 #include "libshared/alloc.h"
 #include "libshared/json.h"
 #include "sioctl/replay/replay.h"
+#include "sioctl/replay/result_file.h"
 #include "sioctl/replay/verdict.h"
 
 enum { FAILURES_SAID = 10 };
@@ -43,7 +44,40 @@ static bool is_stdout(const struct session *session, const char *key)
 {
     const char *path = session_arg_text(session, key);
 
-    return path != NULL && strcmp(path, "-") == 0;
+    return path != NULL && result_file_is_stdout(path);
+}
+
+/* NULL: not wanted, or read from the standard input. */
+static const char *file_arg(const struct session *session, const char *key)
+{
+    const char *path = session_arg_text(session, key);
+    bool is_read = strcmp(key, "expect") == 0;
+
+    return path != NULL && is_read && strcmp(path, "-") == 0 ? NULL : path;
+}
+
+/* Whatever is written has a place of its own. */
+static bool check_files(const struct session *session)
+{
+    static const char *const pairs[][2] = {
+        { "junit", "tap" },
+        { "expect", "junit" },
+        { "expect", "tap" },
+    };
+
+    if (session_arg(session, "update") != NULL && is_stdout(session, "expect")) {
+        say("--update needs a file: the standard output has the answers");
+        return false;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(pairs); i++) {
+        const char *a = file_arg(session, pairs[i][0]), *b = file_arg(session, pairs[i][1]);
+
+        if (a != NULL && b != NULL && result_file_same(a, b)) {
+            say("--%s and --%s need different files", pairs[i][0], pairs[i][1]);
+            return false;
+        }
+    }
+    return true;
 }
 
 /* What the grammar cannot say. */
@@ -64,19 +98,11 @@ static bool check_options(const struct session *session)
         say("--update needs --expect");
         return false;
     }
-    if (session_arg(session, "update") != NULL && is_stdout(session, "expect")) {
-        say("--update needs a file: the standard output has the answers");
-        return false;
-    }
-    if (is_stdout(session, "junit") && is_stdout(session, "tap")) {
-        say("only one report can go to the standard output");
-        return false;
-    }
     if (count_arg(session, "concurrency", 0) > CONCURRENCY_MAX) {
         say("--concurrency: at most %d", CONCURRENCY_MAX);
         return false;
     }
-    return true;
+    return check_files(session);
 }
 
 static void take_options(struct replay *replay)

@@ -11,6 +11,55 @@
 #include "libshared/alloc.h"
 #include "sioctl/output.h"
 
+/* ---- what a name stands for */
+
+static bool find(const char *path, struct stat *ret_info)
+{
+    return (strcmp(path, "-") == 0 ? fstat(STDOUT_FILENO, ret_info) : stat(path, ret_info)) == 0;
+}
+
+static bool find_folder(const char *path, struct stat *ret_info)
+{
+    autofree char *folder = xstrndup(path, (size_t)(basename(path) - path));
+
+    return stat(folder[0] != '\0' ? folder : ".", ret_info) == 0;
+}
+
+static bool is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Neither is there yet. */
+static bool same_place(const char *a, const char *b)
+{
+    struct stat x, y;
+
+    return strcmp(basename(a), basename(b)) == 0 && find_folder(a, &x) && find_folder(b, &y) &&
+           is_same(&x, &y);
+}
+
+bool result_file_same(const char *a, const char *b)
+{
+    struct stat x, y;
+    bool has_a = find(a, &x), has_b = find(b, &y);
+
+    if (strcmp(a, "-") == 0 && strcmp(b, "-") == 0) {
+        return true;
+    }
+    if (has_a && has_b) { /* a device keeps nothing: /dev/null may be named twice */
+        return is_same(&x, &y) && (S_ISREG(x.st_mode) || S_ISFIFO(x.st_mode));
+    }
+    return !has_a && !has_b && same_place(a, b);
+}
+
+bool result_file_is_stdout(const char *path)
+{
+    return result_file_same(path, "-");
+}
+
+/* ---- opened, and written */
+
 static bool failed(const struct result_file *file, int error)
 {
     say("%s: %s", file->path, strerror(error));
@@ -61,8 +110,7 @@ static bool find_target(struct result_file *file, const struct stat *old)
     struct stat info;
 
     file->target = S_ISREG(old->st_mode) ? realpath(file->path, NULL) : NULL;
-    return file->target != NULL && stat(file->target, &info) == 0 && info.st_ino == old->st_ino &&
-           info.st_dev == old->st_dev;
+    return file->target != NULL && stat(file->target, &info) == 0 && is_same(&info, old);
 }
 
 bool result_file_open(struct result_file *file, const char *path)
@@ -73,7 +121,7 @@ bool result_file_open(struct result_file *file, const char *path)
         return true;
     }
     *file = (struct result_file) { .path = path, .fd = STDOUT_FILENO };
-    if (strcmp(path, "-") == 0) {
+    if (result_file_is_stdout(path)) {
         return true;
     }
     file->fd = -1;

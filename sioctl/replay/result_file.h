@@ -15,7 +15,12 @@ struct result_file {
     int fd;
 };
 
-/* "-" is the standard output; NULL opens nothing. Says what went wrong. Release with
+/* "-" is the standard output, and so is what else names the file or pipe that it is. */
+bool result_file_is_stdout(const char *path);
+/* Would what is written to the one be in, or instead of, what is written to the other? */
+bool result_file_same(const char *a, const char *b);
+
+/* NULL opens nothing. Says what went wrong. Release with
  * result_file_finish() in either case. */
 NODISCARD
 bool result_file_open(struct result_file *file, const char *path);

@@ -288,6 +288,58 @@ ok 6 - ./bad.json"
     assert_equal "$code $(grep -c '<testcase' junit) $(grep -c '<failure' junit)" '1 6 2'
 }
 
+@test "one file cannot hold two results, nor the standard output the golden file, by whatever name" {
+    # shellcheck disable=SC2034 # for sioctl()
+    SIOD_SOCKET=/nonexistent
+    local options
+    cd "$BATS_TEST_TMPDIR"
+    touch there other
+    ln there hard
+    ln -s there soft
+    mkfifo pipe
+    while read -r options; do
+        # shellcheck disable=SC2086 # words
+        replay "$VECTORS/text.json" $options >out
+        assert_equal "$options: $code" "$options: 2"
+        # shellcheck disable=SC2086 # words
+        { replay "$VECTORS/text.json" $options && echo "$code" >code; } | cat >/dev/null
+        assert_equal "$options: $(cat code)" "$options: 2"
+    done <<<"--junit new --tap new
+--junit new --tap ./new
+--junit new --tap $PWD/new
+--junit there --tap soft
+--junit there --tap hard
+--junit pipe --tap pipe
+--junit - --tap /dev/stdout
+--expect there --junit soft
+--expect there --update --junit there
+--expect new --update --tap $PWD/new
+--expect /dev/stdout --update
+--expect /dev/fd/1 --update
+--expect /proc/self/fd/1 --update"
+    # The daemon is looked for: nothing is wrong with these.
+    while read -r options; do
+        # shellcheck disable=SC2086 # words
+        replay "$VECTORS/text.json" $options >out
+        assert_equal "$options: $code" "$options: 3"
+    done <<<"--junit new --tap newer
+--junit /dev/null --tap /dev/null
+--junit - --tap there
+--junit there --tap other
+--expect new --update --junit there --tap -
+--expect /dev/null --update"
+    replay "$VECTORS/text.json" --expect - --junit - >out < <(printf '{"siogolden":1,"counted":true}\n')
+    assert_equal "$code" 3
+}
+
+@test "a report to the standard output by another name is all that is there" {
+    start_siod
+    { replay "$VECTORS/text.json" --tap /dev/stdout && echo end; } >"$BATS_TEST_TMPDIR/out"
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/out")" $'TAP version 13\n1..1\nok 1 - text.json\nend'
+    replay "$VECTORS/text.json" --tap /dev/stdout | cat >"$BATS_TEST_TMPDIR/out"
+    assert_equal "$(cat "$BATS_TEST_TMPDIR/out")" $'TAP version 13\n1..1\nok 1 - text.json'
+}
+
 # hash FILE…
 hash() {
     sha256sum "$@" | cut -d ' ' -f 1
