@@ -236,12 +236,16 @@ static enum exit_code deliver_all(struct replay *replay)
     return code;
 }
 
-/* With a golden file it says what is right: also that a delivery is refused. Where the rows' reader
- * has gone, what was delivered until then counts. */
-static enum exit_code judge(const struct replay *replay, struct verdict *verdict)
+/* With a golden file it says what is right: also that a delivery is refused. What began and ended
+ * early is reported. Where the rows' reader has gone, what was delivered until then counts. */
+static enum exit_code judge(const struct replay *replay, struct verdict *verdict,
+                            enum exit_code code)
 {
-    if (verdict != NULL) {
-        return verdict_end(verdict);
+    if (verdict != NULL && (code == EXIT_DONE || replay->started > 0)) {
+        return verdict_end(verdict, code);
+    }
+    if (code != EXIT_DONE) {
+        return code;
     }
     return replay->accepted == (replay->unread ? replay->answered : replay->plan.count)
                ? EXIT_DONE
@@ -254,10 +258,7 @@ static enum exit_code replay_all(struct replay *replay)
     enum exit_code code = verdict_begin(replay, &verdict);
 
     if (code == EXIT_DONE) {
-        code = deliver_all(replay);
-    }
-    if (code == EXIT_DONE) {
-        code = judge(replay, verdict);
+        code = judge(replay, verdict, deliver_all(replay));
     }
     verdict_free(verdict);
     return code;

@@ -56,20 +56,31 @@ static void add_xml(struct buf *out, struct str text)
     }
 }
 
-static size_t failures(const struct replay_case *cases, size_t count)
+struct tally {
+    size_t failed, skipped;
+};
+
+static struct tally count_cases(const struct replay_case *cases, size_t count)
 {
-    size_t failed = 0;
+    struct tally tally = { 0 };
 
     for (size_t i = 0; i < count; i++) {
-        failed += cases[i].failure.len > 0;
+        tally.failed += cases[i].failure.len > 0;
+        tally.skipped += cases[i].skipped != NULL;
     }
-    return failed;
+    return tally;
 }
 
 static void add_junit_case(struct buf *out, const struct replay_case *one)
 {
     buf_add_cstr(out, "  <testcase classname=\"webhook replay\" name=\"");
     add_xml(out, str_of(one->name));
+    if (one->skipped != NULL) {
+        buf_add_cstr(out, "\">\n    <skipped message=\"");
+        add_xml(out, str_of(one->skipped));
+        buf_add_cstr(out, "\"/>\n  </testcase>\n");
+        return;
+    }
     if (one->failure.len == 0) {
         buf_add_cstr(out, "\"/>\n");
         return;
@@ -84,11 +95,13 @@ static void add_junit_case(struct buf *out, const struct replay_case *one)
 void replay_report_junit(struct buf *out, const struct replay_case *cases, size_t count,
                          double seconds)
 {
+    struct tally tally = count_cases(cases, count);
+
     buf_printf(out,
                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
                " <testsuite name=\"webhook replay\" tests=\"%zu\" failures=\"%zu\" errors=\"0\""
-               " skipped=\"0\" time=\"%.3f\">\n",
-               count, failures(cases, count), seconds);
+               " skipped=\"%zu\" time=\"%.3f\">\n",
+               count, tally.failed, tally.skipped, seconds);
     for (size_t i = 0; i < count; i++) {
         add_junit_case(out, &cases[i]);
     }
@@ -127,6 +140,9 @@ void replay_report_tap(struct buf *out, const struct replay_case *cases, size_t 
     for (size_t i = 0; i < count; i++) {
         buf_printf(out, "%s %zu - ", cases[i].failure.len > 0 ? "not ok" : "ok", i + 1);
         add_tap_name(out, cases[i].name);
+        if (cases[i].skipped != NULL) {
+            buf_printf(out, " # SKIP %s", cases[i].skipped);
+        }
         buf_add_char(out, '\n');
         add_tap_lines(out, buf_str(&cases[i].failure));
     }

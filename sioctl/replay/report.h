@@ -8,7 +8,8 @@
 
 struct replay_case {
     const char *name;
-    struct buf failure; /* what is wrong, line by line; empty: nothing */
+    struct buf failure;  /* what is wrong, line by line; empty: nothing */
+    const char *skipped; /* why nobody knows, NULL: somebody does; borrowed */
 };
 
 /* seconds: the whole took. */

@@ -156,13 +156,29 @@ static void judge_answers(struct verdict *verdict)
         const json_t *answer = replay->answers[i];
         struct str reason = json_str_at(answer, "reason");
 
-        if (!replay_accepted(answer)) {
+        if (answer != NULL && !replay_accepted(answer)) {
             autofree char *line =
                 xasprintf("answered %lld%s%.*s",
                           (long long)json_integer_value(json_object_get(answer, "status")),
                           reason.len > 0 ? ": " : "", STR_ARG(reason));
 
             fail_case(verdict, replay_record_of(replay, i)->label, line, '\0');
+        }
+    }
+}
+
+/* It ended early: what has no answer, or was not compared, is neither good nor bad. */
+static void skip_rest(struct verdict *verdict)
+{
+    const struct replay *replay = verdict->replay;
+    const char *answered = verdict->expect != NULL ? "not compared" : NULL;
+
+    for (size_t i = 0; i < replay->records.count; i++) {
+        case_of(verdict, replay->records.list[i].label)->skipped = "not answered";
+    }
+    for (size_t i = 0; i < replay->plan.count; i++) {
+        if (replay->answers[i] != NULL) {
+            case_of(verdict, replay_record_of(replay, i)->label)->skipped = answered;
         }
     }
 }
@@ -268,15 +284,16 @@ static bool write_reports(struct verdict *verdict)
            (verdict->tap.path == NULL || result_file_write(&verdict->tap, &tap));
 }
 
-enum exit_code verdict_end(struct verdict *verdict)
+enum exit_code verdict_end(struct verdict *verdict, enum exit_code code)
 {
-    enum exit_code code = EXIT_DONE;
-
     judge_answers(verdict);
-    if (verdict->expect != NULL) {
+    if (verdict->expect != NULL && code == EXIT_DONE) {
         code = judge_events(verdict);
     }
-    if (code == EXIT_DONE && !write_reports(verdict)) {
+    if (code != EXIT_DONE) {
+        skip_rest(verdict);
+    }
+    if (!write_reports(verdict) && code == EXIT_DONE) {
         code = EXIT_REFUSED;
     }
     return code == EXIT_DONE && verdict->failed > 0 ? EXIT_REFUSED : code;

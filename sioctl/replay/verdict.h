@@ -11,7 +11,8 @@ struct verdict;
  * asked for. */
 NODISCARD
 enum exit_code verdict_begin(struct replay *replay, struct verdict **ret);
-/* After them: compares, writes and reports. EXIT_REFUSED when something is not as expected. */
+/* After them, `code` being how they ended: compares, writes and reports, where they ended early
+ * only the latter. EXIT_REFUSED when something is not as expected. */
 NODISCARD
-enum exit_code verdict_end(struct verdict *verdict);
+enum exit_code verdict_end(struct verdict *verdict, enum exit_code code);
 void verdict_free(struct verdict *verdict);

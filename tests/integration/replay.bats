@@ -123,14 +123,19 @@ texts() {
     replays_a_while "$BATS_TEST_TMPDIR/day.siorec" --speed 1
 }
 
-# replays_a_while ARGUMENT…: interrupted when one is answered, which the first is at once.
-replays_a_while() {
-    local pid code=0
+# replay_begun ARGUMENT…: in the background as $replay_pid; one is answered, which the first is at once.
+replay_begun() {
     in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" webhook replay "$@" -o ndjson >"$BATS_TEST_TMPDIR/rows" 2>"$WORDS"
-    pid=$!
+    replay_pid=$!
     wait_until grep -q . "$BATS_TEST_TMPDIR/rows"
-    kill -INT "$pid"
-    wait "$pid" || code=$?
+}
+
+# replays_a_while ARGUMENT…: interrupted then.
+replays_a_while() {
+    local code=0
+    replay_begun "$@"
+    kill -INT "$replay_pid"
+    wait "$replay_pid" || code=$?
     assert_equal "$code $(wc -l <"$BATS_TEST_TMPDIR/rows")" '130 1'
 }
 
@@ -286,6 +291,35 @@ ok 5 - bad.json
 ok 6 - ./bad.json"
     replay "${paths[@]}" --junit - >junit
     assert_equal "$code $(grep -c '<testcase' junit) $(grep -c '<failure' junit)" '1 6 2'
+}
+
+@test "a replay that ends early reports what was done, and the rest as skipped" {
+    local tap=$BATS_TEST_TMPDIR/tap day=$BATS_TEST_TMPDIR/day.siorec never='--rate 0.0000000000000001'
+    start_siod
+    recording 3 >"$day"
+    # shellcheck disable=SC2086 # words
+    replays_a_while "$day" $never --tap "$tap" --junit "$BATS_TEST_TMPDIR/xml"
+    assert_equal "$(cat "$tap")" $'TAP version 13\n1..3
+ok 1 - day.siorec:2
+ok 2 - day.siorec:3 # SKIP not answered
+ok 3 - day.siorec:4 # SKIP not answered'
+    assert_contains "$(cat "$BATS_TEST_TMPDIR/xml")" 'tests="3" failures="0" errors="0" skipped="2"'
+    # shellcheck disable=SC2086 # words
+    replays_a_while "$day" $never --tap "$tap" --expect "$GOLDEN" --update
+    assert_equal "$(grep '^ok' "$tap" | head -n 2)" $'ok 1 - day.siorec:2 # SKIP not compared
+ok 2 - day.siorec:3 # SKIP not answered'
+    [[ ! -e $GOLDEN ]]
+    # As for a daemon that is gone.
+    code=0
+    # shellcheck disable=SC2086 # words
+    replay_begun "$day" $never --tap "$tap"
+    kill_siod
+    wait "$replay_pid" || code=$?
+    assert_equal "$code $(grep '^ok' "$tap" | tail -n 2)" '3 ok 2 - day.siorec:3 # SKIP not answered
+ok 3 - day.siorec:4 # SKIP not answered'
+    rm "$tap"
+    replay "$day" --tap "$tap"
+    assert_equal "$code $(ls "$tap" 2>&1)" "3 ls: cannot access '$tap': No such file or directory"
 }
 
 @test "one file cannot hold two results, nor the standard output the golden file, by whatever name" {

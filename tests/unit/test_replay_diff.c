@@ -144,6 +144,22 @@ static void reports_name_what_failed(void **state)
     buf_finish(&cases[1].failure);
 }
 
+static void reports_tell_why_something_was_skipped(void **state)
+{
+    static const struct replay_case cases[] = { { .name = "a" },
+                                                { .name = "b", .skipped = "not answered" } };
+    autobuf struct buf junit = BUF_INIT;
+    autobuf struct buf tap = BUF_INIT;
+
+    (void)state;
+    replay_report_junit(&junit, cases, 2, 0);
+    assert_non_null(strstr(junit.data, " skipped=\"1\" "));
+    assert_non_null(strstr(junit.data, "name=\"b\">\n    <skipped message=\"not answered\"/>\n"
+                                       "  </testcase>\n"));
+    replay_report_tap(&tap, cases, 2);
+    assert_string_equal(tap.data, "TAP version 13\n1..2\nok 1 - a\nok 2 - b # SKIP not answered\n");
+}
+
 static void reports_have_no_character_that_xml_or_a_terminal_does_not_take(void **state)
 {
     static const struct {
@@ -184,6 +200,7 @@ int main(void)
         cmocka_unit_test(as_few_lines_as_there_can_be),
         cmocka_unit_test(lists_with_nothing_in_common_are_told_whole),
         cmocka_unit_test(reports_name_what_failed),
+        cmocka_unit_test(reports_tell_why_something_was_skipped),
         cmocka_unit_test(reports_have_no_character_that_xml_or_a_terminal_does_not_take),
     };
 
