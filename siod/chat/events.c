@@ -35,7 +35,7 @@ struct str event_name(enum desk_event event)
                                                                                                    \
         if (err == OK &&                                                                           \
             !(ctx->from->turns != NULL &&                                                          \
-              order_hold(ctx, chat_of_##payload(&bound), run_##id, &bound, sizeof bound))) {       \
+              order_hold(ctx, subject_of_##payload(&bound), run_##id, &bound, sizeof bound))) {    \
             on_##id(ctx, &bound);                                                                  \
         }                                                                                          \
         return err;                                                                                \

@@ -15,6 +15,7 @@ struct held {
     struct held *prev, *next;
     struct str name; /* of the handler: lives for good */
     int64_t ack;
+    bool reads_store;
     order_call *call;
     _Alignas(max_align_t) unsigned char bound[];
 };
@@ -24,8 +25,9 @@ struct turn {
     UT_hash_handle hh; /* socket->turns */
     int64_t chat_id;
     struct held *held;
-    bool waits;   /* for the store */
-    bool calling; /* goes on by itself */
+    unsigned writes; /* all of them ahead of what is held */
+    bool waits;      /* for the store */
+    bool calling;    /* goes on by itself */
 };
 
 static struct turn *find_turn(const struct desk_socket *socket, int64_t chat_id)
@@ -36,14 +38,19 @@ static struct turn *find_turn(const struct desk_socket *socket, int64_t chat_id)
     return turn;
 }
 
-NOINLINE bool order_hold(const struct event_ctx *ctx, int64_t chat_id, order_call *call,
-                         const void *bound, size_t size)
+static bool must_wait(const struct turn *turn, bool reads_store)
+{
+    return turn->waits || (reads_store && turn->writes > 0);
+}
+
+NOINLINE bool order_hold(const struct event_ctx *ctx, struct order_subject subject,
+                         order_call *call, const void *bound, size_t size)
 {
     struct desk_socket *socket = ctx->from;
-    struct turn *turn = find_turn(socket, chat_id);
+    struct turn *turn = find_turn(socket, subject.chat_id);
     struct held *held;
 
-    if (turn == NULL) {
+    if (turn == NULL || (turn->held == NULL && !must_wait(turn, subject.reads_store))) {
         return false;
     }
     if (socket->held >= HELD_MAX) {
@@ -54,6 +61,7 @@ NOINLINE bool order_hold(const struct event_ctx *ctx, int64_t chat_id, order_cal
     held = xmalloc(sizeof *held + size);
     held->name = ctx->name;
     held->ack = ctx->ack;
+    held->reads_store = subject.reads_store;
     held->call = call;
     memcpy(held->bound, bound, size);
     DL_APPEND(turn->held, held);
@@ -61,16 +69,26 @@ NOINLINE bool order_hold(const struct event_ctx *ctx, int64_t chat_id, order_cal
     return true;
 }
 
-void order_wait(const struct event_ctx *ctx, int64_t chat_id)
+static struct turn *get_turn(struct desk_socket *socket, int64_t chat_id)
 {
-    struct turn *turn = find_turn(ctx->from, chat_id);
+    struct turn *turn = find_turn(socket, chat_id);
 
     if (turn == NULL) {
         turn = xnew(struct turn);
         turn->chat_id = chat_id;
-        HASH_ADD(hh, ctx->from->turns, chat_id, sizeof chat_id, turn);
+        HASH_ADD(hh, socket->turns, chat_id, sizeof chat_id, turn);
     }
-    turn->waits = true;
+    return turn;
+}
+
+void order_wait(const struct event_ctx *ctx, int64_t chat_id)
+{
+    get_turn(ctx->from, chat_id)->waits = true;
+}
+
+void order_write(const struct event_ctx *ctx, int64_t chat_id)
+{
+    get_turn(ctx->from, chat_id)->writes++;
 }
 
 static void call_next(const struct event_ctx *ctx, struct turn *turn)
@@ -97,22 +115,35 @@ static void free_turn(struct desk_socket *socket, struct turn *turn)
     free(turn);
 }
 
+static void go_on(const struct event_ctx *ctx, struct turn *turn)
+{
+    if (turn->calling) { /* the one that was called got its answer at once */
+        return;
+    }
+    turn->calling = true;
+    while (turn->held != NULL && !must_wait(turn, turn->held->reads_store)) {
+        call_next(ctx, turn);
+    }
+    turn->calling = false;
+    if (!turn->waits && turn->writes == 0) {
+        free_turn(ctx->from, turn);
+    }
+}
+
 void order_go_on(const struct event_ctx *ctx, int64_t chat_id)
 {
     struct turn *turn = find_turn(ctx->from, chat_id);
 
     turn->waits = false;
-    if (turn->calling) { /* the one that was called got its answer at once */
-        return;
-    }
-    turn->calling = true;
-    while (!turn->waits && turn->held != NULL) {
-        call_next(ctx, turn);
-    }
-    turn->calling = false;
-    if (!turn->waits) {
-        free_turn(ctx->from, turn);
-    }
+    go_on(ctx, turn);
+}
+
+void order_written(const struct event_ctx *ctx, int64_t chat_id)
+{
+    struct turn *turn = find_turn(ctx->from, chat_id);
+
+    turn->writes--;
+    go_on(ctx, turn);
 }
 
 NOINLINE void order_drop(struct desk_socket *socket)

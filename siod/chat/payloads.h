@@ -8,6 +8,7 @@
 #include "libshared/base.h"
 #include "libshared/error.h"
 #include "libshared/str.h"
+#include "siod/chat/order.h"
 #include "siod/store/store.h"
 
 /* chatId */
@@ -46,18 +47,18 @@ PAYLOAD(agent_status);
 
 #undef PAYLOAD
 
-/* The chat that it is about; 0 = none. */
-#define CHAT_OF(name, chat)                                                                        \
-    static inline int64_t chat_of_##name(const struct name *payload)                               \
+/* The chat that it is about, and whether it is answered with what the store has of it. */
+#define SUBJECT(name, chat, reads)                                                                 \
+    static inline struct order_subject subject_of_##name(const struct name *payload)               \
     {                                                                                              \
         (void)payload;                                                                             \
-        return chat;                                                                               \
+        return (struct order_subject) { .chat_id = chat, .reads_store = reads };                   \
     }
 
-CHAT_OF(chat_ref, payload->chat_id)
-CHAT_OF(chat_join, payload->chat_id)
-CHAT_OF(typing, payload->chat_id)
-CHAT_OF(message_read, payload->chat_id)
-CHAT_OF(agent_status, 0)
+SUBJECT(chat_ref, payload->chat_id, false)
+SUBJECT(chat_join, payload->chat_id, payload->history > 0)
+SUBJECT(typing, payload->chat_id, false)
+SUBJECT(message_read, payload->chat_id, false)
+SUBJECT(agent_status, 0, false)
 
-#undef CHAT_OF
+#undef SUBJECT

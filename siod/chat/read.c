@@ -10,6 +10,7 @@
 #include "libshared/clock.h"
 #include "siod/chat/desk_state.h"
 #include "siod/chat/events.h"
+#include "siod/chat/order.h"
 
 struct read_job {
     struct store_job job;
@@ -72,13 +73,19 @@ void chat_read(struct desk *desk, const struct chat_read *read, chat_read_done *
     }
 }
 
+/* A message_read that is on its way to the store. */
+struct reading {
+    struct event_later later;
+    int64_t chat_id;
+};
+
 static void acknowledge(void *arg, enum err err, bool moved)
 {
-    autofree struct event_later *later = arg;
+    autofree struct reading *reading = arg;
     struct event_ctx ctx;
 
     (void)moved;
-    if (!event_resume(later, &ctx)) {
+    if (!event_resume(&reading->later, &ctx)) {
         return;
     }
     if (err == OK) {
@@ -87,21 +94,24 @@ static void acknowledge(void *arg, enum err err, bool moved)
         event_refuse(ctx.from->socket, ctx.name, ctx.ack, err,
                      err == ERR_NOT_FOUND ? "no such message in this chat" : err_text(err));
     }
+    order_written(&ctx, reading->chat_id);
 }
 
 void on_message_read(const struct event_ctx *ctx, const struct message_read *read)
 {
-    struct event_later *later = xnew(struct event_later);
+    struct reading *reading = xnew(struct reading);
 
-    event_suspend(ctx, later);
+    event_suspend(ctx, &reading->later);
+    reading->chat_id = read->chat_id;
 
     const struct chat_read wanted = {
         .business_id = ctx->from->agent.business_id,
         .user_id = ctx->from->agent.user_id,
         .chat_id = read->chat_id,
         .message_id = read->message_id,
-        .origin = str_of(later->socket_id),
+        .origin = str_of(reading->later.socket_id),
     };
 
-    chat_read(ctx->desk, &wanted, acknowledge, later);
+    order_write(ctx, read->chat_id);
+    chat_read(ctx->desk, &wanted, acknowledge, reading);
 }

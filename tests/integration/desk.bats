@@ -156,6 +156,34 @@ barrier() {
         '[nowhere,false] [left,true] [nowhere,false]'
 }
 
+@test "a history behind a read shows it, and only what reads the store waits for the disk" {
+    local mode=$BATS_TEST_TMPDIR/mode
+    export FAULTIO_MATCH=siod.db FAULTIO_CONTROL=$mode
+    SIOD_PRELOAD=${SIOD_TESTS:-$SIOD_BIN/../tests}/faultio.so start_siod -o assign.policy=manual
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    post_webhook "$(text_webhook wamid.2 16505551234 two)"
+    post_webhook "$(text_webhook wamid.3 16505550000 elsewhere)"
+    agent_connected ann --token "$(token 7 1)" --transports websocket
+    assert_equal "$(agent_asks ann join_chat 1 | jq .ok)$(agent_asks ann join_chat 2 | jq .ok)" truetrue
+    acks() { agent_lines ann '.type == "ack" and (.tag | test("^[a-z]"))' | jq -r .tag | paste -sd' '; }
+    has_acks() { [[ $(acks) == "$1" ]]; }
+
+    echo hang-fsync >"$mode"
+    agent_tell ann '{"emit":["message_read",{"messageId":1,"chatId":1}],"ack":true,"tag":"read1"}
+{"emit":["typing_start",{"chatId":1}],"ack":true,"tag":"type"}
+{"emit":["join_chat",1,{"history":1}],"ack":true,"tag":"join1"}
+{"emit":["message_read",{"messageId":2,"chatId":1}],"ack":true,"tag":"read2"}
+{"emit":["join_chat",1,{"history":1}],"ack":true,"tag":"join2"}
+{"emit":["leave_chat",1],"ack":true,"tag":"leave"}
+{"emit":["join_chat",2,{"history":1}],"ack":true,"tag":"other"}'
+    wait_until has_acks "type other"
+    echo ok >"$mode"
+    wait_until agent_saw ann '.tag == "join2"'
+    wait_until agent_saw ann '.tag == "leave"'
+    assert_equal "$(agent_lines ann '.tag == "join1" or .tag == "join2"' | jq -c '.args[0].chat.unread' | xargs)" "1 0"
+    assert_equal "$(sioctl socket list -o json | jq -c '.[0].rooms | sort')" '["business_1","chat_2"]'
+}
+
 @test "a user is online from the first socket until the grace after the last" {
     start_siod -o presence.offline_grace_ms=300
     agent_connected ann --token "$(token 7 1)" --transports websocket
