@@ -191,5 +191,5 @@ void event_refuse(struct sio_socket *socket, struct str event, int64_t ack, enum
     buf_printf(&out, ",\"code\":\"%s\",\"message\":", err_code(err));
     json_add_cstr(&out, message);
     buf_add_char(&out, '}');
-    sio_socket_emit(socket, event_name(EVENT_error_event), buf_str(&out));
+    sio_socket_reply(socket, event_name(EVENT_error_event), buf_str(&out));
 }

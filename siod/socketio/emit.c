@@ -93,27 +93,38 @@ static void packet_init(struct packet *packet, struct sio_namespace *nsp, struct
     }
 }
 
-void sio_socket_emit_binary(struct sio_socket *socket, struct str event, struct str args,
-                            struct sio_attachments attachments)
+static void emit_own(struct sio_socket *socket, const struct sio_broadcast *broadcast)
 {
-    const struct sio_broadcast broadcast = {
-        .room = { socket->id, SID_LEN }, .event = event, .args = args, .attachments = attachments
-    };
     bool is_v4 = socket->connection->is_v4;
     struct packet packet;
 
     if (socket->state != SIO_STATE_JOINED) {
         return;
     }
-    packet_init(&packet, socket->nsp, is_v4 ? NULL : socket->stream, &broadcast);
+    packet_init(&packet, socket->nsp, is_v4 ? NULL : socket->stream, broadcast);
     socket->nsp->server->stats.packets_out++;
     packet_send(&packet, socket->connection->session, is_v4);
     packet_finish(&packet);
 }
 
+void sio_socket_emit_binary(struct sio_socket *socket, struct str event, struct str args,
+                            struct sio_attachments attachments)
+{
+    emit_own(socket, &(struct sio_broadcast) { .room = { socket->id, SID_LEN },
+                                               .event = event,
+                                               .args = args,
+                                               .attachments = attachments });
+}
+
 void sio_socket_emit(struct sio_socket *socket, struct str event, struct str args)
 {
     sio_socket_emit_binary(socket, event, args, (struct sio_attachments) { NULL, 0 });
+}
+
+/* What is volatile is not kept. */
+void sio_socket_reply(struct sio_socket *socket, struct str event, struct str args)
+{
+    emit_own(socket, &(struct sio_broadcast) { .event = event, .args = args, .is_volatile = true });
 }
 
 struct buf *sio_ack_begin(struct sio_socket *socket, int64_t ack)

@@ -11,8 +11,8 @@
  * What was emitted is of two kinds. Durable events have a position in a log that the application
  * keeps and reads (struct sio_log). The others are passing: typing, presence. They are kept in
  * memory, for each scope on its own, bounded in time and bytes. Without a log all events are
- * passing. Volatile events carry the present offset and are not kept. Clients of Socket.IO 2 have
- * no part in any of this. */
+ * passing. Volatile events and replies carry the present offset and are not kept. Clients of
+ * Socket.IO 2 have no part in any of this. */
 #pragma once
 
 #include <stdbool.h>

@@ -125,6 +125,9 @@ void sio_socket_ack_binary(struct sio_socket *socket, int64_t ack, struct str ar
 void sio_socket_emit(struct sio_socket *socket, struct str event, struct str args);
 void sio_socket_emit_binary(struct sio_socket *socket, struct str event, struct str args,
                             struct sio_attachments attachments);
+/* The same in answer to an event of the client, in place of an ack and as much as that one: it is
+ * not kept for a client that comes back (recovery.h), whoever sends how much to be answered. */
+void sio_socket_reply(struct sio_socket *socket, struct str event, struct str args);
 /* What a client answered; borrowed. */
 struct sio_answer {
     struct str args; /* JSON text without brackets */

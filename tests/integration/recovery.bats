@@ -61,6 +61,18 @@ wire() {
     wire late_ack --token "$(token 7 1)" --freeze "echo hang-fsync >$mode" --thaw "echo ok >$mode"
 }
 
+@test "what an agent is refused is kept for nobody, so it takes nothing from those who come back" {
+    local kept
+    start_siod
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    kept=$(sioctl status -o json | jq .recovery.eventBytes)
+    refused() { (($(agent_events a error_event | wc -l) == 50)); }
+    agent_tell a "$(for ((i = 0; i < 50; i++)); do echo '{"emit":["no such event"]}'; done)"
+    wait_until refused
+    assert_equal "$(agent_events a error_event | jq -r '.args[1][0:1]' | sort -u)" "~"
+    assert_equal "$(sioctl status -o json | jq .recovery.eventBytes)" "$kept"
+}
+
 @test "without recovery there is no pid and no offset; clients of Socket.IO 2 never get them" {
     start_siod -o recovery.enabled=false
     wire off --token "$(token 7 1)"

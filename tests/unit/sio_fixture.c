@@ -144,6 +144,8 @@ static void on_event(struct sio_socket *socket, const struct sio_event *event)
                (long long)event->ack);
     if (str_eq(event->name, STR("echo"))) {
         sio_socket_emit_binary(socket, event->name, event->raw_args, event->attachments);
+    } else if (str_eq(event->name, STR("reply"))) {
+        sio_socket_reply(socket, event->name, event->args);
     } else if (str_eq(event->name, STR("ack"))) {
         sio_socket_ack_binary(socket, event->ack, event->raw_args, event->attachments);
     } else if (str_eq(event->name, STR("join"))) {

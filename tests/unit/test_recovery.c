@@ -164,6 +164,43 @@ static void what_is_more_than_the_limit_gives_a_new_session(void **state)
     assert_int_equal(stats_of(&f).refused[SIO_RECOVERY_OVERFLOW], 1);
 }
 
+/* Or one client, by events that are refused, takes from all others of its scope what they missed.
+ */
+static void replies_are_not_kept(void **state)
+{
+    autosio struct sio_fixture f = { 0 };
+    autoclient struct client speaker = { 0 }, ws = { 0 };
+    autobuf struct buf before = BUF_INIT;
+    struct session session, other;
+    char event[400], reply[400];
+
+    (void)state;
+    run(&f, NULL);
+    say_hello(&speaker, &f, "{\"owner\":7}", &other, &before);
+    begin(&ws, &f, &session);
+    drop(&ws, &f, 1);
+    speak(&speaker, "421[\"say\",\"red\"]");
+    snprintf(event, sizeof event, "42[\"reply\",\"%0*d\"]", 300, 1);
+    for (int i = 0; i < 50; i++) {
+        autobuf struct buf payload = BUF_INIT;
+        unsigned opcode;
+
+        ws_client_text(&speaker, event);
+        assert_true(ws_client_receive(&speaker, &opcode, &payload));
+        snprintf(reply, sizeof reply, "%.*s", (int)payload.len, payload.data);
+        cut_offset(reply, &other);
+        assert_string_equal(reply, event);
+    }
+    assert_true(come_back(&ws, &f, &session, &before));
+    assert_string_equal(before.data, "42[\"said\",\"red\"] ");
+
+    drop(&speaker, &f, 1);
+    speak(&ws, "422[\"say\"]");
+    buf_clear(&before);
+    assert_true(come_back(&speaker, &f, &other, &before)); /* with the offset of a reply */
+    assert_string_equal(before.data, "42[\"said\"] ");
+}
+
 static void shrink_queue(void *arg)
 {
     struct sio_fixture *f = arg;
@@ -286,6 +323,7 @@ int main(void)
         cmocka_unit_test(the_log_and_passing_events_come_in_one_order),
         cmocka_unit_test(a_log_that_is_not_whole_gives_a_new_session),
         cmocka_unit_test(what_is_more_than_the_limit_gives_a_new_session),
+        cmocka_unit_test(replies_are_not_kept),
         cmocka_unit_test(what_is_sent_again_fits_the_queue_that_a_reload_left),
         cmocka_unit_test(the_oldest_session_goes_when_there_are_too_many),
         cmocka_unit_test(what_was_said_before_it_joined_is_not_heard_again),
