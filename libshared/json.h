@@ -25,13 +25,15 @@ struct json_limits {
     size_t keys;       /* object keys in the whole document */
     size_t containers; /* arrays and objects in it: an empty one is two bytes, and 300 in a tree */
     bool mend_utf8; /* bytes that are no UTF-8 become U+FFFD, each; otherwise they are an error */
+    bool keep_numbers; /* as they are written, whatever their size: for what is passed on. It is
+                          read with json_text_id() then, not with json_text_int() or json_tree() */
 };
 
 /* Check one JSON value (RFC 8259) and write a form of it that every reader takes: one pass, no
  * recursion, pure.
  *   - a lone surrogate escape becomes \ufffd;
  *   - an integer outside int64, and a number that is no finite double, becomes a string with its
- * digits;
+ * digits, or stays where the limits say so;
  *   - \u0000 in a key is written as the six characters \\u0000;
  *   - invalid UTF-8 is ERR_SYNTAX, or is mended where the limits say so.
  * White space around the value is dropped. Everything else stays as it is: white space inside, so

@@ -269,8 +269,9 @@ static enum err scan_number(struct normaliser *n)
     if (err != OK) {
         return err;
     }
-    representable = is_integer ? json_integer_fits(mantissa, negative)
-                               : json_real_is_finite(mantissa, exponent);
+    representable =
+        n->limits->keep_numbers || (is_integer ? json_integer_fits(mantissa, negative)
+                                               : json_real_is_finite(mantissa, exponent));
     if (!representable) {
         quote_number(n, from);
     }

@@ -60,7 +60,8 @@ static inline bool json_text_is_null(struct str value)
 bool json_text_string(struct str value, struct buf *scratch, struct str *ret_text);
 /* Room in `scratch` for all strings of `text`. */
 void json_text_reserve(struct buf *scratch, struct str text);
-/* false for anything but an integer (which is within int64 after json_normalise). */
+/* false for anything but an integer (which is within int64 after json_normalise, unless that kept
+ * numbers). */
 bool json_text_int(struct str value, int64_t *ret_number);
 /* A positive id below 2^53: a number without a fraction (1.0 is 1), or digits in a string. */
 bool json_text_id(struct str value, int64_t *ret_id);

@@ -10,6 +10,7 @@
 #include "libshared/ctl/condition.h"
 #include "libshared/id.h"
 #include "libshared/json.h"
+#include "libshared/json_text.h"
 
 enum { DIGITS_MAX = 64 };
 
@@ -258,12 +259,15 @@ static json_t *compact(const json_t *value)
 
 static json_t *parse_json(struct str text)
 {
-    static const struct json_limits limits = { .depth = 128, .keys = 65536 };
-    json_t *value = json_read(text, &limits, NULL);
-    json_t *string = value != NULL ? compact(value) : NULL;
+    static const struct json_limits limits = { .depth = 128, .keys = 65536, .keep_numbers = true };
+    autobuf struct buf changed = BUF_INIT, kept = BUF_INIT;
+    struct str normal;
 
-    json_decref(value);
-    return string;
+    if (json_normalise(text, &limits, &changed, &normal, NULL) != OK) {
+        return NULL;
+    }
+    json_add_compact(&kept, normal);
+    return json_stringn(kept.data, kept.len);
 }
 
 static json_t *parse_any(const struct ctl_argument *argument, struct str text)

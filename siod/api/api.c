@@ -221,7 +221,9 @@ static void on_body(struct http_request *request, struct str bytes)
 static void on_complete(struct http_request *request)
 {
     struct api_call *call = http_user(request);
-    const struct json_limits limits = { .depth = call->config->json_depth, .keys = BODY_KEYS };
+    const struct json_limits limits = { .depth = call->config->json_depth,
+                                        .keys = BODY_KEYS,
+                                        .keep_numbers = true }; /* those that emit passes on */
     struct errmsg msg = { "" };
 
     if (call->route->body == NONE || (call->text.len == 0 && call->route->body == OPTIONAL)) {

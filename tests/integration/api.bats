@@ -401,6 +401,9 @@ start_away() {
     wait_until agent_saw a7_1 '.event == "invoice_paid" and .args[:-1] == [{"amount":12.5,"n":[1]}]'
     call "$SERVICE" POST /api/emit $'{"event":"sp\\u0061ced","room":"chat_1",\n"payload" : {"a" :\n[ 1,\t"b c" ]} }'
     wait_until agent_saw a7_1 '.event == "spaced" and .args[:-1] == [{"a":[1,"b c"]}]'
+    call "$SERVICE" POST /api/emit '{"event":"odd","room":"chat_1","payload":[12345678901234567890,1e400,"\ud800"]}'
+    wait_until agent_saw a7_1 '.event == "odd" and (.args[0] | map(type)) == ["number","null","string"]'
+    assert_equal "$(agent_events a7_1 odd | jq -c '.args[0][2]')" '"�"'
     assert_equal "$(call "$SERVICE" POST /api/emit '{"event":"bare","room":"business_1"}' | jq .body.receivers)" 1
     wait_until agent_saw a7_1 '.event == "bare" and .args[:-1] == []'
 }

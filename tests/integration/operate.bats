@@ -233,6 +233,8 @@ left() {
         jq -c '[.event, .room, .businessId, .receivers]')" '["notice","business_1",1,1]'
     wait_until agent_saw a7_1 '.event == "notice" and .args[0].text == "siod restarts\nat six" and .args[0].n == [1, 2.5]'
     assert_equal "$(agent_events a7_2 notice)" ''
+    sioctl emit odd '[12345678901234567890, 1e400]' --room business_1 --business 1
+    wait_until agent_saw a7_1 '.event == "odd" and (.args[0] | map(type)) == ["number","null"]'
     assert_equal "$(sioctl emit notice null --room business_1 --business 2 -o json | jq .receivers)" 0
     assert_equal "$(sql "SELECT count(*) FROM log WHERE CAST(event AS TEXT) = 'notice'")" 0
     assert_equal "$(sioctl audit --limit 1 -o json | jq -r '.[0].args.json')" '4 bytes'

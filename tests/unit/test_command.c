@@ -352,6 +352,8 @@ static void the_args_of_a_request_are_checked_like_a_command_line(void **state)
           "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"{\\\"a\\\":1}\"}" },
         { "emit", "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"[1,\\n2]\"}",
           "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"[1,2]\"}" },
+        { "emit", "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"[1e400, 1E5, 1.0]\"}",
+          "{\"room\":\"r\",\"business\":1,\"event\":\"e\",\"json\":\"[1e400,1E5,1.0]\"}" },
     };
 
     (void)state;

@@ -297,6 +297,23 @@ static void broken_characters_are_mended_where_that_is_wanted(void **state)
     assert_refused(STR("\"\xff"), ERR_SYNTAX, &mending);
 }
 
+static void numbers_are_kept_where_that_is_wanted(void **state)
+{
+    static const struct json_limits keeping = { .keep_numbers = true };
+    struct str text = STR("[12345678901234567890,-1e400, {\"a\":1.0,\"b\":-0}]");
+    autobuf struct buf scratch = BUF_INIT;
+    struct str normal;
+
+    (void)state;
+    assert_int_equal(json_normalise(text, &keeping, &scratch, &normal, NULL), OK);
+    assert_true(str_eq(normal, text));
+    assert_int_equal(json_normalise(STR("[1e999,\"\\ud800\"]"), &keeping, &scratch, &normal, NULL),
+                     OK);
+    assert_true(str_eq(normal, STR("[1e999,\"\\ufffd\"]")));
+    assert_refused(STR("1e"), ERR_SYNTAX, &keeping);
+    assert_refused(STR("01"), ERR_SYNTAX, &keeping);
+}
+
 static void every_cut_of_a_document_is_refused(void **state)
 {
     struct str whole = STR("{\"k\\u0000\":[1.5e3,\"\\ud83d\\ude00\xf0\x9f\x98\x80\",true,null,-0],"
@@ -460,6 +477,7 @@ int main(void)
         cmocka_unit_test(malformed_texts_are_refused),
         cmocka_unit_test(arrays_and_objects_may_be_counted),
         cmocka_unit_test(broken_characters_are_mended_where_that_is_wanted),
+        cmocka_unit_test(numbers_are_kept_where_that_is_wanted),
         cmocka_unit_test(every_cut_of_a_document_is_refused),
         cmocka_unit_test(an_error_names_the_byte),
         cmocka_unit_test(special_bytes_are_found_at_every_offset),
