@@ -217,7 +217,7 @@ static void on_disconnect(struct sio_socket *socket, struct sio_reason reason)
     typing_leave(self, 0);
     order_drop(self);
     history_forget(self);
-    roster_leave(self->person);
+    roster_leave(self->person, self->agent.role);
     free(self);
 }
 

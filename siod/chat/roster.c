@@ -63,7 +63,7 @@ static void presence_done(struct store_job *job, enum err err)
     if (err != OK) {
         log_warn(LOG_CHAT, "presence not recorded", "business=%" PRId64 " user=%" PRId64 " code=%s",
                  presence->key.business_id, presence->key.user_id, err_code(err));
-        if (agent != NULL && agent->sockets > 0) {
+        if (agent != NULL && agent->sockets > 0 && !timer_is_set(&agent->grace)) {
             timer_set(agent->desk->config.loop, &agent->grace, RETRY_MS, record_again);
         }
     } else if (agent != NULL) {
@@ -209,6 +209,11 @@ static void on_grace_over(struct timer *timer)
 {
     struct agent *agent = CONTAINER_OF(timer, struct agent, grace);
 
+    if (agent->sockets > 0) {
+        agent->role = TOKEN_ROLE_SERVICE;
+        record(agent);
+        return;
+    }
     announce(agent, EVENT_user_offline);
     assign_agent_gone(agent->desk, agent);
     drop(agent);
@@ -229,23 +234,29 @@ struct agent *roster_enter(struct desk *desk, struct agent *agent,
         agent = add(desk, claims->business_id, claims->user_id, str_of(claims->name));
         announce(agent, EVENT_user_online);
     }
-    is_news = call_it(agent, str_of(claims->name)) || (agent->sockets == 0 && !agent->known);
+    is_news = call_it(agent, str_of(claims->name)) || (agent->people == 0 && !agent->known);
     if (agent->role != claims->role && !(is_service && agent->sockets > 0)) {
         agent->role = claims->role;
         is_news = true;
     }
-    if (agent->sockets++ == 0) {
+    if (agent->sockets == 0 || (!is_service && agent->people == 0)) {
         timer_clear(&agent->grace);
     }
+    agent->sockets++;
+    agent->people += !is_service;
     if (is_news) {
         record(agent);
     }
     return agent;
 }
 
-void roster_leave(struct agent *agent)
+void roster_leave(struct agent *agent, enum token_role role)
 {
-    if (--agent->sockets == 0 && !agent->desk->draining) {
+    bool is_person = role != TOKEN_ROLE_SERVICE;
+
+    agent->sockets--;
+    agent->people -= is_person;
+    if ((agent->sockets == 0 || (is_person && agent->people == 0)) && !agent->desk->draining) {
         start_grace(agent);
     }
 }

@@ -256,6 +256,47 @@ all_told() {
     assert_equal "$(sioctl agent show 5 -o json | jq -c '[.role, .eligible]')" '["agent",true]'
 }
 
+# is_agent ROLE ONLINE ELIGIBLE REASON: what agent 5 is.
+is_agent() {
+    [[ $(sioctl agent show 5 -o json | jq -c '[.role, .online, .eligible, .reason]' | tr -d '"') == "[$1,$2,$3,$4]" ]]
+}
+
+sockets_are() {
+    [[ $(sioctl socket list -o ndjson | wc -l) == "$1" ]]
+}
+
+@test "a user whose back end alone has stayed for the grace is online and gets no chats" {
+    start_siod -o presence.offline_grace_ms=300
+    agent_connected bot --token "$(token 5 1 '"role":"service"')" --transports websocket
+    agent_connected person --token "$(token 5 1)" --transports websocket
+    agent_connected other --token "$(token 5 1 '"role":"supervisor"')" --transports websocket
+    wait_until is_agent supervisor true true null
+    agent_stop other
+    agent_stop person
+    wait_until is_agent service true false service
+    customer_writes wamid.1 16505550001
+    wait_until agent_saw bot '.event == "chat_waiting"'
+    assert_equal "$(agent_events bot user_offline)" ''
+
+    agent_connected person --token "$(token 5 1)" --transports websocket
+    wait_until chat_is 1 assigned 5
+    is_agent agent true true null
+    agent_stop bot
+    agent_stop person
+    wait_until offline 5
+}
+
+@test "a user whose back end stays may be away for the grace" {
+    start_siod -o presence.offline_grace_ms=60000
+    agent_connected bot --token "$(token 5 1 '"role":"service"')" --transports websocket
+    agent_connected person --token "$(token 5 1)" --transports websocket
+    wait_until is_agent agent true true null
+    agent_stop person
+    wait_until sockets_are 1
+    customer_writes wamid.1 16505550001
+    wait_until chat_is 1 assigned 5
+}
+
 @test "a chat that is taken from an agent goes to another; back only if there is no other" {
     start_siod
     agent_connected ann --token "$(token 7 1)" --transports websocket
