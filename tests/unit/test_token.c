@@ -91,6 +91,10 @@ static void claims_are_judged_one_by_one(void **state)
         { "{" WHO ",\"exp\":19000000000000000000}", ERR_TOKEN_INVALID },
         { "{" WHO ",\"exp\":1e999}", ERR_TOKEN_INVALID },
         { "{" WHO ",\"exp\":1.9e9,\"name\":\"\\ud83d\"}", ERR_TOKEN_INVALID },
+        { "{" WHO ",\"exp\":1.9e9,\"name\":\"\\u0000\"}", ERR_TOKEN_INVALID },
+        { "{" WHO ",\"exp\":1.9e9,\"other\":[\"\\u0000\"]}", ERR_TOKEN_INVALID },
+        { "{" WHO ",\"exp\":1.9e9,\"other\":1e999}", ERR_TOKEN_INVALID },
+        { "{" WHO ",\"exp\":1.9e9,\"other\":\"\\\\u0000\"}", OK },
         /* nbf and iat */
         { "{" WHO ",\"exp\":1.9e9,\"nbf\":1800000005}", OK },
         { "{" WHO ",\"exp\":1.9e9,\"nbf\":1800000006}", ERR_TOKEN_NOT_YET_VALID },
