@@ -180,7 +180,9 @@ barrier() {
     echo ok >"$mode"
     wait_until agent_saw ann '.tag == "join2"'
     wait_until agent_saw ann '.tag == "leave"'
-    assert_equal "$(agent_lines ann '.tag == "join1" or .tag == "join2"' | jq -c '.args[0].chat.unread' | xargs)" "1 0"
+    # The first one may see what was read behind it.
+    assert_equal "$(agent_lines ann '.tag == "join1"' | jq -c '.args[0].chat.unread < 2')" true
+    assert_equal "$(agent_lines ann '.tag == "join2"' | jq -c '.args[0].chat.unread')" 0
     assert_equal "$(sioctl socket list -o json | jq -c '.[0].rooms | sort')" '["business_1","chat_2"]'
 }
 
