@@ -179,6 +179,7 @@ struct config *config_defaults(void)
 {
     struct config *config = xnew(struct config);
 
+    config->source = xnew(struct config_source);
     for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
         if (sections[i].title == NULL) {
             set_defaults(config_section_get(config, &sections[i], 0), &sections[i]);
@@ -237,7 +238,6 @@ void config_free(struct config *config)
             free_item(config_section_get(config, &sections[i], 0), &sections[i]);
         }
     }
-    free(config->places.listen);
-    free(config->places.key_files);
+    config_source_free(config->source);
     free(config);
 }

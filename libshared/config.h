@@ -51,8 +51,7 @@ struct config {
 #undef TITLED_END
 #undef SETTING
 #undef CHOICE
-    /* "FILE:LINE" where the file gives what config_suffices() looks at; else NULL */
-    struct { char *listen, *key_files; } places;
+    struct config_source *source; /* where it was written */
 };
 /* clang-format on */
 
@@ -67,6 +66,10 @@ enum err config_load(const char *path, const char *const *overrides, size_t over
  */
 NODISCARD
 enum err config_suffices(const struct config *config, struct errmsg *msg);
+/* Puts the place before the sentence in msg, for what is found wrong with a setting after the load:
+ * "siod.conf:12: control.operators: …". `title` is NULL in a section without one. Returns err. */
+enum err config_blame(const struct config *config, enum err err, const char *section,
+                      const char *title, const char *key, struct errmsg *msg);
 /* Has it the form of an override? */
 bool config_override_valid(const char *text);
 /* Returns owned. */

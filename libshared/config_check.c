@@ -303,20 +303,22 @@ enum err config_check(const struct config *config, const struct config_source *s
     return err;
 }
 
-static enum err must_have(const struct config_list *list, const char *place, const char *sentence,
+static enum err must_have(const struct config *config, const struct config_list *list,
+                          const char *section, const char *key, const char *what,
                           struct errmsg *msg)
 {
-    return list->count > 0 ? OK
-                           : err_set(msg, ERR_INVALID, "%s%s%s", place != NULL ? place : "",
-                                     place != NULL ? ": " : "", sentence);
+    autofree char *place = config_place_text(config->source, section, NULL, key);
+
+    return list->count > 0
+               ? OK
+               : err_set(msg, ERR_INVALID, "%s%s%s.%s: at least one %s is needed",
+                         place != NULL ? place : "", place != NULL ? ": " : "", section, key, what);
 }
 
 enum err config_suffices(const struct config *config, struct errmsg *msg)
 {
-    enum err err = must_have(&config->jwt.key_files, config->places.key_files,
-                             "jwt.key_files: at least one file is needed", msg);
+    enum err err = must_have(config, &config->jwt.key_files, "jwt", "key_files", "file", msg);
 
     return err != OK ? err
-                     : must_have(&config->http.listen, config->places.listen,
-                                 "http.listen: at least one address is needed", msg);
+                     : must_have(config, &config->http.listen, "http", "listen", "address", msg);
 }

@@ -95,30 +95,20 @@ static enum err override(struct config *config, struct config_source *source, co
     return err;
 }
 
-/* For config_suffices(), which has no source. */
-static void note_places(struct config *config, const struct config_source *source)
-{
-    config->places.listen = config_place_text(source, "http", NULL, "listen");
-    config->places.key_files = config_place_text(source, "jwt", NULL, "key_files");
-}
-
 enum err config_load(const char *path, const char *const *overrides, size_t override_count,
                      struct config **ret, struct errmsg *msg)
 {
-    struct config_source source = { .file = path, .msg = msg };
     struct config *config = config_defaults();
-    enum err err = path != NULL ? config_read_file(config, &source) : OK;
+    struct config_source *source = config->source;
+    enum err err;
 
+    source->file = path != NULL ? xstrdup(path) : NULL;
+    source->msg = msg;
+    err = path != NULL ? config_read_file(config, source) : OK;
     for (size_t i = 0; err == OK && i < override_count; i++) {
-        err = override(config, &source, overrides[i]);
+        err = override(config, source, overrides[i]);
     }
-    if (err == OK) {
-        err = config_check(config, &source);
-    }
-    if (err == OK) {
-        note_places(config, &source);
-    }
-    config_source_finish(&source);
+    err = err == OK ? config_check(config, source) : err;
     if (err != OK) {
         config_free(config);
         return err;

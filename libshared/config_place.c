@@ -72,10 +72,11 @@ void config_place_override(struct config_source *source, const char *section, co
     if (place == NULL) {
         place = add(source, section, title, key);
     }
-    place->override = text;
+    free(place->override);
+    place->override = xstrdup(text);
 }
 
-void config_source_finish(struct config_source *source)
+void config_source_free(struct config_source *source)
 {
     struct config_place *place, *next;
 
@@ -85,8 +86,11 @@ void config_source_finish(struct config_source *source)
         free(place->section);
         free(place->title);
         free(place->key);
+        free(place->override);
         free(place);
     }
+    free(source->file);
+    free(source);
 }
 
 char *config_place_text(const struct config_source *source, const char *section, const char *title,
@@ -98,28 +102,44 @@ char *config_place_text(const struct config_source *source, const char *section,
                                                     : NULL;
 }
 
+/* `sentence` behind the best known place. */
+static enum err blame(const struct config_source *source, enum err err, const char *section,
+                      const char *title, const char *key, const struct errmsg *sentence,
+                      struct errmsg *msg)
+{
+    const struct config_place *place = find(source, section, title, key);
+    autofree char *path = join(section, title, key);
+
+    if (place == NULL && key != NULL) {
+        place = find(source, section, title, NULL); /* a default, in a section that is written */
+    }
+    if (place != NULL && place->override != NULL) {
+        return err_set(msg, err, "-o %s: %s", place->override, sentence->text);
+    }
+    if (place != NULL && source->file != NULL) {
+        return err_set(msg, err, "%s:%u: %s: %s", source->file, place->line, path, sentence->text);
+    }
+    return err_set(msg, err, "%s: %s", path, sentence->text);
+}
+
 enum err config_fail(const struct config_source *source, enum err err, const char *section,
                      const char *title, const char *key, const char *format, ...)
 {
-    struct config_place *place = find(source, section, title, key);
-    autofree char *path = join(section, title, key);
     struct errmsg sentence;
     va_list args;
 
     va_start(args, format);
     vsnprintf(sentence.text, sizeof sentence.text, format, args);
     va_end(args);
-    if (place == NULL && key != NULL) {
-        place = find(source, section, title, NULL); /* a default, in a section that is written */
-    }
-    if (place != NULL && place->override != NULL) {
-        return err_set(source->msg, err, "-o %s: %s", place->override, sentence.text);
-    }
-    if (place != NULL && source->file != NULL) {
-        return err_set(source->msg, err, "%s:%u: %s: %s", source->file, place->line, path,
-                       sentence.text);
-    }
-    return err_set(source->msg, err, "%s: %s", path, sentence.text);
+    return blame(source, err, section, title, key, &sentence, source->msg);
+}
+
+enum err config_blame(const struct config *config, enum err err, const char *section,
+                      const char *title, const char *key, struct errmsg *msg)
+{
+    const struct errmsg sentence = *msg;
+
+    return blame(config->source, err, section, title, key, &sentence, msg);
 }
 
 enum err config_fail_at(const struct config_source *source, unsigned line, const char *format, ...)

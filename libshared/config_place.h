@@ -8,6 +8,6 @@ struct config_place {
     char *section;
     char *title, *key; /* or NULL */
     unsigned line;
-    const char *override; /* the -o that set it, borrowed; NULL: the file's line counts */
+    char *override; /* the -o that set it; NULL: the file's line counts */
     UT_hash_handle hh;
 };

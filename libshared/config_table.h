@@ -39,20 +39,20 @@ enum err config_assign_text(void *target, const struct config_setting *setting, 
 /* The values are copied. */
 void config_list_set(struct config_list *list, const char *const *values, size_t count);
 
-/* Where a setting, or a section's opening (key NULL), was written. */
+/* Where a setting, or a section's opening (key NULL), was written. Lives as long as its config. */
 struct config_place;
 struct config_source {
-    const char *file;            /* NULL: none was read */
+    char *file;                  /* NULL: none was read */
     struct config_place *places; /* uthash, in the order of the text */
-    struct errmsg *msg;
+    struct errmsg *msg;          /* of who loads it */
 };
-void config_source_finish(struct config_source *source);
+void config_source_free(struct config_source *source);
 
 /* Remember a place of the file. ERR_INVALID when the same stands there already. */
 NODISCARD
 enum err config_place_add(struct config_source *source, const char *section, const char *title,
                           const char *key, unsigned line);
-/* `text`, borrowed, overrides whatever the file says. */
+/* `text` overrides whatever the file says. */
 void config_place_override(struct config_source *source, const char *section, const char *title,
                            const char *key, const char *text);
 /* "FILE:LINE" of what the file gives and nothing overrides; NULL for anything else. Returns owned.

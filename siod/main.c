@@ -183,7 +183,7 @@ int main(int argc, char **argv)
                     &msg) != OK) {
         status = fail(&msg);
     } else if (options.check) {
-        status = config_suffices(config, &msg) == OK && siod_check_files(config, &msg) == OK
+        status = config_suffices(config, &msg) == OK && siod_check(config, &msg) == OK
                      ? print_checked(config, options.verbose)
                      : fail(&msg);
         config_free(config);

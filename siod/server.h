@@ -15,9 +15,10 @@ struct siod_options {
     const char *dev_dir; /* state directory of --dev, NULL otherwise */
 };
 
-/* Reads the files that it names: secrets, keys, verify tokens, certificate. */
+/* Reads the files that it names (secrets, keys, verify tokens, certificate) and looks its operators
+ * up. */
 NODISCARD
-enum err siod_check_files(const struct config *config, struct errmsg *msg);
+enum err siod_check(const struct config *config, struct errmsg *msg);
 /* Starts everything that has to work before traffic is taken: opens the store, enters the
  * configured businesses, listens. On failure msg has the one line to print. `config` is taken,
  * `options` borrowed for the life of the daemon. */

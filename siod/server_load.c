@@ -23,8 +23,8 @@ struct enter_job {
     uint8_t session_key[STORE_SESSION_KEY_BYTES];
 };
 
-static enum err enter_business(struct store_tx *tx, const struct config_business *configured,
-                               struct errmsg *msg)
+static enum err enter_business(struct store_tx *tx, const struct config *config,
+                               const struct config_business *configured, struct errmsg *msg)
 {
     struct store_business business = { .source = STORE_SOURCE_CONFIG,
                                        .name = str_of(configured->name) };
@@ -40,7 +40,11 @@ static enum err enter_business(struct store_tx *tx, const struct config_business
     }
     business.phone_number_ids = numbers;
     business.phone_number_count = count;
-    return store_business_put(tx, &business, msg);
+    enum err err = store_business_put(tx, &business, msg);
+
+    return err == ERR_EXISTS
+               ? config_blame(config, err, "business", configured->title, "phone_number_ids", msg)
+               : err;
 }
 
 static enum err enter_dev_business(struct store_tx *tx, struct errmsg *msg)
@@ -87,7 +91,7 @@ enum err siod_enter_businesses(const struct siod *siod, const struct config *con
         err = enter_dev_business(tx, msg);
     }
     for (size_t i = 0; err == OK && i < config->business_count; i++) {
-        err = enter_business(tx, &config->business[i], msg);
+        err = enter_business(tx, config, &config->business[i], msg);
     }
     return err;
 }

@@ -146,6 +146,41 @@ enum err siod_read_keys(const struct config *config, struct token_config *ret_co
     return err == OK ? OK : blame_setting(err, "jwt.key_files", msg);
 }
 
+/* ---- control: who may operate */
+
+static enum err user_id(const char *name, uid_t *ret_uid, struct errmsg *msg)
+{
+    const struct passwd *user = getpwnam(name);
+    char *end;
+    unsigned long number;
+
+    if (user != NULL) {
+        *ret_uid = user->pw_uid;
+        return OK;
+    }
+    number = strtoul(name, &end, 10);
+    if (*end != '\0' || name[0] < '0' || name[0] > '9' || number >= (uid_t)-1) {
+        return err_set(msg, ERR_INVALID, "there is no user %s", name);
+    }
+    *ret_uid = (uid_t)number;
+    return OK;
+}
+
+/* On success *ret is the caller's to free. */
+static enum err find_operators(const struct config *config, uid_t **ret, struct errmsg *msg)
+{
+    const struct config_list *names = &config->control.operators;
+    autofree uid_t *operators = xcalloc(names->count, sizeof *operators);
+
+    for (size_t i = 0; i < names->count; i++) {
+        if (user_id(names->items[i], &operators[i], msg) != OK) {
+            return config_blame(config, ERR_INVALID, "control", NULL, "operators", msg);
+        }
+    }
+    *ret = TAKE(operators);
+    return OK;
+}
+
 /* ---- what -n can tell without starting anything */
 
 static enum err check_app(const struct config_app *from, struct errmsg *msg)
@@ -199,7 +234,14 @@ static enum err check_bundle(const struct config *config, struct errmsg *msg)
     return err;
 }
 
-enum err siod_check_files(const struct config *config, struct errmsg *msg)
+static enum err check_operators(const struct config *config, struct errmsg *msg)
+{
+    autofree uid_t *operators = NULL;
+
+    return find_operators(config, &operators, msg);
+}
+
+enum err siod_check(const struct config *config, struct errmsg *msg)
 {
     enum err err = check_keys(config, msg);
 
@@ -207,26 +249,11 @@ enum err siod_check_files(const struct config *config, struct errmsg *msg)
         err = check_app(&config->app[i], msg);
     }
     err = err == OK ? check_bundle(config, msg) : err;
-    return err == OK ? siod_check_tls(config, msg) : err;
+    err = err == OK ? siod_check_tls(config, msg) : err;
+    return err == OK ? check_operators(config, msg) : err;
 }
 
-/* ---- control: who may operate */
-
-static enum err user_id(const char *name, uid_t *ret_uid, struct errmsg *msg)
-{
-    const struct passwd *user = getpwnam(name);
-    char *end;
-
-    if (user != NULL) {
-        *ret_uid = user->pw_uid;
-        return OK;
-    }
-    *ret_uid = (uid_t)strtoul(name, &end, 10);
-    if (*end != '\0' || name[0] < '0' || name[0] > '9') {
-        return err_set(msg, ERR_INVALID, "control.operators: there is no user %s", name);
-    }
-    return OK;
-}
+/* ---- control */
 
 static const char *address_at(void *arg, size_t n)
 {
@@ -249,20 +276,16 @@ static const struct config *wanted(void *arg)
 
 enum err siod_start_control(struct siod *siod, struct errmsg *msg)
 {
-    const struct config_list *names = &siod->config->control.operators;
-    autofree uid_t *operators = xcalloc(names->count, sizeof *operators);
-    enum err err = OK;
+    autofree uid_t *operators = NULL;
+    enum err err = find_operators(siod->config, &operators, msg);
 
-    for (size_t i = 0; err == OK && i < names->count; i++) {
-        err = user_id(names->items[i], &operators[i], msg);
-    }
     if (err != OK) {
         return err;
     }
     const struct control_config config = {
         .socket_path = siod->config->control.socket,
         .operators = operators,
-        .operator_count = names->count,
+        .operator_count = siod->config->control.operators.count,
         .config = siod->config,
         .loop = siod->loop,
         .transport = siod->transport,

@@ -90,6 +90,16 @@ wrong_line() {
     wrong_line 'log {\n  level = debug' 15 log
 }
 
+@test "a number that a business of sioctl's has already is named with its line" {
+    start_siod
+    sioctl business add 6 --phone-number-id 666
+    stop_siod
+    wrong_line 'business 5 {\n  phone_number_ids = {"665", "666"}\n}' 16 \
+        'business.5.phone_number_ids: phone number id 666 belongs to business 6 already'
+    good_config >"$CONF"
+    refused '-o business.456.phone_number_ids=666: phone number id 666' -o business.456.phone_number_ids=666
+}
+
 @test "a wrong option names itself" {
     refused "-o colour.depth=1" -o colour.depth=1
     refused "-o log.level=loud" -o log.level=loud

@@ -80,6 +80,16 @@ refused_by_both() {
     [[ $output != *$'\n'secret* ]]
 }
 
+@test "an operator who is no user is refused with the line" {
+    sed -i '/^control/d' "$CONF"
+    printf 'control {\n  operators = {"root", "0", "nosuchuser"}\n  socket = "%s"\n}\n' "$SIOD_DIR/siod.sock" >>"$CONF"
+    refused_by_both "$CONF:4: control.operators: there is no user nosuchuser" -c "$CONF"
+    refused_by_both "-o control.operators=4294967296: there is no user 4294967296" -c "$CONF" \
+        -o control.operators=4294967296
+    run run_siod -n -c "$CONF" -o control.operators=root,12345
+    assert_equal "$status" 0
+}
+
 @test "wrong usage says what is wrong before it explains" {
     run run_siod -c "$CONF" surplus
     assert_equal "$status ${lines[0]}" "2 siod: unexpected argument surplus"

@@ -513,7 +513,7 @@ keeps_everything() {
     configure log.level=debug 'http.client_bundle_file="/nonexistent"'
     keeps_everything 'http.client_bundle_file: /nonexistent'
     configure log.level=debug 'business 1.name="Changed"' 'business 5.phone_number_ids={"777"}'
-    keeps_everything '777'
+    keeps_everything "siod.conf:$(grep -n '"777"' "$CONF" | cut -d : -f 1): business.5.phone_number_ids: phone number id 777"
     assert_equal "$(sioctl business list -o json | jq -c 'map([.businessId, .name])')" '[[1,"Acme"],[77,""]]'
     rm "$CONF"
     keeps_everything "$CONF"

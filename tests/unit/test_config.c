@@ -449,6 +449,37 @@ static void a_check_blames_the_override_that_broke_it(void **state)
                         "-o business.2.phone_number_ids=5: 5 belongs to business 1 already");
 }
 
+static void what_is_found_later_is_blamed_on_its_place(void **state)
+{
+    static const struct {
+        const char *section, *title, *key, *want;
+    } vectors[] = {
+        { "control", NULL, "operators", ":2: control.operators: no" },
+        { "business", "7", "phone_number_ids", ":4: business.7.phone_number_ids: no" },
+        { "control", NULL, "socket", ":2: control.socket: no" },
+        { "jwt", NULL, "issuer", "-o jwt.issuer=x: no" },
+        { "log", NULL, "level", "log.level: no" },
+    };
+    autofree char *override = xstrdup("jwt.issuer=x");
+    struct config *config =
+        load("\ncontrol { operators = {a} }\nbusiness 7 { name = x\nphone_number_ids = {1} }",
+             (const char *const[]) { override }, 1);
+
+    (void)state;
+    memset(override, '?', strlen(override));
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        bool in_file = vectors[i].want[0] == ':';
+        autofree char *want = xasprintf("%s%s", in_file ? conf : "", vectors[i].want);
+        struct errmsg msg = { "no" };
+
+        assert_int_equal(config_blame(config, ERR_EXISTS, vectors[i].section, vectors[i].title,
+                                      vectors[i].key, &msg),
+                         ERR_EXISTS);
+        assert_string_equal(msg.text, want);
+    }
+    config_free(config);
+}
+
 static void one_trailing_newline_of_a_secret_is_ignored(void **state)
 {
     static const struct {
@@ -604,6 +635,7 @@ int main(void)
         cmocka_unit_test(overrides_win_over_the_file),
         cmocka_unit_test(a_bad_override_is_quoted),
         cmocka_unit_test(a_check_blames_the_override_that_broke_it),
+        cmocka_unit_test(what_is_found_later_is_blamed_on_its_place),
         cmocka_unit_test(one_trailing_newline_of_a_secret_is_ignored),
         cmocka_unit_test(bad_secret_files_are_named),
         cmocka_unit_test(relative_secrets_are_looked_up_among_the_credentials_first),
