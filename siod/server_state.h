@@ -47,7 +47,8 @@ struct siod {
     struct config *wanted; /* as it was loaded last, NULL until then */
     struct fingerprints *prints;
 
-    ev_signal on_term, on_int, on_hup;
+    ev_async on_stop;
+    ev_signal on_hup;
     bool stopping, sessions_gone;
     struct timer stop_check, stop_deadline;
 };

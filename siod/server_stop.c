@@ -4,10 +4,18 @@
  * flight is finished and answered; then, or after the deadline, the loop ends. No session gets a
  * `41` packet, which would keep its client from reconnecting. A disk that does not answer cannot
  * hold the end up: then an alarm ends the process, and a second signal does so at once. Everything
- * that was acknowledged is on disk. SIGHUP: the configuration is read again. */
+ * that was acknowledged is on disk. SIGHUP: the configuration is read again.
+ *
+ * The loop thread may be what is held up, so SIGTERM and SIGINT have a handler of their own, which
+ * sets the alarm and only then asks the loop. It stays to the end of the process: whoever sends a
+ * signal to the process and again to its group (timeout(1)) wants one orderly end. */
+#include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "libshared/clock.h"
 #include "libshared/log.h"
 #include "siod/chat/desk.h"
 #include "siod/engineio/engineio.h"
@@ -23,8 +31,14 @@ enum {
     STOP_DEADLINE_MS = 8000,
     STOP_ALARM_S = 9,
     STOP_CHECK_MS = 20,
-    SESSIONS_MS = 2000, /* within which all clients are told */
+    STOP_AGAIN_MS = 500, /* a signal so soon after the first one is the same wish */
+    SESSIONS_MS = 2000,  /* within which all clients are told */
 };
+
+/* Of the handler: it has no argument of ours. */
+static _Atomic(struct siod *) signalled; /* who is asked to stop */
+static atomic_int first_signal;          /* 0: none yet */
+static atomic_uint_least64_t first_signal_ms;
 
 static bool is_idle(const struct siod *siod)
 {
@@ -64,21 +78,45 @@ static void deadline_passed(struct timer *timer)
     loop_stop(siod->loop);
 }
 
-/* The store's last commit is still under way, nobody has been told that it was done. */
+/* In a handler; whoever reads the words may be what holds everything up. */
+static NORETURN void end(const char *words, int status)
+{
+    struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+    if (poll(&out, 1, 0) == 1 && write(STDERR_FILENO, words, strlen(words)) < 0) {
+        status = 1;
+    }
+    _exit(status);
+}
+
+/* If it is the store's last commit, nobody has been told that it was done. */
 static void end_now(int signum)
 {
-    static const char text[] = "siod: ended without waiting for the store\n";
-
     (void)signum;
-    _exit(write(STDERR_FILENO, text, sizeof text - 1) < 0 ? 1 : 0);
+    end("siod: ended without waiting for what holds it up\n", 0);
+}
+
+static void on_signal(int signum)
+{
+    struct siod *siod = atomic_load(&signalled);
+    int none = 0;
+
+    if (atomic_compare_exchange_strong(&first_signal, &none, signum)) {
+        atomic_store(&first_signal_ms, clock_monotonic_ms());
+        alarm(STOP_ALARM_S);
+        if (siod != NULL) {
+            ev_async_send(loop_ev(siod->loop), &siod->on_stop);
+        }
+    } else if (clock_monotonic_ms() - atomic_load(&first_signal_ms) >= STOP_AGAIN_MS) {
+        end("siod: stopped at once\n", 1);
+    }
 }
 
 static void begin_stop(struct siod *siod)
 {
     siod->stopping = true;
     siod->ready = false;
-    signal(SIGALRM, end_now);
-    alarm(STOP_ALARM_S);
+    alarm(STOP_ALARM_S); /* anew: the deadline below must be the first to pass */
     notify_manager("STOPPING=1");
     for (size_t i = 0; i < siod->listener_count; i++) {
         listener_close(siod->listeners[i]);
@@ -90,18 +128,12 @@ static void begin_stop(struct siod *siod)
     timer_set(siod->loop, &siod->stop_deadline, STOP_DEADLINE_MS, deadline_passed);
 }
 
-static void on_terminate(struct ev_loop *loop, ev_signal *watcher, int events)
+static void on_stop(struct ev_loop *loop, ev_async *watcher, int events)
 {
-    struct siod *siod = watcher->data;
-
     (void)loop;
     (void)events;
-    if (siod->stopping) {
-        log_warn(LOG_MAIN, "stopped at once", "signal=%d", watcher->signum);
-        _exit(1);
-    }
-    log_info(LOG_MAIN, "stopping", "signal=%d", watcher->signum);
-    begin_stop(siod);
+    log_info(LOG_MAIN, "stopping", "signal=%d", atomic_load(&first_signal));
+    begin_stop(watcher->data);
 }
 
 static void on_reload(struct ev_loop *loop, ev_signal *watcher, int events)
@@ -111,25 +143,32 @@ static void on_reload(struct ev_loop *loop, ev_signal *watcher, int events)
     siod_reload_logged(watcher->data);
 }
 
-static void watch(struct siod *siod, ev_signal *watcher, int signum,
-                  void (*fn)(struct ev_loop *loop, ev_signal *watcher, int events))
+static void handle(int signum, void (*fn)(int signum))
 {
-    ev_signal_init(watcher, fn, signum);
-    watcher->data = siod;
-    ev_signal_start(loop_ev(siod->loop), watcher);
+    struct sigaction action = { .sa_handler = fn, .sa_flags = SA_RESTART };
+
+    sigfillset(&action.sa_mask);
+    sigaction(signum, &action, NULL);
 }
 
 void siod_watch_signals(struct siod *siod)
 {
-    watch(siod, &siod->on_term, SIGTERM, on_terminate);
-    watch(siod, &siod->on_int, SIGINT, on_terminate);
-    watch(siod, &siod->on_hup, SIGHUP, on_reload);
+    ev_async_init(&siod->on_stop, on_stop);
+    siod->on_stop.data = siod;
+    ev_async_start(loop_ev(siod->loop), &siod->on_stop);
+    ev_signal_init(&siod->on_hup, on_reload, SIGHUP);
+    siod->on_hup.data = siod;
+    ev_signal_start(loop_ev(siod->loop), &siod->on_hup);
+    atomic_store(&signalled, siod);
+    handle(SIGALRM, end_now);
+    handle(SIGTERM, on_signal);
+    handle(SIGINT, on_signal);
 }
 
 void siod_unwatch_signals(struct siod *siod)
 {
-    ev_signal_stop(loop_ev(siod->loop), &siod->on_term);
-    ev_signal_stop(loop_ev(siod->loop), &siod->on_int);
+    atomic_store(&signalled, NULL);
+    ev_async_stop(loop_ev(siod->loop), &siod->on_stop);
     ev_signal_stop(loop_ev(siod->loop), &siod->on_hup);
     timer_clear(&siod->stop_check);
     timer_clear(&siod->stop_deadline);

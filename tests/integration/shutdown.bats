@@ -88,17 +88,54 @@ in_flight() {
     start_siod
     open_upload
     wait_until in_flight
-    kill -TERM "$SIOD_PID"
-    wait_until refused
-    kill -TERM "$SIOD_PID"
-    wait_until -t 2 has_ended "$SIOD_PID"
-    wait "$SIOD_PID" || :
-    SIOD_PID=
+    ended_by_another
 }
 
-# Nobody is let in any more.
-refused() {
-    ! curl -sS "$SIOD_URL/healthz" 2>/dev/null
+# ended_by_another: SIGTERM, again and again. What comes right behind the first one is the same wish.
+ended_by_another() {
+    local pid=$SIOD_PID status=0
+    SIOD_PID=
+    wait_until -t 6 told_to_end "$pid"
+    wait "$pid" || status=$?
+    assert_equal "exit status $status" "exit status 1"
+    log_has 'siod: stopped at once'
+}
+
+told_to_end() {
+    kill -TERM "$1" 2>/dev/null || :
+    has_ended "$1"
+}
+
+@test "two signals at the same moment are one: the end is orderly" {
+    start_siod
+    kill -STOP "$SIOD_PID"
+    kill -TERM "$SIOD_PID"
+    kill -INT "$SIOD_PID"
+    kill -CONT "$SIOD_PID"
+    stop_siod
+}
+
+@test "a second SIGTERM ends it at once even while it waits for a file that cannot be read" {
+    export FAULTIO_MATCH=jwt.key FAULTIO_CONTROL=$BATS_TEST_TMPDIR/mode
+    SIOD_PRELOAD=${SIOD_TESTS:-$SIOD_BIN/../tests}/faultio.so start_siod
+    echo hang-open >"$FAULTIO_CONTROL"
+    kill -HUP "$SIOD_PID"
+    wait_until is_held_up
+    ended_by_another
+}
+
+is_held_up() {
+    ! curl -sS --max-time 1 "$SIOD_URL/healthz" 2>/dev/null
+}
+
+@test "a daemon that waits for a file that cannot be read ends within 10 s of SIGTERM" {
+    export FAULTIO_MATCH=jwt.key FAULTIO_CONTROL=$BATS_TEST_TMPDIR/mode
+    SIOD_PRELOAD=${SIOD_TESTS:-$SIOD_BIN/../tests}/faultio.so start_siod
+    echo hang-open >"$FAULTIO_CONTROL"
+    kill -HUP "$SIOD_PID"
+    wait_until is_held_up
+    stop_siod
+    log_has 'ended without waiting'
 }
 
 @test "after an orderly end nothing is left to recover, and the control socket is gone" {

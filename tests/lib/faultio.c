@@ -10,7 +10,8 @@
  *     enospc      writes fail with ENOSPC
  *     erofs       writes, and opening for writing, fail with EROFS
  *     eio-fsync   fsync and fdatasync fail with EIO
- *     hang-fsync  fsync and fdatasync do not return until the mode changes */
+ *     hang-fsync  fsync and fdatasync do not return until the mode changes
+ *     hang-open   opening does not return until the mode changes, as on a server that is away */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,12 +24,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum mode { MODE_OK, MODE_ENOSPC, MODE_EROFS, MODE_EIO_FSYNC, MODE_HANG_FSYNC };
+enum mode { MODE_OK, MODE_ENOSPC, MODE_EROFS, MODE_EIO_FSYNC, MODE_HANG_FSYNC, MODE_HANG_OPEN };
 
 /* Straight to the kernel: the library's open() and read() are the ones below. */
 static enum mode mode_now(void)
 {
-    static const char *const words[] = { "ok", "enospc", "erofs", "eio-fsync", "hang-fsync" };
+    static const char *const words[] = { "ok",        "enospc",     "erofs",
+                                         "eio-fsync", "hang-fsync", "hang-open" };
     const char *path = getenv("FAULTIO_CONTROL");
     char text[32] = "";
     long fd;
@@ -54,6 +56,13 @@ static bool path_matches(const char *path)
     const char *match = getenv("FAULTIO_MATCH");
 
     return match != NULL && path != NULL && strstr(path, match) != NULL;
+}
+
+static void hang_while(enum mode mode)
+{
+    while (mode_now() == mode) {
+        poll(NULL, 0, 20);
+    }
 }
 
 static bool fd_matches(int fd)
@@ -84,6 +93,7 @@ static bool fails(int fd, bool sync)
     errno = before;
     switch (mode) {
     case MODE_OK:
+    case MODE_HANG_OPEN:
         return false;
     case MODE_ENOSPC:
         errno = sync ? before : ENOSPC;
@@ -95,8 +105,8 @@ static bool fails(int fd, bool sync)
         errno = sync ? EIO : before;
         return sync;
     case MODE_HANG_FSYNC:
-        while (sync && mode_now() == MODE_HANG_FSYNC) {
-            poll(NULL, 0, 20);
+        if (sync) {
+            hang_while(MODE_HANG_FSYNC);
         }
         errno = before;
         return false;
@@ -148,7 +158,14 @@ int ftruncate64(int fd, off64_t len)
 
 static bool open_fails(const char *path, int flags)
 {
-    return (flags & O_ACCMODE) != O_RDONLY && path_matches(path) && mode_now() == MODE_EROFS;
+    int before = errno;
+
+    if (!path_matches(path)) {
+        return false;
+    }
+    hang_while(MODE_HANG_OPEN);
+    errno = before;
+    return (flags & O_ACCMODE) != O_RDONLY && mode_now() == MODE_EROFS;
 }
 
 /* Both have a mode argument when they may create. */
