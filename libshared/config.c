@@ -91,6 +91,13 @@ const struct config_setting *config_setting_find(const char *section, const char
     return NULL;
 }
 
+bool config_names_files(const struct config_setting *setting)
+{
+    const struct str key = str_of(setting->key);
+
+    return str_ends_with(key, STR("_file")) || str_ends_with(key, STR("_files"));
+}
+
 size_t config_section_count(const struct config *config, const struct config_section *section)
 {
     size_t count;

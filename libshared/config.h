@@ -62,6 +62,11 @@ struct config {
 NODISCARD
 enum err config_load(const char *path, const char *const *overrides, size_t override_count,
                      struct config **ret, struct errmsg *msg);
+/* The same in a running daemon, which cannot wait for anybody: neither the file nor one that a
+ * setting names may be a pipe or a device. */
+NODISCARD
+enum err config_reload(const char *path, const char *const *overrides, size_t override_count,
+                       struct config **ret, struct errmsg *msg);
 /* Is everything given that siod needs and the defaults cannot give? ERR_INVALID names what is not.
  */
 NODISCARD
@@ -108,6 +113,8 @@ void config_value_print(const struct config_setting *setting, const void *member
 NODISCARD
 enum err config_read_named_file(const char *path, size_t max_bytes, struct buf *ret_content,
                                 struct errmsg *msg);
+/* Is it a pipe or a device, which may keep its reader waiting? It is looked up likewise. */
+bool config_file_may_wait(const char *path);
 enum { CONFIG_SECRET_MAX = 65536 };
 /* The same for a file that holds a secret, of at most CONFIG_SECRET_MAX, without one trailing \n or
  * \r\n. */
@@ -142,5 +149,7 @@ struct config_setting {
     const char *help;
     size_t offset; /* within its section's struct */
 };
+/* Does it name files? */
+bool config_names_files(const struct config_setting *setting);
 /* The row at `index` in the order of config.def; NULL behind the last one. */
 const struct config_setting *config_setting_at(size_t index);

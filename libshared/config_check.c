@@ -280,6 +280,48 @@ static enum err check_business(const struct config_business *business, struct se
     return OK;
 }
 
+static enum err check_file(const struct config_setting *setting, const char *title,
+                           const char *path, const struct config_source *source)
+{
+    return config_file_may_wait(path) ? config_fail(source, ERR_INVALID, setting->section, title,
+                                                    setting->key, "%s" CONFIG_MAY_WAIT, path)
+                                      : OK;
+}
+
+/* The files of one setting of `item`, a section's struct. */
+static enum err check_files(const struct config_setting *setting, char *item,
+                            const struct config_source *source)
+{
+    const char *title = *setting->title != '\0' ? *(char **)(void *)item : NULL;
+    void *member = item + setting->offset;
+    const struct config_list *list = member;
+    enum err err = OK;
+
+    if (setting->type == CONFIG_TEXT) {
+        return check_file(setting, title, *(char **)member, source);
+    }
+    for (size_t i = 0; err == OK && i < list->count; i++) {
+        err = check_file(setting, title, list->items[i], source);
+    }
+    return err;
+}
+
+static enum err check_all_files(const struct config *config, const struct config_source *source)
+{
+    const struct config_setting *setting;
+    enum err err = OK;
+
+    for (size_t i = 0; err == OK && (setting = config_setting_at(i)) != NULL; i++) {
+        const struct config_section *section = config_section_find(setting->section);
+        size_t count = config_names_files(setting) ? config_section_count(config, section) : 0;
+
+        for (size_t j = 0; err == OK && j < count; j++) {
+            err = check_files(setting, config_section_get(config, section, j), source);
+        }
+    }
+    return err;
+}
+
 enum err config_check(const struct config *config, const struct config_source *source)
 {
     struct seen *paths = NULL, *numbers = NULL;
@@ -300,6 +342,9 @@ enum err config_check(const struct config *config, const struct config_source *s
     }
     forget(&paths);
     forget(&numbers);
+    if (err == OK && source->is_running) {
+        err = check_all_files(config, source);
+    }
     return err;
 }
 

@@ -4,9 +4,12 @@
  *   - Every option is read as text and judged by the table, in the order of the file, so that
  *     numbers are what they look like and each error has its line. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <confuse.h>
 
@@ -114,21 +117,42 @@ static enum err take_values(struct config *config, const struct config_source *s
     return OK;
 }
 
+static enum err failed(const struct config_source *source)
+{
+    return err_set(source->msg, ERR_IO, "%s: %s", source->file, strerror(errno));
+}
+
+static enum err open_text(const struct config_source *source, FILE **ret)
+{
+    int fd = open(source->file, O_RDONLY | O_CLOEXEC | (source->is_running ? O_NONBLOCK : 0));
+    struct stat status;
+
+    if (fd < 0) {
+        return failed(source);
+    }
+    if (source->is_running && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode)) {
+        close(fd);
+        return err_set(source->msg, ERR_INVALID, "%s" CONFIG_MAY_WAIT, source->file);
+    }
+    *ret = fdopen(fd, "r");
+    return *ret != NULL ? OK : failed(source);
+}
+
 static enum err read_text(const struct config_source *source, struct buf *ret_text)
 {
-    FILE *file = fopen(source->file, "re");
+    FILE *file;
     size_t len;
-    enum err err = OK;
+    enum err err = open_text(source, &file);
 
-    if (file == NULL) {
-        return err_set(source->msg, ERR_IO, "%s: %s", source->file, strerror(errno));
+    if (err != OK) {
+        return err;
     }
     do {
         len = fread(buf_reserve(ret_text, BUFSIZ), 1, BUFSIZ, file);
         ret_text->len += len;
     } while (len > 0 && ret_text->len <= FILE_MAX && !ferror(file));
     if (ferror(file)) {
-        err = err_set(source->msg, ERR_IO, "%s: %s", source->file, strerror(errno));
+        err = failed(source);
     } else if (ret_text->len > FILE_MAX) {
         err =
             err_set(source->msg, ERR_TOO_LARGE, "%s: larger than %d bytes", source->file, FILE_MAX);

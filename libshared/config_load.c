@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libshared/alloc.h"
@@ -95,14 +96,15 @@ static enum err override(struct config *config, struct config_source *source, co
     return err;
 }
 
-enum err config_load(const char *path, const char *const *overrides, size_t override_count,
-                     struct config **ret, struct errmsg *msg)
+static enum err load(const char *path, const char *const *overrides, size_t override_count,
+                     bool is_running, struct config **ret, struct errmsg *msg)
 {
     struct config *config = config_defaults();
     struct config_source *source = config->source;
     enum err err;
 
     source->file = path != NULL ? xstrdup(path) : NULL;
+    source->is_running = is_running;
     source->msg = msg;
     err = path != NULL ? config_read_file(config, source) : OK;
     for (size_t i = 0; err == OK && i < override_count; i++) {
@@ -117,19 +119,39 @@ enum err config_load(const char *path, const char *const *overrides, size_t over
     return OK;
 }
 
-static int open_named(const char *path)
+enum err config_load(const char *path, const char *const *overrides, size_t override_count,
+                     struct config **ret, struct errmsg *msg)
+{
+    return load(path, overrides, override_count, false, ret, msg);
+}
+
+enum err config_reload(const char *path, const char *const *overrides, size_t override_count,
+                       struct config **ret, struct errmsg *msg)
+{
+    return load(path, overrides, override_count, true, ret, msg);
+}
+
+/* Where a file is that a setting names. Returns owned. */
+static char *look_up(const char *path)
 {
     const char *credentials = getenv("CREDENTIALS_DIRECTORY");
 
     if (path[0] != '/' && credentials != NULL) {
         autofree char *below = xasprintf("%s/%s", credentials, path);
-        int fd = open(below, O_RDONLY | O_CLOEXEC);
 
-        if (fd >= 0 || errno != ENOENT) {
-            return fd;
+        if (access(below, F_OK) == 0 || errno != ENOENT) {
+            return TAKE(below);
         }
     }
-    return open(path, O_RDONLY | O_CLOEXEC);
+    return xstrdup(path);
+}
+
+bool config_file_may_wait(const char *path)
+{
+    autofree char *found = look_up(path);
+    struct stat status;
+
+    return stat(found, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode);
 }
 
 /* Stops behind max_bytes: that there is more is for the caller to see. */
@@ -151,7 +173,8 @@ static enum err read_up_to(int fd, size_t max_bytes, struct buf *content, const 
 static enum err read_file(const char *path, size_t max_bytes, struct buf *content,
                           struct errmsg *msg)
 {
-    int fd = open_named(path);
+    autofree char *found = look_up(path);
+    int fd = open(found, O_RDONLY | O_CLOEXEC);
     enum err err;
 
     if (fd < 0) {

@@ -43,9 +43,12 @@ void config_list_set(struct config_list *list, const char *const *values, size_t
 struct config_place;
 struct config_source {
     char *file;                  /* NULL: none was read */
+    bool is_running;             /* the daemon is: no file may keep it waiting */
     struct config_place *places; /* uthash, in the order of the text */
     struct errmsg *msg;          /* of who loads it */
 };
+/* The end of the sentence about such a file. */
+#define CONFIG_MAY_WAIT " is no regular file, and a running siod does not wait for it"
 void config_source_free(struct config_source *source);
 
 /* Remember a place of the file. ERR_INVALID when the same stands there already. */
@@ -75,6 +78,7 @@ enum err config_scan(struct str text, struct config_source *source);
 /* Read source->file into `config` and note the places. */
 NODISCARD
 enum err config_read_file(struct config *config, struct config_source *source);
-/* What concerns several settings, or more than the table says about one. */
+/* What concerns several settings, or more than the table says about one; for a running daemon also
+ * that no file that a setting names may keep it waiting. */
 NODISCARD
 enum err config_check(const struct config *config, const struct config_source *source);

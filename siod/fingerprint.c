@@ -21,19 +21,6 @@ struct fingerprints {
     struct print *prints;
 };
 
-static bool ends_in(const char *text, const char *end)
-{
-    size_t len = strlen(text), end_len = strlen(end);
-
-    return len >= end_len && strcmp(text + len - end_len, end) == 0;
-}
-
-static bool names_files(const struct config_setting *setting)
-{
-    return (setting->flags & CONFIG_RELOAD) != 0 &&
-           (ends_in(setting->key, "_file") || ends_in(setting->key, "_files"));
-}
-
 /* One that is larger than any setting's file may be is refused by who needs it. */
 enum { FILE_MAX = 16 * 1024 * 1024 };
 
@@ -42,7 +29,7 @@ static void add_file(const struct config_setting *setting, const char *path, str
     struct errmsg msg;
     enum err err = OK;
 
-    if (*path != '\0') {
+    if (*path != '\0' && !config_file_may_wait(path)) { /* what a pipe gave is gone */
         err = setting->flags & CONFIG_SECRET ? config_read_secret_file(path, bytes, &msg)
                                              : config_read_named_file(path, FILE_MAX, bytes, &msg);
     }
@@ -69,7 +56,8 @@ static void add_print(void *arg, const struct config_change *change)
     struct buf key = BUF_INIT, bytes = BUF_INIT;
     struct print *print;
 
-    if (change->after == NULL || !names_files(change->setting)) {
+    if (change->after == NULL || (change->setting->flags & CONFIG_RELOAD) == 0 ||
+        !config_names_files(change->setting)) {
         return;
     }
     print = xnew(struct print);

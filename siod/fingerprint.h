@@ -7,7 +7,8 @@
 
 struct fingerprints;
 
-/* Reads the files; one that cannot be read counts as empty. The configuration is borrowed as long
+/* Reads the files; one that cannot be read, or that would have to be waited for,
+ * counts as empty. The configuration is borrowed as long
  * as the result lives. Returns owned. */
 NODISCARD
 struct fingerprints *fingerprints_new(const struct config *config);

@@ -60,8 +60,8 @@ static enum err read_again(struct reload *reload)
 {
     const struct siod *siod = reload->siod;
     struct token_config tokens;
-    enum err err = config_load(siod->options.config_path, siod->options.overrides,
-                               siod->options.override_count, &reload->config, &reload->msg);
+    enum err err = config_reload(siod->options.config_path, siod->options.overrides,
+                                 siod->options.override_count, &reload->config, &reload->msg);
 
     err = err == OK ? config_suffices(reload->config, &reload->msg) : err;
     err = err == OK ? siod_read_keys(reload->config, &tokens, &reload->tokens, &reload->msg) : err;

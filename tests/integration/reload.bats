@@ -515,8 +515,23 @@ keeps_everything() {
     configure log.level=debug 'business 1.name="Changed"' 'business 5.phone_number_ids={"777"}'
     keeps_everything "siod.conf:$(grep -n '"777"' "$CONF" | cut -d : -f 1): business.5.phone_number_ids: phone number id 777"
     assert_equal "$(sioctl business list -o json | jq -c 'map([.businessId, .name])')" '[[1,"Acme"],[77,""]]'
+    mkfifo "$BATS_TEST_TMPDIR/fifo"
+    configure log.level=debug "app main.secret_files={\"$BATS_TEST_TMPDIR/fifo\"}"
+    keeps_everything "siod.conf:$(grep -n fifo "$CONF" | cut -d : -f 1): app.main.secret_files: $BATS_TEST_TMPDIR/fifo is no"
     rm "$CONF"
     keeps_everything "$CONF"
+    mkfifo "$CONF"
+    keeps_everything "$CONF is no regular file"
+    assert_equal "$(status_of -H "Authorization: Bearer $(token 7 1)" "$SIOD_URL/api/chats")" 200
+}
+
+@test "at the start a configuration and a key may come through pipes" {
+    mkfifo "$BATS_TEST_TMPDIR/fifo.conf" "$BATS_TEST_TMPDIR/fifo.key"
+    configure "jwt.key_files={\"$BATS_TEST_TMPDIR/fifo.key\"}"
+    launch_siod -c "$BATS_TEST_TMPDIR/fifo.conf"
+    cat "$CONF" >"$BATS_TEST_TMPDIR/fifo.conf"
+    cat "$SIOD_DIR/jwt.key" >"$BATS_TEST_TMPDIR/fifo.key"
+    wait_until siod_is_ready
     assert_equal "$(status_of -H "Authorization: Bearer $(token 7 1)" "$SIOD_URL/api/chats")" 200
 }
 

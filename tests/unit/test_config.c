@@ -553,6 +553,42 @@ static void relative_secrets_are_looked_up_among_the_credentials_first(void **st
     unlink(path);
 }
 
+static void a_reload_does_not_wait_for_a_file(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } vectors[] = {
+        { "\njwt {\n key_files = {\"a\", \"%s\"} }", ":3: jwt.key_files: " },
+        { "http { tls_cert_file = \"%s\"\n tls_key_file = x }", ":1: http.tls_cert_file: " },
+        { "app a {\n secret_files = {x}\n verify_token_file = \"%s\" }",
+          ":3: app.a.verify_token_file: " },
+    };
+    autofree char *fifo = xasprintf("%s/fifo", directory);
+    struct config *config = NULL;
+    struct errmsg msg;
+
+    (void)state;
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        const char *rest = strstr(vectors[i].text, "%s") + strlen("%s");
+        autofree char *text =
+            xasprintf("%.*s%s%s", (int)(rest - 2 - vectors[i].text), vectors[i].text, fifo, rest);
+        autofree char *want =
+            xasprintf("%s%s%s is no regular file, and a running siod does not wait for it", conf,
+                      vectors[i].want, fifo);
+
+        config_free(load(text, NULL, 0)); /* a start looks at no file yet */
+        assert_int_equal(config_reload(conf, NULL, 0, &config, &msg), ERR_INVALID);
+        assert_string_equal(msg.text, want);
+    }
+    assert_int_equal(config_reload(fifo, NULL, 0, &config, &msg), ERR_INVALID);
+    assert_non_null(strstr(msg.text, "/fifo is no regular file"));
+    unlink(fifo);
+    assert_int_equal(config_reload(conf, NULL, 0, &config, &msg),
+                     OK); /* who needs it will say so */
+    config_free(config);
+}
+
 static int make_directory(void **state)
 {
     (void)state;
@@ -639,6 +675,7 @@ int main(void)
         cmocka_unit_test(one_trailing_newline_of_a_secret_is_ignored),
         cmocka_unit_test(bad_secret_files_are_named),
         cmocka_unit_test(relative_secrets_are_looked_up_among_the_credentials_first),
+        cmocka_unit_test(a_reload_does_not_wait_for_a_file),
         cmocka_unit_test(what_reloads_is_taken_over_and_the_rest_stays),
     };
 
