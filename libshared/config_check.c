@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libshared/address.h"
 #include "libshared/alloc.h"
 #include "libshared/config_table.h"
 #include "libshared/id.h"
@@ -118,71 +119,46 @@ static void forget(struct seen **map)
     }
 }
 
-/* What can be told without asking the system: a port that is none would be cut to 16 bits there. */
-static bool is_listen_address(const char *text)
-{
-    const char *port = strrchr(text, ':');
-    int64_t number;
-
-    if (str_starts_with(str_of(text), STR("unix:"))) {
-        return text[strlen("unix:")] != '\0';
-    }
-    if (text[0] == '/' || strcmp(text, "systemd") == 0 ||
-        str_starts_with(str_of(text), STR("fd:"))) {
-        return true;
-    }
-    return port != NULL && (strcmp(port, ":0") == 0 ||
-                            (id_parse(str_of(port + 1), &number) && number <= UINT16_MAX));
-}
-
-/* The path of a Unix socket, NULL for other addresses. */
-static const char *unix_path(const char *address)
-{
-    if (str_starts_with(str_of(address), STR("unix:"))) {
-        return address + strlen("unix:");
-    }
-    return address[0] == '/' ? address : NULL;
-}
-
 /* Two of a kind, which the second one would find in use. */
-static enum err check_unique(const char *address, const char *key, struct seen **addresses,
-                             const struct config *config, const struct config_source *source)
+static enum err check_unique(const struct address *address, const char *text, const char *key,
+                             struct seen **addresses, const struct config *config,
+                             const struct config_source *source)
 {
-    const char *path = unix_path(address), *port = strrchr(address, ':'), *other;
+    const char *other;
 
-    if (strcmp(address, "systemd") == 0 ||
-        (path == NULL && port != NULL && strcmp(port, ":0") == 0)) {
+    if (address->kind == ADDRESS_TCP && strcmp(address->port, "0") == 0) {
         return OK; /* each time another */
     }
-    if (path != NULL && strcmp(path, config->control.socket) == 0) {
+    if (address->kind == ADDRESS_UNIX && strcmp(address->path, config->control.socket) == 0) {
         return config_fail(source, ERR_INVALID, "http", NULL, key, "%s is control.socket, too",
-                           address);
+                           text);
     }
-    other = seen_before(addresses, path != NULL ? path : address, key);
+    /* sockets that were passed are shared between the two settings: one `systemd` in each */
+    other = seen_before(addresses,
+                        address->kind == ADDRESS_UNIX      ? address->path
+                        : address->kind == ADDRESS_SYSTEMD ? key
+                                                           : text,
+                        key);
     return other == NULL ? OK
                          : config_fail(source, ERR_INVALID, "http", NULL, key,
-                                       "%s is in http.%s already", address, other);
+                                       "%s is in http.%s already", text, other);
 }
 
 static enum err check_listen(const struct config_list *list, const char *key,
                              struct seen **addresses, const struct config *config,
                              const struct config_source *source)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        enum err err;
+    enum err err = OK;
 
-        if (!is_listen_address(list->items[i])) {
-            return config_fail(
-                source, ERR_INVALID, "http", NULL, key,
-                "%s is not ADDRESS:PORT, [ADDRESS]:PORT, :PORT, unix:PATH or systemd",
-                list->items[i]);
-        }
-        err = check_unique(list->items[i], key, addresses, config, source);
-        if (err != OK) {
-            return err;
-        }
+    for (size_t i = 0; err == OK && i < list->count; i++) {
+        struct address address;
+        struct errmsg sentence;
+
+        err = address_parse(list->items[i], &address, &sentence);
+        err = err == OK ? check_unique(&address, list->items[i], key, addresses, config, source)
+                        : config_fail(source, err, "http", NULL, key, "%s", sentence.text);
     }
-    return OK;
+    return err;
 }
 
 static enum err check_addresses(const struct config *config, const struct config_source *source)

@@ -135,25 +135,68 @@ static enum err listen_on(struct siod *siod, const char *address, struct http_se
     return err;
 }
 
-/* "systemd": every socket that the service manager passed, sd_listen_fds(3). */
+static bool has_systemd(const struct config_list *addresses)
+{
+    return cstr_in("systemd", (const char *const *)addresses->items);
+}
+
+/* How many sockets the service manager passed, sd_listen_fds(3). */
+static int64_t count_passed(void)
+{
+    int64_t pid = 0, passed = 0;
+
+    return id_parse(str_of(getenv("LISTEN_PID")), &pid) && pid == (int64_t)getpid() &&
+                   id_parse(str_of(getenv("LISTEN_FDS")), &passed)
+               ? passed
+               : 0;
+}
+
+/* The next of the names with colons between them, empty when there is none left. */
+static struct str take_name(struct str *names)
+{
+    const char *colon = names->len > 0 ? memchr(names->data, ':', names->len) : NULL;
+    struct str name = str_take(names, colon != NULL ? (size_t)(colon - names->data) : names->len);
+
+    if (colon != NULL) {
+        *names = str_skip(*names, 1);
+    }
+    return name;
+}
+
+/* "systemd": the sockets that were passed. Where both settings say so, those that are named admin
+ * are for http.admin_listen and the others for http.listen. */
 static enum err listen_on_passed(struct siod *siod, struct http_server *server, bool is_admin,
                                  struct errmsg *msg)
 {
     enum { FIRST_PASSED = 3 };
-    int64_t pid = 0, passed = 0;
-    enum err err = OK;
+    const struct config_http *http = &siod->config->http;
+    bool by_name = has_systemd(&http->listen) && has_systemd(&http->admin_listen);
+    struct str names = str_of(getenv("LISTEN_FDNAMES"));
+    int64_t passed = count_passed();
+    size_t before = siod->listener_count;
 
-    if (!id_parse(str_of(getenv("LISTEN_PID")), &pid) || pid != (int64_t)getpid() ||
-        !id_parse(str_of(getenv("LISTEN_FDS")), &passed)) {
-        return err_set(msg, ERR_INVALID, "http.listen: systemd: no sockets were passed");
-    }
-    for (int fd = FIRST_PASSED; err == OK && fd < FIRST_PASSED + passed; fd++) {
+    for (int fd = FIRST_PASSED; fd < FIRST_PASSED + passed; fd++) {
+        bool is_named_admin = str_eq(take_name(&names), STR("admin"));
         char address[sizeof "fd:" + 10];
+        enum err err = OK;
 
         snprintf(address, sizeof address, "fd:%d", fd);
-        err = listen_on(siod, address, server, is_admin, msg);
+        if (!by_name || is_named_admin == is_admin) {
+            err = listen_on(siod, address, server, is_admin, msg);
+        }
+        if (err != OK) {
+            return err;
+        }
     }
-    return err;
+    if (siod->listener_count > before) {
+        return OK;
+    }
+    err_set(msg, ERR_INVALID, "no socket%s was passed",
+            !by_name   ? ""
+            : is_admin ? " that is named admin"
+                       : " but those named admin");
+    return config_blame(siod->config, ERR_INVALID, "http", NULL,
+                        is_admin ? "admin_listen" : "listen", msg);
 }
 
 static enum err listen_on_all(struct siod *siod, const struct config_list *addresses,

@@ -1,4 +1,5 @@
 /* What each module is told of the configuration: at its start, and again after a reload. */
+#include "libshared/address.h"
 #include "libshared/json.h"
 #include "libshared/log.h"
 #include "siod/chat/desk.h"
@@ -129,14 +130,11 @@ enum err siod_trust_proxies(struct siod *siod, struct errmsg *msg)
     return http_server_trust(siod->http, (const char *const *)proxies->items, proxies->count, msg);
 }
 
-static bool is_unix(const char *address)
+bool siod_speaks_tls(const char *text, bool is_admin)
 {
-    return address[0] == '/' || str_starts_with(str_of(address), STR("unix:"));
-}
+    struct address address;
 
-bool siod_speaks_tls(const char *address, bool is_admin)
-{
-    return !is_admin && !is_unix(address);
+    return !is_admin && address_parse(text, &address, NULL) == OK && address.kind != ADDRESS_UNIX;
 }
 
 const struct tls_files *siod_tls_files(const struct config *config, struct tls_files *files)

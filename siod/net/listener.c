@@ -5,7 +5,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -19,6 +18,7 @@
 
 #include <utlist.h>
 
+#include "libshared/address.h"
 #include "libshared/alloc.h"
 #include "libshared/log.h"
 #include "siod/net/conn.h"
@@ -112,15 +112,10 @@ static enum err listen_unix(struct listener *listener, const char *path, mode_t 
                             struct errmsg *msg)
 {
     struct sockaddr_un name = { .sun_family = AF_UNIX };
-    size_t len = strlen(path);
     struct stat status;
     int fd, error;
 
-    if (len >= sizeof name.sun_path) {
-        return err_set(msg, ERR_INVALID, "cannot listen on %s: path longer than %zu bytes", path,
-                       sizeof name.sun_path - 1);
-    }
-    memcpy(name.sun_path, path, len);
+    memcpy(name.sun_path, path, strlen(path)); /* address_parse() has seen that it fits */
     if (lstat(path, &status) == 0) {
         if (!S_ISSOCK(status.st_mode)) {
             return err_set(msg, ERR_EXISTS, "cannot listen on %s: it exists and is no socket",
@@ -151,27 +146,6 @@ static enum err listen_unix(struct listener *listener, const char *path, mode_t 
     listener->address = xstrdup(path);
     *ret_fd = fd;
     return OK;
-}
-
-/* "host:port", "[host]:port" or ":port"; false when there is no port. */
-static bool split_address(const char *address, char **ret_host, char **ret_port)
-{
-    const char *colon = strrchr(address, ':');
-    size_t len;
-
-    if (colon == NULL || colon[1] == '\0') {
-        return false;
-    }
-    len = (size_t)(colon - address);
-    if (len >= 2 && address[0] == '[' && address[len - 1] == ']') {
-        address++;
-        len -= 2;
-    } else if (memchr(address, ':', len) != NULL) {
-        return false;
-    }
-    *ret_host = len > 0 ? xstrndup(address, len) : NULL;
-    *ret_port = xstrdup(colon + 1);
-    return true;
 }
 
 /* Returns the descriptor, or -errno. */
@@ -213,60 +187,68 @@ static int open_first(const struct addrinfo *list, bool any)
     return fd;
 }
 
-static enum err listen_tcp(struct listener *listener, const char *address, int *ret_fd,
-                           struct errmsg *msg)
+static enum err listen_tcp(struct listener *listener, const struct address *address,
+                           const char *text, int *ret_fd, struct errmsg *msg)
 {
     struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV };
     struct addrinfo *list;
     struct sockaddr_storage bound = { 0 };
     socklen_t len = sizeof bound;
-    autofree char *host = NULL, *port = NULL;
-    char text[ADDRESS_SIZE];
-    int fd, error;
+    autofree char *host =
+        address->host.len > 0 ? xstrndup(address->host.data, address->host.len) : NULL;
+    char bound_text[ADDRESS_SIZE];
+    int fd, error = getaddrinfo(host, address->port, &hints, &list);
 
-    if (!split_address(address, &host, &port)) {
-        return err_set(msg, ERR_INVALID,
-                       "cannot listen on %s: expected HOST:PORT, [HOST]:PORT, :PORT or a path",
-                       address);
-    }
-    error = getaddrinfo(host, port, &hints, &list);
     if (error != 0) {
-        return err_set(msg, ERR_INVALID, "cannot listen on %s: %s", address, gai_strerror(error));
+        return err_set(msg, ERR_INVALID, "cannot listen on %s: %s", text, gai_strerror(error));
     }
     fd = open_first(list, host == NULL);
     freeaddrinfo(list);
     if (fd < 0) {
-        return failed(msg, address, -fd);
+        return failed(msg, text, -fd);
     }
     getsockname(fd, (struct sockaddr *)&bound, &len);
-    format_address(&bound, text);
-    listener->address = xstrdup(text);
+    format_address(&bound, bound_text);
+    listener->address = xstrdup(bound_text);
     *ret_fd = fd;
     return OK;
 }
 
-/* "fd:3": a socket that whoever started us listens on already. */
-static enum err listen_inherited(struct listener *listener, const char *number, int *ret_fd,
-                                 struct errmsg *msg)
+/* The path of a Unix socket, "@name" in the abstract namespace. Returns owned. */
+static char *inherited_address(const struct sockaddr_storage *bound, socklen_t len)
+{
+    char text[ADDRESS_SIZE];
+    struct sockaddr_un name = { 0 };
+    size_t name_len = len - offsetof(struct sockaddr_un, sun_path);
+
+    if (bound->ss_family != AF_UNIX || len <= offsetof(struct sockaddr_un, sun_path)) {
+        format_address(bound, text);
+        return xstrdup(text);
+    }
+    memcpy(&name, bound, len);
+    if (name.sun_path[0] == '\0') {
+        name.sun_path[0] = '@';
+    }
+    return xstrndup(name.sun_path, name_len);
+}
+
+/* A socket that whoever started us listens on already. */
+static enum err listen_inherited(struct listener *listener, int fd, int *ret_fd, struct errmsg *msg)
 {
     struct sockaddr_storage bound = { 0 };
     socklen_t len = sizeof bound, flag_len = sizeof(int);
-    char text[ADDRESS_SIZE], *end;
-    long fd = strtol(number, &end, 10);
     int listening = 0;
 
-    if (*end != '\0' || number[0] < '0' || number[0] > '9' || fd > INT_MAX ||
-        getsockopt((int)fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &flag_len) != 0 || !listening) {
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &flag_len) != 0 || !listening) {
         return err_set(msg, ERR_INVALID,
-                       "cannot listen on descriptor %s: it is no listening socket", number);
+                       "cannot listen on descriptor %d: it is no listening socket", fd);
     }
-    fcntl((int)fd, F_SETFL, fcntl((int)fd, F_GETFL) | O_NONBLOCK);
-    fcntl((int)fd, F_SETFD, FD_CLOEXEC);
-    getsockname((int)fd, (struct sockaddr *)&bound, &len);
-    format_address(&bound, text);
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    getsockname(fd, (struct sockaddr *)&bound, &len);
     listener->local = bound.ss_family == AF_UNIX;
-    listener->address = xstrdup(text);
-    *ret_fd = (int)fd;
+    listener->address = inherited_address(&bound, len);
+    *ret_fd = fd;
     return OK;
 }
 
@@ -408,18 +390,23 @@ enum err listener_set_tls(struct listener *listener, const struct tls_files *fil
 static enum err open_address(struct listener *listener, const struct listen_options *options,
                              int *ret_fd, struct errmsg *msg)
 {
-    const char *address = options->address;
+    struct address address;
+    enum err err = address_parse(options->address, &address, msg);
 
-    if (strncmp(address, "unix:", 5) == 0) {
-        address += 5;
+    if (err != OK) {
+        return err;
     }
-    if (strncmp(address, "fd:", 3) == 0) {
-        return listen_inherited(listener, address + 3, ret_fd, msg);
+    switch (address.kind) {
+    case ADDRESS_TCP:
+        return listen_tcp(listener, &address, options->address, ret_fd, msg);
+    case ADDRESS_UNIX:
+        return listen_unix(listener, address.path, options->unix_mode, ret_fd, msg);
+    case ADDRESS_FD:
+        return listen_inherited(listener, address.fd, ret_fd, msg);
+    case ADDRESS_SYSTEMD: /* which descriptors these are is the caller's to know */
+        break;
     }
-    if (address[0] == '/' || address != options->address) {
-        return listen_unix(listener, address, options->unix_mode, ret_fd, msg);
-    }
-    return listen_tcp(listener, address, ret_fd, msg);
+    return err_set(msg, ERR_INVALID, "%s is no single address", options->address);
 }
 
 enum err transport_listen(struct transport *transport, const struct listen_options *options,

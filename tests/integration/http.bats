@@ -49,6 +49,38 @@ status_of() {
     [[ ! -e $socket ]]
 }
 
+# start_activated NAME=ADDRESS… -- ARGUMENT…: a desk that gets these sockets from the service manager.
+start_activated() {
+    local sockets=()
+    while [[ $1 != -- ]]; do
+        sockets+=("$1")
+        shift
+    done
+    SIOD_LOG=$BATS_TEST_TMPDIR/siod.log
+    in_background python3 "$ROOT/tests/lib/activate.py" "${sockets[@]}" -- "$SIOD_BIN/siod" --dev "$SIOD_DIR" "${@:2}" \
+        >"$SIOD_LOG" 2>&1
+    SIOD_PID=$!
+    wait_until siod_is_ready
+}
+
+@test "sockets of the service manager: those named admin are the admin listener's where both take some" {
+    start_activated desk=0 "admin=$SIOD_DIR/admin.sock" "=$SIOD_DIR/more.sock" -- \
+        -o http.listen=systemd -o http.admin_listen=systemd
+    assert_equal "$(sed -n 's/^siod: ready on \([^1]\)/\1/p' "$SIOD_LOG")" "$SIOD_DIR/more.sock"$'\n'"$SIOD_DIR/admin.sock"
+    assert_equal "$(status_of "$SIOD_URL/healthz")" 404
+    assert_equal "$(status_of "$SIOD_URL/webhook")" 400
+    assert_equal "$(status_of --unix-socket "$SIOD_DIR/more.sock" http://siod/webhook)" 400
+    assert_equal "$(status_of --unix-socket "$SIOD_DIR/admin.sock" http://siod/healthz)" 200
+    assert_equal "$(status_of --unix-socket "$SIOD_DIR/admin.sock" http://siod/webhook)" 404
+}
+
+@test "sockets of the service manager are all for the one setting that takes some" {
+    start_activated "admin=$SIOD_DIR/admin.sock" desk=0 -- -o http.listen=systemd
+    assert_equal "$(status_of --unix-socket "$SIOD_DIR/admin.sock" http://siod/webhook)" 400
+    SIOD_URL=http://$(sed -n 's/^siod: ready on \(127.*\)/\1/p' "$SIOD_LOG")
+    assert_equal "$(status_of "$SIOD_URL/healthz")" 200
+}
+
 certificate() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj "/CN=$1" \
         -addext "subjectAltName=IP:127.0.0.1" -keyout "$SIOD_DIR/tls.key" -out "$SIOD_DIR/tls.pem" 2>/dev/null

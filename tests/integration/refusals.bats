@@ -35,6 +35,17 @@ refused_by_both() {
     refused_by_both 127.0.0.1:http -c /dev/null -o http.listen=127.0.0.1:http
 }
 
+@test "what the listener would not take for an address is refused with its line, too" {
+    local address long
+    long=unix:$(printf 'x%.0s' {1..108})
+    for address in '[::1:0' ::1:0 fd:x 10.0.0.256:80 "$long"; do
+        sed -i '/^http/d' "$CONF"
+        printf 'http { listen = {"127.0.0.1:0", "%s"} }\n' "$address" >>"$CONF"
+        refused_by_both "$CONF:4: http.listen: " -c "$CONF"
+    done
+    assert_contains "$output" 'a path of more than 107 bytes'
+}
+
 @test "nothing to listen on, and no key to check tokens with, are refused" {
     refused_by_both "http.listen: at least one address" -c "$CONF" -o http.listen=
     refused_by_both "http.listen: at least one address" --dev "$SIOD_DIR" -o http.listen=
@@ -56,6 +67,20 @@ refused_by_both() {
     refused_by_both "unix:$both is control.socket, too" -c "$CONF" -o "http.listen=unix:$both" -o "control.socket=$both"
     run run_siod -n -c "$CONF" -o http.listen=127.0.0.1:0,127.0.0.1:0
     assert_equal "$status" 0
+    printf 'http { admin_listen = {"systemd", "systemd"} }\n' >>"$CONF"
+    refused_by_both "$CONF:4: http.admin_listen: systemd is in http.admin_listen already" -c "$CONF"
+}
+
+@test "sockets that were not passed are missed by the setting that wants them" {
+    printf 'http { admin_listen = {"systemd"} }\n' >>"$CONF"
+    run run_siod -c "$CONF" -o http.listen=127.0.0.1:0
+    assert_equal "status $status: ${lines[*]: -1}" "status 1: siod: $CONF:4: http.admin_listen: no socket was passed"
+    run timeout 20 python3 "$ROOT/tests/lib/activate.py" one=0 -- "$SIOD_BIN/siod" -c "$CONF" -o http.listen=systemd 3>&-
+    assert_equal "status $status: ${lines[*]: -1}" \
+        "status 1: siod: $CONF:4: http.admin_listen: no socket that is named admin was passed"
+    run timeout 20 python3 "$ROOT/tests/lib/activate.py" admin=0 -- "$SIOD_BIN/siod" -c "$CONF" -o http.listen=systemd 3>&-
+    assert_equal "status $status: ${lines[*]: -1}" \
+        "status 1: siod: -o http.listen=systemd: no socket but those named admin was passed"
 }
 
 @test "a file of a key, secret, verify token or certificate that cannot be used is named with its setting" {

@@ -1,3 +1,4 @@
+unit_test(address shared)
 unit_test(base shared)
 unit_test(config shared)
 unit_test(json shared)
