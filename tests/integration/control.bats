@@ -78,6 +78,8 @@ nonsense|[null,false,"syntax"]
 {"id":6,"cmd":"chat show","args":{"chat":1,"more":2}}|[6,false,"invalid_argument"]
 {"id":7,"cmd":"chat show","args":{"chat":1}}|[7,false,"not_found"]
 {"id":8,"cmd":"token mint","args":{"user":1,"business":1,"keyFile":"/etc/shadow"}}|[8,false,"invalid_argument"]
+{"id":16,"cmd":"store check","args":{"file":"/nonexistent.db"}}|[16,false,"invalid_argument"]
+{"id":17,"cmd":"store migrate","args":{"file":"/nonexistent.db"}}|[17,false,"invalid_argument"]
 {"id":9,"cmd":"webhook deliver","args":{}}|[9,false,"invalid_argument"]
 {"id":10,"cmd":"webhook deliver","args":{"bodyB64":"*"}}|[10,false,"invalid_argument"]
 LINES
