@@ -5,6 +5,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/decimal.h"
+#include "libshared/utf8.h"
 
 enum { BUF_FIRST = 64, PRINTF_FIRST = 48 };
 
@@ -96,4 +97,17 @@ char *buf_take(struct buf *buf)
     data[buf->len] = '\0';
     *buf = (struct buf)BUF_INIT;
     return data;
+}
+
+void buf_add_printable(struct buf *buf, const char *text)
+{
+    for (size_t escaped = 0; *text != '\0'; text++) {
+        escaped = escaped > 0 ? escaped : utf8_control_len(text);
+        if (escaped > 0) {
+            escaped--;
+            buf_printf(buf, "\\x%02x", (unsigned char)*text);
+        } else {
+            buf_add_char(buf, *text);
+        }
+    }
 }

@@ -29,6 +29,8 @@ void buf_add_u64(struct buf *buf, uint64_t value);
 void buf_add_i64(struct buf *buf, int64_t value);
 PRINTF(2, 3) void buf_printf(struct buf *buf, const char *format, ...);
 PRINTF(2, 0) void buf_vprintf(struct buf *buf, const char *format, va_list args);
+/* What a terminal would obey becomes \x1b and the like. */
+void buf_add_printable(struct buf *buf, const char *text);
 /* Drop the first `n` bytes. */
 void buf_consume(struct buf *buf, size_t n);
 /* The bytes, NUL-terminated, now the caller's to free(); the buffer is empty again. Never NULL. */

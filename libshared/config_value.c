@@ -5,6 +5,7 @@
 
 #include "libshared/alloc.h"
 #include "libshared/config_table.h"
+#include "libshared/utf8.h"
 
 static enum err assign_bool(void *member, const char *text, struct errmsg *msg)
 {
@@ -180,37 +181,16 @@ enum err config_assign_text(void *target, const struct config_setting *setting, 
     return err;
 }
 
-/* How many of the bytes at `text` are a character that a terminal obeys: C0, C1, and what turns the
- * direction or breaks the line (U+2028 to 202E, U+2066 to 2069). */
-static unsigned control_len(const char *text)
-{
-    const unsigned char *c = (const unsigned char *)text;
-
-    if (c[0] < 0x20 || c[0] == 0x7f) {
-        return 1;
-    }
-    if (c[0] == 0xc2) {
-        return c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
-    }
-    if (c[0] != 0xe2 || (c[1] != 0x80 && c[1] != 0x81)) {
-        return 0;
-    }
-    return (c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) ||
-                   (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9)
-               ? 3
-               : 0;
-}
-
 /* As the file wants it; without quotes libconfuse would expand, split or drop some bytes. */
 static void print_text(struct buf *buf, const char *text)
 {
-    unsigned escaped = 0;
+    size_t escaped = 0;
 
     buf_add_char(buf, '"');
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
 
-        escaped = escaped > 0 ? escaped : control_len(text);
+        escaped = escaped > 0 ? escaped : utf8_control_len(text);
         if (escaped > 0) {
             escaped--;
             buf_printf(buf, "\\x%02x", c);

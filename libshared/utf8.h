@@ -65,3 +65,24 @@ static inline bool utf8_valid(struct str text)
     }
     return true;
 }
+
+/* How many of the bytes at `text`, which ends in NUL, are a character that a terminal obeys: C0,
+ * C1, and what turns the direction or breaks the line (U+2028 to 202E, U+2066 to 2069). */
+static inline size_t utf8_control_len(const char *text)
+{
+    const unsigned char *c = (const unsigned char *)text;
+
+    if (c[0] < 0x20 || c[0] == 0x7f) {
+        return c[0] != '\0';
+    }
+    if (c[0] == 0xc2) {
+        return c[1] >= 0x80 && c[1] < 0xa0 ? 2 : 0;
+    }
+    if (c[0] != 0xe2 || (c[1] != 0x80 && c[1] != 0x81)) {
+        return 0;
+    }
+    return (c[1] == 0x80 && c[2] >= 0xa8 && c[2] <= 0xae) ||
+                   (c[1] == 0x81 && c[2] >= 0xa6 && c[2] <= 0xa9)
+               ? 3
+               : 0;
+}

@@ -8,7 +8,10 @@
 #include <unistd.h>
 
 #include "libshared/alloc.h"
+#include "libshared/buf.h"
+#include "libshared/ctl/words.h"
 #include "libshared/id.h"
+#include "libshared/utf8.h"
 
 enum { SECRET_BYTES = 32, SECRET_CHARS = 2 * SECRET_BYTES };
 
@@ -60,14 +63,30 @@ static enum err add_secret(struct dev_settings *settings, const char *key, const
     return make_secret(path, msg);
 }
 
+/* Commas separate the members of a list in an override, behind a question mark are options of the
+ * store, and the hints are lines to be copied. */
+static enum err check_name(const char *dir, struct errmsg *msg)
+{
+    const char *wrong = strchr(dir, ',') != NULL   ? "a comma"
+                        : strchr(dir, '?') != NULL ? "a question mark"
+                                                   : NULL;
+
+    for (const char *at = dir; wrong == NULL && *at != '\0'; at++) {
+        wrong = utf8_control_len(at) > 0 ? "a control character" : NULL;
+    }
+    return wrong == NULL ? OK
+                         : err_set(msg, ERR_INVALID,
+                                   "%s: a state directory cannot have %s in its name", dir, wrong);
+}
+
 enum err dev_prepare(const char *dir, struct dev_settings *ret, struct errmsg *msg)
 {
-    enum err err = OK;
+    enum err err;
 
     *ret = (struct dev_settings) { .count = 0 };
-    if (strpbrk(dir, ",\n") != NULL) {
-        return err_set(msg, ERR_INVALID, "%s: a state directory cannot have a comma in its name",
-                       dir);
+    err = check_name(dir, msg);
+    if (err != OK) {
+        return err;
     }
     if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
         return failed(msg, dir);
@@ -92,18 +111,52 @@ void dev_settings_finish(struct dev_settings *settings)
     settings->count = 0;
 }
 
-void dev_print_hints(const char *dir, const char *url)
+/* As a shell takes it for one word. */
+static void add_word(struct buf *line, const char *word)
 {
-    fprintf(
-        stderr,
-        "\n"
-        "A desk for trying things: business 1 takes any phone number, state and secrets are in %s\n"
-        "\n"
-        "  sioctl -s %s/siod.sock status\n"
-        "  sioctl -s %s/siod.sock tail\n"
-        "  sioctl -s %s/siod.sock token mint --user 7 --business 1\n"
-        "  sioctl -s %s/siod.sock webhook replay PAYLOAD.json\n"
-        "  curl %s/readyz\n"
-        "\n",
-        dir, dir, dir, dir, dir, url);
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "%+-./:=@_";
+
+    if (*word != '\0' && word[strspn(word, plain)] == '\0') {
+        buf_add_cstr(line, word);
+    } else {
+        buf_add_char(line, '\'');
+        ctl_words_quote(line, str_of(word), '\'');
+        buf_add_char(line, '\'');
+    }
+}
+
+static void add_curl(struct buf *text, const struct dev_hints *hints)
+{
+    autofree char *url = xasprintf("%s://%s/readyz", hints->is_tls ? "https" : "http",
+                                   hints->is_unix ? "localhost" : hints->address);
+
+    buf_add_cstr(text, hints->is_tls ? "  curl -k " : "  curl ");
+    if (hints->is_unix) {
+        buf_add_cstr(text, "--unix-socket ");
+        add_word(text, hints->address);
+        buf_add_char(text, ' ');
+    }
+    add_word(text, url);
+    buf_add_char(text, '\n');
+}
+
+void dev_print_hints(const struct dev_hints *hints)
+{
+    static const char *const commands[] = { "status", "tail", "token mint --user 7 --business 1",
+                                            "webhook replay PAYLOAD.json" };
+    autobuf struct buf text = BUF_INIT;
+
+    buf_printf(
+        &text,
+        "\nA desk for trying things: business 1 takes any phone number, state and secrets are "
+        "in %s\n\n",
+        hints->dir);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        buf_add_cstr(&text, "  sioctl -s ");
+        add_word(&text, hints->socket);
+        buf_printf(&text, " %s\n", commands[i]);
+    }
+    add_curl(&text, hints);
+    fprintf(stderr, "%s\n", text.data);
 }

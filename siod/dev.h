@@ -1,6 +1,7 @@
 /* `siod --dev`: a throw-away desk without a configuration file. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "libshared/base.h"
@@ -19,5 +20,10 @@ struct dev_settings {
 NODISCARD
 enum err dev_prepare(const char *dir, struct dev_settings *ret, struct errmsg *msg);
 void dev_settings_finish(struct dev_settings *settings);
-/* What to try next, on stderr; `url` is where siod listens. */
-void dev_print_hints(const char *dir, const char *url);
+struct dev_hints {
+    const char *dir, *socket; /* the control socket */
+    const char *address;      /* where /readyz is: ADDRESS:PORT, or a path */
+    bool is_unix, is_tls;
+};
+/* What to try next, on stderr: commands that a shell takes as they are. */
+void dev_print_hints(const struct dev_hints *hints);

@@ -34,11 +34,21 @@ static const char usage[] =
     "      --version       print the version\n"
     "  -h, --help          print this\n";
 
+/* A line on stderr, whatever is in the names that it quotes. */
+static void say(const char *what, const char *word)
+{
+    autobuf struct buf line = BUF_INIT;
+
+    buf_add_printable(&line, what);
+    buf_add_printable(&line, word);
+    fprintf(stderr, "siod: %s\n", line.data);
+}
+
 /* `wrong` is NULL when getopt_long() has said what is wrong. */
 static NORETURN void fail_usage(const char *wrong, const char *word)
 {
     if (wrong != NULL) {
-        fprintf(stderr, "siod: %s%s\n", wrong, word);
+        say(wrong, word);
     }
     fputs(usage, stderr);
     exit(EXIT_USAGE);
@@ -115,7 +125,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 
 static int fail(const struct errmsg *msg)
 {
-    fprintf(stderr, "siod: %s\n", msg->text);
+    say(msg->text, "");
     return EXIT_FAILURE;
 }
 

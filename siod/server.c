@@ -219,6 +219,7 @@ static enum err start_listening(struct siod *siod, struct errmsg *msg)
 {
     enum err err = listen_on_all(siod, &siod->config->http.listen, siod->http, false, msg);
 
+    siod->admin_from = siod->listener_count;
     return err == OK ? listen_on_all(siod, &siod->config->http.admin_listen, siod->admin, true, msg)
                      : err;
 }
@@ -271,6 +272,21 @@ enum err siod_start(struct config *config, const struct siod_options *options, s
     return OK;
 }
 
+static void print_hints(const struct siod *siod)
+{
+    size_t health_at = siod->admin != NULL ? siod->admin_from : 0;
+    const struct listener *health = siod->listeners[health_at];
+    const struct dev_hints hints = {
+        .dir = siod->options.dev_dir,
+        .socket = siod->config->control.socket,
+        .address = listener_address(health),
+        .is_unix = listener_is_unix(health),
+        .is_tls = listener_is_tls(health),
+    };
+
+    dev_print_hints(&hints);
+}
+
 void siod_run(struct siod *siod)
 {
     siod_watch_signals(siod);
@@ -281,7 +297,7 @@ void siod_run(struct siod *siod)
     }
     notify_manager("READY=1");
     if (siod->options.dev_dir != NULL) {
-        dev_print_hints(siod->options.dev_dir, listener_address(siod->listeners[0]));
+        print_hints(siod);
     }
     loop_run(siod->loop);
     siod_unwatch_signals(siod);

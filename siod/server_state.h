@@ -36,11 +36,11 @@ struct siod {
     struct api_config api;
     struct client_bundle_config client_bundle;
     struct listener *listeners[LISTENERS_MAX];
-    bool for_tls[LISTENERS_MAX]; /* it speaks TLS when there is a certificate */
-    size_t listener_count;
-    unsigned connection_room; /* so many connections have a descriptor */
-    bool ready;               /* started and not yet stopping */
-    enum err start_err;       /* of the asynchronous part of the start */
+    bool for_tls[LISTENERS_MAX];       /* it speaks TLS when there is a certificate */
+    size_t listener_count, admin_from; /* those of http.admin_listen come last */
+    unsigned connection_room;          /* so many connections have a descriptor */
+    bool ready;                        /* started and not yet stopping */
+    enum err start_err;                /* of the asynchronous part of the start */
 
     struct reload *reload; /* under way, or NULL */
     bool reload_again;     /* SIGHUP came meanwhile */

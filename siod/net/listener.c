@@ -446,6 +446,11 @@ const char *listener_address(const struct listener *listener)
     return listener->address;
 }
 
+bool listener_is_unix(const struct listener *listener)
+{
+    return listener->local;
+}
+
 bool listener_is_tls(const struct listener *listener)
 {
     return listener->tls;

@@ -90,6 +90,7 @@ enum err transport_listen(struct transport *transport, const struct listen_optio
                           struct listener **ret, struct errmsg *msg);
 /* "127.0.0.1:41234" with the port that was picked, or the Unix path. */
 const char *listener_address(const struct listener *listener);
+bool listener_is_unix(const struct listener *listener);
 bool listener_is_tls(const struct listener *listener);
 /* Stop accepting on this listener, at shutdown. The Unix socket file is removed. */
 void listener_close(struct listener *listener);

@@ -43,6 +43,28 @@ static void texts_compare_by_length_and_bytes(void **state)
     assert_int_equal(str_of(NULL).len, 0);
 }
 
+static void what_a_terminal_would_obey_is_escaped(void **state)
+{
+    static const char *const vectors[][2] = {
+        { "", "" },
+        { "plain \xc3\xa4\xf0\x9f\x98\x80", "plain \xc3\xa4\xf0\x9f\x98\x80" },
+        { "a\nb\x1b[31m\x7f", "a\\x0ab\\x1b[31m\\x7f" },
+        { "\xc2\x9b\xc2\xa0", "\\xc2\\x9b\xc2\xa0" },
+        { "\xe2\x80\xa8\xe2\x80\xae\xe2\x81\xa9|\xe2\x80\xa7",
+          "\\xe2\\x80\\xa8\\xe2\\x80\\xae\\xe2\\x81\\xa9|\xe2\x80\xa7" },
+        { "\xe2\x80", "\xe2\x80" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        autobuf struct buf buf = BUF_INIT;
+
+        buf_add_cstr(&buf, "");
+        buf_add_printable(&buf, vectors[i][0]);
+        assert_string_equal(buf.data, vectors[i][1]);
+    }
+}
+
 static void a_buffer_grows_and_stays_terminated(void **state)
 {
     autobuf struct buf buf = BUF_INIT;
@@ -570,6 +592,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_compare_by_length_and_bytes),
+        cmocka_unit_test(what_a_terminal_would_obey_is_escaped),
         cmocka_unit_test(a_buffer_grows_and_stays_terminated),
         cmocka_unit_test(numbers_are_appended_in_full),
         cmocka_unit_test(formatted_text_of_any_length_is_appended),
