@@ -68,10 +68,12 @@ static enum err apply_override(struct config *config, const struct override *ove
     if (section->title == NULL && override->title != NULL) {
         return err_set(msg, ERR_INVALID, "section %s has no titles", override->section);
     }
-    if (section->title != NULL &&
-        (override->title == NULL || !config_title_valid(override->title))) {
+    if (section->title != NULL && (override->title == NULL || *override->title == '\0')) {
         return err_set(msg, ERR_INVALID, "section %s needs a title: %s.%s.%s", override->section,
                        override->section, section->title, override->key);
+    }
+    if (section->title != NULL && !config_title_valid(override->title)) {
+        return err_set(msg, ERR_INVALID, CONFIG_NO_TITLE, override->title);
     }
     return config_assign_text(config_section_open(config, section, override->title), setting,
                               override->value, msg);

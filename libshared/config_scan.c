@@ -38,7 +38,7 @@ static void skip_to(struct scanner *s, const char *end)
 /* `${NAME}` and `${NAME:-default}` in a double-quoted string. */
 static enum err scan_variable(struct scanner *s)
 {
-    const char *close = memchr(s->at, '}', (size_t)(s->end - s->at));
+    const char *close = memchr(s->at, '}', (size_t)(s->end - s->at)), *colon;
     char name[NAME_SIZE];
     struct str text;
 
@@ -47,11 +47,18 @@ static enum err scan_variable(struct scanner *s)
         return OK;
     }
     text = (struct str) { s->at + 2, (size_t)(close - s->at - 2) };
+    colon = memmem(text.data, text.len, ":-", 2);
+    text.len = colon != NULL ? (size_t)(colon - text.data) : text.len;
+    snprintf(name, sizeof name, "%.*s", STR_ARG(text));
+    if (name[0] == '\0' || strpbrk(name, "\"\n") != NULL) {
+        return config_fail_at(s->source, s->line,
+                              name[0] == '\0' ? "${ wants the name of an environment variable"
+                                              : "this ${ is not closed");
+    }
     skip_to(s, close + 1);
-    if (memmem(text.data, text.len, ":-", 2) != NULL) {
+    if (colon != NULL) {
         return OK;
     }
-    snprintf(name, sizeof name, "%.*s", STR_ARG(text));
     return getenv(name) != NULL
                ? OK
                : config_fail_at(s->source, s->line, "environment variable %s is not set", name);
@@ -182,13 +189,19 @@ static enum err open_brace(struct scanner *s, struct position *p, enum lexeme be
     }
     p->depth = 1;
     p->line = s->line;
+    p->word[0] = '\0';
+    if (p->section[0] == '\0') {
+        return config_fail_at(s->source, s->line, "{ unexpected: the name of a section is missing");
+    }
     section = config_section_find(p->section);
     if (section == NULL) {
         return config_fail_at(s->source, s->line, "unknown section %s", p->section);
     }
     if (section->title != NULL && !config_title_valid(p->title)) {
-        return config_fail_at(s->source, s->line, "section %s needs a title: %s %s { ... }",
-                              p->section, p->section, section->title);
+        return p->title[0] == '\0'
+                   ? config_fail_at(s->source, s->line, "section %s needs a title: %s %s { ... }",
+                                    p->section, p->section, section->title)
+                   : config_fail_at(s->source, s->line, CONFIG_NO_TITLE, p->title);
     }
     return config_place_add(s->source, p->section, section->title != NULL ? p->title : NULL, NULL,
                             s->line);
@@ -213,6 +226,11 @@ static void take_word(const struct scanner *s, struct position *p)
 
 static enum err take_key(struct scanner *s, const struct position *p)
 {
+    const char *name = p->depth == 0 ? p->section : p->word;
+
+    if (name[0] == '\0') {
+        return config_fail_at(s->source, s->line, "= unexpected: the name of a setting is missing");
+    }
     if (p->depth == 0) {
         return config_fail_at(s->source, s->line, "%s stands outside of any section", p->section);
     }

@@ -71,6 +71,7 @@ PRINTF(3, 4)
 enum err config_fail_at(const struct config_source *source, unsigned line, const char *format, ...);
 /* What a title may consist of: it is part of paths with dots and of the file's unquoted words. */
 bool config_title_valid(const char *title);
+#define CONFIG_NO_TITLE "\"%s\" is no title: 1 to 64 letters, digits, - and _ are expected"
 
 /* Note the places of the text of source->file. */
 NODISCARD

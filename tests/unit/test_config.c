@@ -274,7 +274,19 @@ static void a_bad_file_is_refused_with_its_line(void **state)
         { STR_INIT("http\n"), ":2: premature end of file" },
         { STR_INIT("http x {\n}"), ":1: missing opening brace for section 'http'" },
         { STR_INIT("\napp {\n}"), ":2: section app needs a title: app NAME { ... }" },
-        { STR_INIT("app \"a b\" {\n}"), ":1: section app needs a title: app NAME { ... }" },
+        { STR_INIT("app \"a b\" {\n}"),
+          ":1: \"a b\" is no title: 1 to 64 letters, digits, - and _ are expected" },
+        { STR_INIT("\n{"), ":2: { unexpected: the name of a section is missing" },
+        { STR_INIT("\"\" { }"), ":1: { unexpected: the name of a section is missing" },
+        { STR_INIT("= x"), ":1: = unexpected: the name of a setting is missing" },
+        { STR_INIT("http { listen = \"a:1\" }\njwt {\n = 5 }"),
+          ":3: = unexpected: the name of a setting is missing" },
+        { STR_INIT("jwt {\n issuer = \"${NOPE\" }"), ":2: this ${ is not closed" },
+        { STR_INIT("jwt {\n issuer = \"a\n${NO\nPE}\" }"), ":3: this ${ is not closed" },
+        { STR_INIT("jwt {\n issuer = \"${}\" }"),
+          ":2: ${ wants the name of an environment variable" },
+        { STR_INIT("jwt {\n issuer = \"${:-x}\" }"),
+          ":2: ${ wants the name of an environment variable" },
         { STR_INIT("business \"\" { }"),
           ":1: section business needs a title: business ID { ... }" },
         { STR_INIT("typing {\n expire_ms 5 }"), ":2: missing equal sign after option 'expire_ms'" },
@@ -427,8 +439,11 @@ static void a_bad_override_is_quoted(void **state)
                             "-o typing.a.expire_ms=1: section typing has no titles");
     assert_override_refused("app.path=/x",
                             "-o app.path=/x: section app needs a title: app.NAME.path");
+    assert_override_refused("app..path=/x",
+                            "-o app..path=/x: section app needs a title: app.NAME.path");
     assert_override_refused("app.a b.path=/x",
-                            "-o app.a b.path=/x: section app needs a title: app.NAME.path");
+                            "-o app.a b.path=/x: \"a b\" is no title: 1 to 64 letters, digits, - "
+                            "and _ are expected");
     assert_override_refused("typing.expire_ms=-1",
                             "-o typing.expire_ms=-1: a whole number is expected, not \"-1\"");
     assert_override_refused("http.listen=a,,b", "-o http.listen=a,,b: must not be empty");
