@@ -191,27 +191,39 @@ static void keep_row(struct inbound_work *work, const struct inbound_call *in,
     }
 }
 
+/* Nothing more is to be learned from it: it was reported already, or its call was erased, or began
+ * with another business: a number that moves does not bring the calls of the old one. */
+static enum err find_call(struct inbound_work *work, const struct inbound_call *in,
+                          struct store_call *call, bool *ret_known)
+{
+    int64_t business_id = call->business_id;
+    enum err err = store_message_gone(work->tx, in->phone_number_id, in->wacid, ret_known);
+
+    if (err != OK || *ret_known) {
+        return err;
+    }
+    err = store_call_by_wacid(work->tx, in->phone_number_id, in->wacid, call);
+    if (err == OK) {
+        keep_row(work, in, call);
+        *ret_known = call->business_id != business_id || (call->seen & bit(in->report)) != 0;
+    }
+    return err == ERR_NOT_FOUND ? OK : err;
+}
+
 enum err call_store(struct inbound_work *work, const struct inbound_call *in, bool *ret_stored)
 {
     struct store_contact contact = { .id = 0 };
     struct store_call call = { .phone_number_id = in->phone_number_id,
                                .wacid = in->wacid,
                                .direction = in->direction };
+    bool known;
     enum err err = inbound_business(work, in->phone_number_id, &contact.business_id);
-    bool known = false;
 
     if (err != OK) {
         return err;
     }
     call.business_id = contact.business_id;
-    err = store_call_by_wacid(work->tx, in->phone_number_id, in->wacid, &call);
-    if (err == OK) {
-        keep_row(work, in, &call);
-        known = (call.seen & bit(in->report)) != 0;
-    }
-    if (err == ERR_NOT_FOUND) {
-        err = store_message_gone(work->tx, in->phone_number_id, in->wacid, &known);
-    }
+    err = find_call(work, in, &call, &known);
     if (err == OK && !known) {
         err = write(work, in, &contact, &call);
     }

@@ -42,7 +42,8 @@ struct inbound_call {
 /* A longer one is left out of the events. */
 enum { CALL_SDP_MAX = 64 * 1024 };
 
-/* *ret_stored is false for a repetition. ERR_NOT_FOUND: the number belongs to no business, nothing
+/* *ret_stored is false for a repetition, and for a report of a call that was erased or is another
+ * business's, which changes nothing. ERR_NOT_FOUND: the number belongs to no business, nothing
  * was done. */
 NODISCARD
 enum err call_store(struct inbound_work *work, const struct inbound_call *call, bool *ret_stored);

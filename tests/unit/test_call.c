@@ -159,6 +159,41 @@ static void a_call_to_an_unknown_number_is_refused(void **state)
     assert_int_equal(sql_int(f, "SELECT count(*) FROM call"), 0);
 }
 
+/* Number 100, from business 1 to business 2. */
+static enum err move_body(struct store_tx *tx, void *arg)
+{
+    const struct str numbers[] = { STR("100"), STR("200") };
+    struct store_business from = { .id = 1, .name = STR("test"), .source = STORE_SOURCE_CONTROL };
+    struct store_business to = from;
+
+    (void)arg;
+    to.id = 2;
+    to.phone_number_ids = numbers;
+    to.phone_number_count = ARRAY_SIZE(numbers);
+    TRY(store_business_put(tx, &from, NULL));
+    return store_business_put(tx, &to, NULL);
+}
+
+static void a_call_stays_with_the_business_it_began_with(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_call end = terminate(1050);
+
+    assert_true(store_call(f, connect(1000)));
+    assert_int_equal(write_now(f, move_body, NULL), OK);
+    buf_clear(&seen);
+    end.party.name = STR("named to the other one");
+    assert_false(store_call(f, end));
+    assert_int_equal(seen.len, 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM call WHERE state = 0 AND business_id = 1"),
+                     1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM chat"), 1);
+    end.wacid = STR("wacid.2");
+    assert_true(store_call(f, end));
+    assert_seen("2 business_2 call_ended {\"callId\":2,");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, inbound_setup, inbound_teardown)
 
 int main(void)
@@ -170,6 +205,7 @@ int main(void)
         TEST(a_call_of_the_business_rings_and_is_taken_or_not),
         TEST(a_call_without_a_chat_makes_one_and_joins_an_other),
         TEST(a_session_that_is_too_long_is_left_out),
+        TEST(a_call_stays_with_the_business_it_began_with),
         TEST(a_call_to_an_unknown_number_is_refused),
     };
 
