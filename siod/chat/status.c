@@ -190,6 +190,7 @@ enum err status_apply(struct inbound_work *work, const struct inbound_status *st
     if (err != OK) {
         return err;
     }
+    row.business_id = business_id;
     row.error = render_errors(work, status->errors);
     err = store_status_record(work->tx, &row, &fresh);
     if (err == OK && fresh) {

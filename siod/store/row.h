@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "libshared/str.h"
+#include "siod/store/owners.h"
 
 enum store_source { STORE_SOURCE_CONFIG, STORE_SOURCE_CONTROL, STORE_SOURCE_TOKEN };
 
@@ -241,6 +242,7 @@ struct store_webhook {
     int64_t bytes;     /* of the body, when it is read back */
     struct str counts; /* JSON object text: {"inbound":1,…}; see siod-events(7) */
     struct str fields; /* JSON array text: the fields of its changes, ["messages"] */
+    struct str owners; /* whose the phone numbers in it were when it was handled: owners.h */
     enum store_webhook_state state;
     struct str
         reason; /* why (part of) it is in quarantine, or was when it was dropped; else empty */

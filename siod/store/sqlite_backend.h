@@ -2,6 +2,7 @@
  * files do for struct store_backend and for one another. */
 #pragma once
 
+#include "siod/store/owners.h"
 #include "siod/store/sqlite.h"
 
 /* ------------------------------------------------------------------ the writer */
@@ -83,24 +84,30 @@ struct mention_names;
 /* Adds what a contact is and was known by: numbers, user ids, usernames; own_words: its id too. */
 enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id, bool own_words,
                               struct mention_names *names);
-/* Whose the numbers are that bodies came to, asked on this connection; err is set when it fails. */
+/* Whose the numbers were that bodies came to: as is told with the row, else as it is now, asked on
+ * this connection; err is set when that fails. */
 struct sqlite_numbers {
     struct sqlite_conn *conn;
-    int64_t business_id; /* the contact's */
+    int64_t business_id;  /* the contact's */
+    struct str told;      /* webhook.owners of the body that is looked at, borrowed */
+    struct owners owners; /* the same, once it was asked for */
     enum err err;
 };
 struct mention_numbers sqlite_numbers_of(struct sqlite_numbers *numbers);
+/* Another body. */
+void sqlite_numbers_told(struct sqlite_numbers *numbers, struct str owners);
+void sqlite_numbers_finish(struct sqlite_numbers *numbers);
 /* Does a row of the audit, unless it is about another business? */
 bool sqlite_audit_mentions(struct str args, const struct mention_names *names, int64_t business_id);
 /* The same name may be a contact's of several businesses: rows that have only the name are of the
- * business that the message is of. Of one that is not known (any more) it is the number's owner.
- * ?1: the contact. */
+ * business that the message is of. Of one that is not known (any more) it is who owned the number
+ * when the row came, or, of one that does not say so, who owns it now. ?1: the contact. */
 #define CONTACT_BUSINESS "(SELECT business_id FROM contact WHERE id = ?1)"
 #define CONTACT_OF_PARTICIPANT                                                                     \
     "(SELECT business_id FROM message WHERE id = participant.message_id) = " CONTACT_BUSINESS
 #define CONTACT_OF_STATUS                                                                          \
     "coalesce((SELECT business_id FROM message WHERE message.phone_number_id ="                    \
-    " status.phone_number_id AND message.wamid = status.wamid),"                                   \
+    " status.phone_number_id AND message.wamid = status.wamid), nullif(status.business_id, 0),"    \
     " (SELECT business_id FROM phone_number WHERE phone_number.phone_number_id ="                  \
     " status.phone_number_id), (SELECT min(id) FROM business WHERE takes_any))"                    \
     " IS " CONTACT_BUSINESS

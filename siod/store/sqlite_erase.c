@@ -37,9 +37,8 @@ enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id, bool
 }
 
 /* As sqlite_business_by_phone(), on any connection. */
-static enum mention_owner number_owner(void *arg, struct str phone_number_id)
+static int64_t owner_now(struct sqlite_numbers *numbers, struct str phone_number_id)
 {
-    struct sqlite_numbers *numbers = arg;
     struct query q = query_begin(numbers->conn, ST_NUMBER_OWNER,
                                  "SELECT coalesce((SELECT business_id FROM phone_number"
                                  " WHERE phone_number_id = ?),"
@@ -53,6 +52,21 @@ static enum mention_owner number_owner(void *arg, struct str phone_number_id)
     }
     err = query_end(&q);
     numbers->err = numbers->err != OK ? numbers->err : err;
+    return business_id;
+}
+
+static enum mention_owner number_owner(void *arg, struct str phone_number_id)
+{
+    struct sqlite_numbers *numbers = arg;
+    int64_t business_id;
+
+    if (numbers->owners.json == NULL) {
+        owners_read(numbers->told, &numbers->owners);
+    }
+    business_id = owners_find(&numbers->owners, phone_number_id);
+    if (business_id == 0) {
+        business_id = owner_now(numbers, phone_number_id);
+    }
     return business_id == numbers->business_id ? MENTION_OF_OWN
            : business_id == 0                  ? MENTION_OF_NOBODY
                                                : MENTION_OF_OTHERS;
@@ -61,6 +75,17 @@ static enum mention_owner number_owner(void *arg, struct str phone_number_id)
 struct mention_numbers sqlite_numbers_of(struct sqlite_numbers *numbers)
 {
     return (struct mention_numbers) { .owner = number_owner, .arg = numbers };
+}
+
+void sqlite_numbers_told(struct sqlite_numbers *numbers, struct str owners)
+{
+    owners_finish(&numbers->owners);
+    numbers->told = owners;
+}
+
+void sqlite_numbers_finish(struct sqlite_numbers *numbers)
+{
+    owners_finish(&numbers->owners);
 }
 
 bool sqlite_audit_mentions(struct str args, const struct mention_names *names, int64_t business_id)
@@ -92,22 +117,22 @@ static bool is_full(const struct slice *slice)
     return slice->rows >= SLICE_ROWS || slice->bytes >= SLICE_BYTES;
 }
 
-/* Both statements: ?1 is the id. What is found has an id, a business (0 = its row names none) and
- * a text. */
+/* Both statements: ?1 is the id. What is found has an id, a business (0 = its row names none), a
+ * text, and, of a webhook, whose its numbers were. */
 static const struct scan {
     enum sqlite_statement find_id, erase_id;
     const char *find, *erase;
 } scans[] = {
     [STORE_ERASE_WEBHOOKS] = { ST_ERASE_WEBHOOKS, ST_ERASE_WEBHOOK,
-                               "SELECT id, 0, body FROM webhook WHERE id > ?1 ORDER BY id",
+                               "SELECT id, 0, body, owners FROM webhook WHERE id > ?1 ORDER BY id",
                                "UPDATE webhook SET body = ?2, reason = iif(state = 0, x'', reason)"
                                " WHERE id = ?1" },
     [STORE_ERASE_LOG] = { ST_ERASE_LOG, ST_ERASE_LOG_ROW,
-                          "SELECT id, business_id, args FROM log WHERE id > ?1 ORDER BY id",
+                          "SELECT id, business_id, args, NULL FROM log WHERE id > ?1 ORDER BY id",
                           "UPDATE log SET room = x'', event = x'', args = x'', origin = NULL"
                           " WHERE id = ?1" },
     [STORE_ERASE_AUDIT] = { ST_ERASE_AUDIT, ST_ERASE_AUDIT_ROW,
-                            "SELECT id, 0, args FROM audit WHERE id > ?1 ORDER BY id",
+                            "SELECT id, 0, args, NULL FROM audit WHERE id > ?1 ORDER BY id",
                             "UPDATE audit SET args = CAST('{\"erased\":true}' AS BLOB)"
                             " WHERE id = ?1" },
 };
@@ -115,12 +140,13 @@ static const struct scan {
 struct found {
     bool any;
     int64_t id;
-    struct buf text;
+    struct buf text, owners;
 };
 
 static void found_finish(struct found *found)
 {
     buf_finish(&found->text);
+    buf_finish(&found->owners);
 }
 
 static bool row_mentions(const struct slice *slice, const struct mention_names *names,
@@ -144,15 +170,16 @@ static bool row_mentions(const struct slice *slice, const struct mention_names *
 /* The next row that mentions it; none at the end of the slice, or of the table: then the phase is
  * over. */
 static enum err next_mention(struct slice *slice, const struct mention_names *names,
-                             const struct mention_numbers *numbers, struct found *found)
+                             struct sqlite_numbers *of, struct found *found)
 {
+    const struct mention_numbers numbers = sqlite_numbers_of(of);
     struct store_erase *erase = slice->erase;
     const struct scan *scan = &scans[erase->phase];
     struct query q = query_begin(&slice->writer->conn, scan->find_id, scan->find);
 
     put_int(&q, erase->after_id);
     while (!found->any && !is_full(slice)) {
-        struct str text;
+        struct str text, owners;
         int64_t business_id;
 
         if (!query_row(&q)) {
@@ -164,12 +191,15 @@ static enum err next_mention(struct slice *slice, const struct mention_names *na
         erase->after_id = get_int(&q);
         business_id = get_int(&q);
         text = get_str(&q);
+        owners = get_str(&q);
+        sqlite_numbers_told(of, owners);
         slice->rows++;
         slice->bytes += text.len;
-        if (row_mentions(slice, names, numbers, business_id, text)) {
+        if (row_mentions(slice, names, &numbers, business_id, text)) {
             found->any = true;
             found->id = erase->after_id;
             buf_add_str(&found->text, text);
+            buf_add_str(&found->owners, owners);
         }
     }
     return query_end(&q);
@@ -177,16 +207,18 @@ static enum err next_mention(struct slice *slice, const struct mention_names *na
 
 /* Of a raw body what is others' stays. */
 static enum err erase_mention(struct slice *slice, enum store_erase_phase phase,
-                              const struct mention_names *names,
-                              const struct mention_numbers *numbers, const struct found *found)
+                              const struct mention_names *names, struct sqlite_numbers *of,
+                              const struct found *found)
 {
+    const struct mention_numbers numbers = sqlite_numbers_of(of);
     const struct scan *scan = &scans[phase];
     struct query q = query_begin(&slice->writer->conn, scan->erase_id, scan->erase);
     autobuf struct buf rest = BUF_INIT;
 
     put_int(&q, found->id);
     if (phase == STORE_ERASE_WEBHOOKS) {
-        (void)mention_remove(buf_str(&found->text), names, numbers, &rest);
+        sqlite_numbers_told(of, buf_str(&found->owners));
+        (void)mention_remove(buf_str(&found->text), names, &numbers, &rest);
         put_str_full(&q, buf_str(&rest));
     }
     slice->erase->webhooks += phase == STORE_ERASE_WEBHOOKS;
@@ -198,18 +230,18 @@ static enum err erase_mentions(struct slice *slice)
 {
     CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
     enum store_erase_phase phase = slice->erase->phase;
+    CLEANUP(sqlite_numbers_finish)
     struct sqlite_numbers of = { .conn = &slice->writer->conn, .business_id = slice->business_id };
-    const struct mention_numbers numbers = sqlite_numbers_of(&of);
     enum err err = sqlite_contact_names(&slice->writer->conn, slice->erase->contact_id,
                                         phase != STORE_ERASE_WEBHOOKS, &names);
 
     while (err == OK && slice->erase->phase == phase && !is_full(slice)) {
         CLEANUP(found_finish) struct found found = { .any = false };
 
-        err = next_mention(slice, &names, &numbers, &found);
+        err = next_mention(slice, &names, &of, &found);
         err = err != OK ? err : of.err;
         if (err == OK && found.any) {
-            err = erase_mention(slice, phase, &names, &numbers, &found);
+            err = erase_mention(slice, phase, &names, &of, &found);
         }
     }
     return err != OK ? err : of.err;

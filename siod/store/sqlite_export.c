@@ -119,13 +119,13 @@ static enum err export_section(struct sqlite_conn *conn, const struct section *s
 
 struct searched {
     struct mention_names names;
-    struct mention_numbers numbers;
-    int64_t business_id; /* the contact's */
+    struct sqlite_numbers numbers;
 };
 
 static void searched_finish(struct searched *searched)
 {
     mention_names_finish(&searched->names);
+    sqlite_numbers_finish(&searched->numbers);
 }
 
 /* The beginning of a record: section, a number of the row, when. */
@@ -138,7 +138,7 @@ static void add_head(struct buf *out, const char *head, int64_t number, const ch
     add_time(out, at_ms);
 }
 
-static void export_event(struct query *q, const struct searched *searched, struct buf *out)
+static void export_event(struct query *q, struct searched *searched, struct buf *out)
 {
     int64_t position = get_int(q), at_ms = get_int(q);
     struct str room = get_str(q), event = get_str(q), args = get_str(q);
@@ -155,12 +155,12 @@ static void export_event(struct query *q, const struct searched *searched, struc
     }
 }
 
-static void export_audit(struct query *q, const struct searched *searched, struct buf *out)
+static void export_audit(struct query *q, struct searched *searched, struct buf *out)
 {
     int64_t id = get_int(q), at_ms = get_int(q);
     struct str command = get_str(q), args = get_str(q);
 
-    if (sqlite_audit_mentions(args, &searched->names, searched->business_id)) {
+    if (sqlite_audit_mentions(args, &searched->names, searched->numbers.business_id)) {
         add_head(out, "{\"section\":\"audit\",\"id\":", id, "at", at_ms);
         buf_add_cstr(out, ",\"command\":");
         json_add_string(out, command);
@@ -171,15 +171,17 @@ static void export_audit(struct query *q, const struct searched *searched, struc
 }
 
 /* Of a body that others share only what mentions this contact. */
-static void export_webhook(struct query *q, const struct searched *searched, struct buf *out)
+static void export_webhook(struct query *q, struct searched *searched, struct buf *out)
 {
+    const struct mention_numbers numbers = sqlite_numbers_of(&searched->numbers);
     int64_t id = get_int(q), at_ms = get_int(q);
     struct str body = get_str(q);
 
-    if (mention_in_body(body, &searched->names, &searched->numbers)) {
+    sqlite_numbers_told(&searched->numbers, get_str(q));
+    if (mention_in_body(body, &searched->names, &numbers)) {
         add_head(out, "{\"section\":\"webhooks\",\"webhookId\":", id, "receivedAt", at_ms);
         buf_add_cstr(out, ",\"elements\":[");
-        mention_collect(body, &searched->names, &searched->numbers, out);
+        mention_collect(body, &searched->names, &numbers, out);
         buf_add_cstr(out, "]}");
     }
 }
@@ -189,7 +191,7 @@ static const struct scan {
     bool own_words;   /* siod wrote it: it may be in siod's words */
     bool of_business; /* a business has rows of its own: ?1 */
     const char *sql;
-    void (*export)(struct query *q, const struct searched *searched, struct buf *out);
+    void (*export)(struct query *q, struct searched *searched, struct buf *out);
 } scans[] = {
     { ST_EXPORT_LOG, true, true,
       "SELECT position, at_ms, room, event, args FROM log WHERE business_id = ?1"
@@ -197,8 +199,8 @@ static const struct scan {
       export_event },
     { ST_EXPORT_AUDIT, true, false, "SELECT id, at_ms, command, args FROM audit ORDER BY id",
       export_audit },
-    { ST_EXPORT_WEBHOOKS, false, false, "SELECT id, received_at_ms, body FROM webhook ORDER BY id",
-      export_webhook },
+    { ST_EXPORT_WEBHOOKS, false, false,
+      "SELECT id, received_at_ms, body, owners FROM webhook ORDER BY id", export_webhook },
 };
 
 /* ERR_NOT_FOUND. */
@@ -222,9 +224,8 @@ static enum err contact_business(struct sqlite_conn *conn, int64_t contact_id,
 static enum err export_scan(struct sqlite_conn *conn, const struct scan *scan, int64_t contact_id,
                             int64_t business_id, store_record_fn *fn, void *arg)
 {
-    struct sqlite_numbers of = { .conn = conn, .business_id = business_id };
     CLEANUP(searched_finish)
-    struct searched searched = { .numbers = sqlite_numbers_of(&of), .business_id = business_id };
+    struct searched searched = { .numbers = { .conn = conn, .business_id = business_id } };
     enum err err = sqlite_contact_names(conn, contact_id, scan->own_words, &searched.names);
     struct query q;
 
@@ -244,7 +245,7 @@ static enum err export_scan(struct sqlite_conn *conn, const struct scan *scan, i
         }
     }
     err = query_end(&q);
-    return err != OK ? err : of.err;
+    return err != OK ? err : searched.numbers.err;
 }
 
 enum err sqlite_contact_export(struct store_reader *reader, int64_t contact_id, store_record_fn *fn,

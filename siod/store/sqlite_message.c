@@ -167,7 +167,8 @@ enum err sqlite_status_record(struct store_tx *tx, const struct store_status_row
     struct sqlite_writer *writer = writer_of(tx);
     struct query q = query_begin(&writer->conn, ST_STATUS_RECORD,
                                  "INSERT INTO status (phone_number_id, wamid, status, participant,"
-                                 " wa_timestamp_s, seen_at_us, error) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                                 " wa_timestamp_s, seen_at_us, error, business_id)"
+                                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
                                  " ON CONFLICT DO NOTHING");
 
     put_str_full(&q, row->phone_number_id);
@@ -177,6 +178,7 @@ enum err sqlite_status_record(struct store_tx *tx, const struct store_status_row
     put_int(&q, row->wa_timestamp_s);
     put_int(&q, seen_now_us(writer));
     put_str(&q, row->error);
+    put_int(&q, row->business_id);
     return query_change(&q, ret_new);
 }
 
@@ -220,8 +222,8 @@ enum err sqlite_webhook_append(struct store_tx *tx, const struct store_webhook *
     struct sqlite_writer *writer = writer_of(tx);
     struct query q =
         query_begin(&writer->conn, ST_WEBHOOK_APPEND,
-                    "INSERT INTO webhook (received_at_ms, state, app, counts, reason, body, fields)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?)");
+                    "INSERT INTO webhook (received_at_ms, state, app, counts, reason, body, fields,"
+                    " owners) VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     enum err err;
 
     put_int(&q, webhook->received_at_ms);
@@ -231,6 +233,7 @@ enum err sqlite_webhook_append(struct store_tx *tx, const struct store_webhook *
     put_str_full(&q, webhook->reason);
     put_str_full(&q, webhook->body);
     put_str_full(&q, webhook->fields.len > 0 ? webhook->fields : STR("[]"));
+    put_str_full(&q, webhook->owners);
     err = query_run(&q);
     if (err == OK) {
         *ret_webhook_id = sqlite3_last_insert_rowid(writer->conn.db);

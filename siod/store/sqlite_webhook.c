@@ -29,10 +29,12 @@ enum err sqlite_webhook_settle(struct store_tx *tx, const struct store_webhook *
         return err;
     }
     q = query_begin(&writer->conn, ST_WEBHOOK_SETTLE,
-                    "UPDATE webhook SET state = ?, counts = ?, reason = ? WHERE id = ?");
+                    "UPDATE webhook SET state = ?, counts = ?, reason = ?,"
+                    " owners = coalesce(?, owners) WHERE id = ?");
     put_int(&q, webhook->state);
     put_str_full(&q, webhook->counts);
     put_str_full(&q, webhook->reason);
+    put_str(&q, webhook->owners);
     put_int(&q, webhook->id);
     return query_run(&q);
 }
@@ -188,7 +190,7 @@ enum err sqlite_webhook_get(struct store_reader *reader, int64_t webhook_id,
 {
     struct query q = query_begin(&reader_of(reader)->conn, ST_WEBHOOK_GET,
                                  "SELECT id, received_at_ms, state, app, counts, reason,"
-                                 " length(body), body, fields FROM webhook WHERE id = ?");
+                                 " length(body), body, fields, owners FROM webhook WHERE id = ?");
     struct store_webhook webhook = { 0 };
     bool found;
     enum err err;
@@ -199,6 +201,7 @@ enum err sqlite_webhook_get(struct store_reader *reader, int64_t webhook_id,
         get_found(&q, &webhook);
         webhook.body = get_str(&q);
         webhook.fields = get_str(&q);
+        webhook.owners = get_str(&q);
     }
     err = query_lend(&q);
     if (err != OK || !found) {

@@ -374,6 +374,7 @@ struct store_status_row {
     struct str participant; /* of a group; empty otherwise */
     struct str error;       /* JSON text of all of its errors, .data NULL if none */
     int64_t wa_timestamp_s;
+    int64_t business_id; /* whose the number is when it comes; not read back */
 };
 NODISCARD
 enum err store_status_record(struct store_tx *tx, const struct store_status_row *row,
@@ -396,7 +397,8 @@ NODISCARD
 enum err store_webhook_append(struct store_tx *tx, const struct store_webhook *webhook,
                               int64_t *ret_webhook_id);
 
-/* What became of one that is in quarantine: takes over state, counts and reason. ERR_NOT_FOUND when
+/* What became of one that is in quarantine: takes over state, counts, reason and, unless its .data
+ * is NULL, owners. ERR_NOT_FOUND when
  * there is none of this id, ERR_CONFLICT when it is not in quarantine. */
 NODISCARD
 enum err store_webhook_settle(struct store_tx *tx, const struct store_webhook *webhook);

@@ -11,7 +11,8 @@ static enum err settle_webhook(struct delivery *delivery, struct store_tx *tx,
     return err;
 }
 
-static enum err record_webhook(struct delivery *delivery, struct store_tx *tx, struct str body)
+static enum err record_webhook(struct delivery *delivery, struct store_tx *tx, struct str body,
+                               struct str owners)
 {
     bool kept = delivery->source.kept_id > 0;
     struct buf *counts = &delivery->receiver->work.args;
@@ -21,6 +22,7 @@ static enum err record_webhook(struct delivery *delivery, struct store_tx *tx, s
         .app = str_of(delivery->source.app),
         .body = body,
         .fields = buf_str(&delivery->decoded.fields),
+        .owners = owners,
         .state = delivery->reasons.len > 0 ? STORE_WEBHOOK_QUARANTINED : STORE_WEBHOOK_DONE,
         .reason = delivery->reasons.len > 0 ? buf_str(&delivery->reasons) : STR(""),
     };
@@ -49,6 +51,29 @@ static enum err find_owner(struct delivery *delivery, struct str number, bool *r
                       (int)MIN(number.len, 32), number.data);
     }
     return OK;
+}
+
+/* Whose a number was when something of it was handled for the first time is what counts. */
+static enum err find_owners(struct delivery *delivery)
+{
+    struct wa_delivery *decoded = &delivery->decoded;
+    CLEANUP(owners_finish) struct owners known = { NULL };
+    enum err err = OK;
+
+    owners_read(buf_str(&delivery->known_owners), &known);
+    for (size_t i = 0; i < decoded->number_count && err == OK; i++) {
+        struct owner *owner = &decoded->numbers[i];
+
+        owner->business_id = owners_find(&known, owner->phone_number_id);
+        if (owner->business_id == 0) {
+            err = inbound_business(&delivery->receiver->work, owner->phone_number_id,
+                                   &owner->business_id);
+            err = err == ERR_NOT_FOUND ? OK : err;
+        }
+    }
+    buf_clear(&delivery->owners);
+    owners_render(&delivery->owners, decoded->numbers, decoded->number_count);
+    return err;
 }
 
 static void count(struct delivery *delivery, enum wa_kind kind)
@@ -156,7 +181,10 @@ enum err delivery_apply(struct store_job *job, struct store_tx *tx)
         delivery->total =
             wa_counts_again(&delivery->source.counts, &delivery->result.counts, &decoded->counts);
     }
-    return err != OK ? err : record_webhook(delivery, tx, buf_str(&delivery->body));
+    err = err == OK ? find_owners(delivery) : err;
+    return err != OK
+               ? err
+               : record_webhook(delivery, tx, buf_str(&delivery->body), buf_str(&delivery->owners));
 }
 
 enum err delivery_apply_raw(struct store_job *job, struct store_tx *tx)
@@ -169,5 +197,5 @@ enum err delivery_apply_raw(struct store_job *job, struct store_tx *tx)
     if (delivery->root == NULL) {
         body.len = MIN(body.len, (size_t)DELIVERY_GARBAGE_KEPT);
     }
-    return record_webhook(delivery, tx, body);
+    return record_webhook(delivery, tx, body, STR_NONE);
 }

@@ -86,6 +86,8 @@ static void delivery_free(struct delivery *delivery)
     release_tree(delivery);
     buf_finish(&delivery->body);
     buf_finish(&delivery->reasons);
+    buf_finish(&delivery->known_owners);
+    buf_finish(&delivery->owners);
     buf_finish(&delivery->waiting);
     buf_finish(&delivery->merges);
     receiver_unref(delivery->receiver);
@@ -262,6 +264,8 @@ void delivery_start(struct webhook_receiver *receiver, const struct delivery_sou
     delivery->received_ms =
         source->kept_id > 0 ? source->received_ms : loop_wall_ms(receiver->loop);
     delivery->json_depth = receiver->json_depth;
+    buf_add_str(&delivery->known_owners, source->owners);
+    delivery->source.owners = STR_NONE;
     delivery->body = *body;
     *body = (struct buf)BUF_INIT;
     if (is_large(delivery) && !receiver->closed) {

@@ -23,9 +23,11 @@ struct delivery {
 
     enum err answer; /* once it is committed */
     struct webhook_result result;
-    struct wa_counts total; /* of one that was in quarantine: with what was made of it before */
-    bool unsettled;         /* its row is gone, or no longer in quarantine */
+    struct wa_counts total;  /* of one that was in quarantine: with what was made of it before */
+    struct buf known_owners; /* likewise: whose its numbers were before */
+    bool unsettled;          /* its row is gone, or no longer in quarantine */
     struct buf reasons;
+    struct buf owners;  /* store_webhook's, of this time */
     struct buf waiting; /* struct store_waiting: chats that need an agent */
     struct buf merges;  /* struct store_merge: chats that were joined */
     struct str unknown; /* the last phone number id that nobody owns */

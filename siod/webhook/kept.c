@@ -14,12 +14,13 @@ struct webhook_retry {
     struct store_query query;
     struct webhook_receiver *receiver;
     struct delivery_source source;
-    struct buf body;
+    struct buf body, owners;
 };
 
 static void retry_free(struct webhook_retry *retry)
 {
     buf_finish(&retry->body);
+    buf_finish(&retry->owners);
     receiver_unref(retry->receiver);
     free(retry);
 }
@@ -53,6 +54,8 @@ static enum err fetch(struct store_query *query, struct store_reader *reader)
     wa_counts_read(webhook.counts, &retry->source.counts);
     buf_clear(&retry->body);
     buf_add_str(&retry->body, webhook.body);
+    buf_clear(&retry->owners);
+    buf_add_str(&retry->owners, webhook.owners);
     return OK;
 }
 
@@ -68,6 +71,7 @@ static void start(struct webhook_retry *retry)
         fail(retry, ERR_BUSY);
     } else {
         receiver->bytes += retry->body.len;
+        retry->source.owners = buf_str(&retry->owners);
         delivery_start(receiver, &retry->source, &retry->body);
         retry_free(retry);
     }

@@ -137,7 +137,6 @@ static bool decode_inbox(struct decoder *decoder, const json_t *value)
 {
     const json_t *metadata = json_object_get(value, "metadata");
 
-    decoder->phone_number_id = decode_id(decoder, metadata, "phone_number_id");
     if (decoder->phone_number_id.len == 0) {
         blame_change(decoder, "no metadata.phone_number_id");
         return false;
@@ -262,6 +261,23 @@ static void add_field(struct buf *named, struct str name)
     }
 }
 
+/* Of a field that is not understood, too. */
+static void decode_number(struct decoder *decoder, const json_t *value)
+{
+    const json_t *metadata = json_object_get(value, "metadata");
+    struct str number = decode_id(decoder, metadata, "phone_number_id");
+    struct wa_delivery *out = decoder->out;
+
+    decoder->phone_number_id = number;
+    if (number.len == 0 || (out->number_count > 0 &&
+                            str_eq(number, out->numbers[out->number_count - 1].phone_number_id))) {
+        return;
+    }
+    out->numbers =
+        decode_grow(out->numbers, out->number_count, &out->number_room, sizeof *out->numbers);
+    out->numbers[out->number_count++] = (struct owner) { .phone_number_id = number };
+}
+
 static void decode_change(struct decoder *decoder, const json_t *change)
 {
     struct str name = json_str_at(change, "field");
@@ -271,6 +287,7 @@ static void decode_change(struct decoder *decoder, const json_t *change)
     if (name.len > 0) {
         add_field(&decoder->out->fields, name);
     }
+    decode_number(decoder, value);
     if (!json_is_object(change)) {
         blame_change(decoder, "not an object");
     } else if (name.len == 0) {
@@ -341,6 +358,7 @@ void wa_delivery_finish(struct wa_delivery *delivery)
     free(delivery->changes);
     free(delivery->statuses);
     free(delivery->calls);
+    free(delivery->numbers);
     buf_finish(&delivery->reasons);
     buf_finish(&delivery->fields);
     *delivery = (struct wa_delivery) { .reasons = BUF_INIT, .fields = BUF_INIT };

@@ -19,6 +19,7 @@
 #include "siod/chat/change.h"
 #include "siod/chat/inbound.h"
 #include "siod/chat/status.h"
+#include "siod/store/store.h"
 
 /* What an element counts as; the keys of `counts` in siod-events(7). */
 enum wa_kind {
@@ -82,6 +83,8 @@ struct wa_delivery {
     size_t status_count, status_room;
     struct wa_call *calls;
     size_t call_count, call_room;
+    struct owner *numbers; /* what its changes came to, once for a run of them; whose is not said */
+    size_t number_count, number_room;
     struct wa_counts counts; /* of what makes no rows: admin, ignored */
     struct buf fields;       /* of its changes, each once: ["messages"]; empty if there are none */
     struct buf reasons;      /* of quarantine, empty if there is none */

@@ -59,6 +59,7 @@ struct delivery_source {
      * is what was made of it in all. */
     int64_t kept_id, received_ms;
     struct wa_counts counts; /* so far */
+    struct str owners;       /* likewise, borrowed for the call */
 };
 /* Takes the content of `body`, whose bytes the caller has counted in receiver->bytes. */
 void delivery_start(struct webhook_receiver *receiver, const struct delivery_source *source,

@@ -309,6 +309,41 @@ END
     assert_equal "$(sql "SELECT id FROM webhook WHERE length(body) > 0")" 2
 }
 
+@test "what came to a number stays with whose it was then, whoever has the number now" {
+    local number=16505551234 document
+    post_webhook "$(text_webhook wamid.1 $number 'told to one' 111)"
+    post_webhook "$(group_status wamid.g 111 $number)"
+    sioctl business add 2 --phone-number-id 111 --phone-number-id 222 >/dev/null
+    post_webhook "$(text_webhook wamid.2 $number 'told to two' 111)"
+    post_webhook "$(jq -c '.entry += [$other.entry[0]]' --argjson other "$(text_webhook wamid.3 $number 'beside two' 333)" \
+        <<<"$(text_webhook wamid.4 $number 'beside one' 222)")"
+    assert_equal "$(sql "SELECT group_concat(CAST(owners AS TEXT), ' ') FROM webhook")" '1 1 2 {"222":2,"333":1}'
+    document=$(sioctl contact export $number --business 1 -o json)
+    assert_equal "$(jq -c '[.webhooks[].elements[].id // empty]' <<<"$document")" '["wamid.1","wamid.g","wamid.3"]'
+    assert_equal "$(jq -c '[.statuses[].wamid]' <<<"$document")" '["wamid.g"]'
+    document=$(sioctl contact export $number --business 2 -o json)
+    assert_equal "$(jq -c '[.webhooks[].elements[].id // empty]' <<<"$document")" '["wamid.2","wamid.4"]'
+    assert_equal "$(jq -c '[.statuses[].wamid]' <<<"$document")" '[]'
+    sioctl contact erase $number --business 1 >/dev/null
+    assert_equal "$(sql "SELECT group_concat(id, ' ') FROM webhook WHERE instr(body, 'told to')")" 3
+    assert_equal "$(sql "SELECT group_concat(id, ' ') FROM webhook WHERE instr(body, 'beside one')")" 4
+    assert_equal "$(sql 'SELECT count(*) FROM status')" 0
+    sioctl contact erase $number --business 2 >/dev/null
+    assert_equal "$(sql "SELECT count(*) FROM webhook WHERE instr(body, '$number')")" 0
+}
+
+@test "what came before siod noted whose a number was is of whose it is now" {
+    local number=16505551234
+    post_webhook "$(text_webhook wamid.1 $number one 111)"
+    stop_siod
+    sqlite3 "$SIOD_DIR/siod.db" "UPDATE webhook SET owners = x''"
+    start_siod
+    sioctl business add 2 --phone-number-id 111 >/dev/null
+    post_webhook "$(text_webhook wamid.2 $number two 111)"
+    assert_equal "$(sioctl contact export $number --business 1 -o json | jq -c '.webhooks')" '[]'
+    assert_equal "$(sioctl contact export $number --business 2 -o json | jq -c '[.webhooks[].webhookId]')" '[1,2]'
+}
+
 # group_status WAMID NUMBER_ID PARTICIPANT
 group_status() {
     status_webhook "$1" delivered R3JvdXA= | jq -c --arg number "$2" --arg name "$3" '.entry[0].changes[0].value |=

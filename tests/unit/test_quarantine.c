@@ -201,6 +201,82 @@ static void one_that_was_dropped_meanwhile_leaves_nothing(void **state)
     assert_int_equal(webhook_bytes_in_flight(rig->receiver), 0);
 }
 
+#define CHANGE_OF(field, number, rest)                                                             \
+    "{\"field\":\"" field "\",\"value\":{\"metadata\":{\"phone_number_id\":\"" number "\"}" rest   \
+    "}}"
+#define TEXT_OF(number, wamid)                                                                     \
+    CHANGE_OF("messages", number,                                                                  \
+              ",\"messages\":[{\"from\":\"491\",\"id\":\"" wamid "\",\"type\":\"text\"}]")
+#define BODY_OF(changes)                                                                           \
+    STR("{\"object\":\"whatsapp_business_account\",\"entry\":[{\"changes\":[" changes "]}]}")
+
+static void assert_owners(struct rig *rig, int64_t webhook_id, const char *text)
+{
+    autofree char *sql =
+        xasprintf("SELECT owners = CAST('%s' AS BLOB) FROM webhook WHERE id = %lld", text,
+                  (long long)webhook_id);
+
+    assert_int_equal(sql_int(rig, sql), 1);
+}
+
+struct move_job {
+    struct store_job job;
+    bool done;
+};
+
+/* NUMBER goes from business 1 to business 2, and 777 to business 3. */
+static enum err move_apply(struct store_job *job, struct store_tx *tx)
+{
+    static const struct str numbers[] = { STR_INIT(""), STR_INIT(NUMBER), STR_INIT("777") };
+    enum err err = OK;
+
+    (void)job;
+    for (size_t i = 0; i < ARRAY_SIZE(numbers) && err == OK; i++) {
+        const struct store_business business = { .id = (int64_t)i + 1,
+                                                 .name = STR("test"),
+                                                 .source = STORE_SOURCE_CONTROL,
+                                                 .phone_number_ids = &numbers[i],
+                                                 .phone_number_count = numbers[i].len > 0 };
+
+        err = store_business_put(tx, &business, NULL);
+    }
+    return err;
+}
+
+static void move_done(struct store_job *job, enum err err)
+{
+    assert_int_equal(err, OK);
+    CONTAINER_OF(job, struct move_job, job)->done = true;
+}
+
+static void move_numbers(struct rig *rig)
+{
+    struct move_job move = { .job = { .apply = move_apply, .done = move_done } };
+
+    assert_true(store_submit(rig->store, &move.job));
+    WAIT_FOR(rig->loop, NULL, move.done);
+}
+
+static void
+whose_its_numbers_were_is_kept_with_a_webhook_and_learned_when_it_is_tried_again(void **state)
+{
+    struct rig *rig = *state;
+    struct outcome both, admin;
+
+    both = deliver(rig, BODY_OF(TEXT_OF(NUMBER, "w1") "," TEXT_OF("777", "w2")));
+    assert_owners(rig, both.webhook_id, "{\"" NUMBER "\":1}");
+    admin = deliver(rig, BODY_OF(CHANGE_OF("user_preferences", NUMBER, "")));
+    assert_owners(rig, admin.webhook_id, "1");
+    assert_owners(rig, deliver(rig, BODY_OF(TEXT_OF("888", "w3"))).webhook_id, "");
+    assert_owners(rig, deliver(rig, STR("{")).webhook_id, "");
+    assert_int_equal(retry(rig, both.webhook_id).err, OK);
+    assert_owners(rig, both.webhook_id, "{\"" NUMBER "\":1}");
+    move_numbers(rig);
+    assert_int_equal(retry(rig, both.webhook_id).err, OK);
+    assert_owners(rig, both.webhook_id, "{\"" NUMBER "\":1,\"777\":3}");
+    assert_int_equal(sql_int(rig, "SELECT business_id FROM message WHERE wamid = x'7732'"), 3);
+}
+
 static void those_that_wait_end_with_the_receiver(void **state)
 {
     struct rig *rig = *state;
@@ -228,6 +304,7 @@ int main(void)
         TEST(a_replayed_body_takes_the_same_way),
         TEST(what_is_tried_again_leaves_quarantine_when_it_can),
         TEST(one_that_was_dropped_meanwhile_leaves_nothing),
+        TEST(whose_its_numbers_were_is_kept_with_a_webhook_and_learned_when_it_is_tried_again),
         TEST(those_that_wait_end_with_the_receiver),
     };
 

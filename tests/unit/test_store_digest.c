@@ -17,9 +17,11 @@ static const char rows[] =
     " (2, 2, 1, 2, 0, 0, 0, 100, 9, 'P', 'wamid.B', 'image', NULL, '{\"image\":{}}'),"
     " (3, 1, 1, 1, 1, 3, 0, 100, 9, 'P', 'wamid.C', 'text', '', '{}'),"
     " (4, 1, 1, 1, 1, 5, 0, 100, 9, 'P', 'wamid.E', 'text', '', '{}');"
-    "INSERT INTO status VALUES ('P', 'wamid.C', 'sent', '', 101, 1, NULL),"
-    " ('P', 'wamid.E', 'failed', '', 104, 4, NULL), ('P', 'wamid.E', 'read', '', 105, 5, NULL),"
-    " ('P', 'wamid.C', 'read', '', 102, 2, NULL), ('P', 'wamid.D', 'sent', '4911', 103, 3, NULL);";
+    "INSERT INTO status VALUES ('P', 'wamid.C', 'sent', '', 101, 1, NULL, 1),"
+    " ('P', 'wamid.E', 'failed', '', 104, 4, NULL, 1), ('P', 'wamid.E', 'read', '', 105, 5, NULL, "
+    "1),"
+    " ('P', 'wamid.C', 'read', '', 102, 2, NULL, 1), ('P', 'wamid.D', 'sent', '4911', 103, 3, "
+    "NULL, 1);";
 
 /* Runs it with each 'text' as a BLOB, which is what the columns are. */
 static void blob_exec(struct fixture *f, const char *sql)

@@ -278,14 +278,16 @@ static enum err statuses_body(struct store_tx *tx, void *arg)
         struct store_status_row row;
         bool is_new;
     } rows[] = {
-        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("sent"), { 0 }, { 0 }, 20 }, true },
-        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("read"), { 0 }, { 0 }, 30 }, true },
-        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("delivered"), { 0 }, { 0 }, 30 }, true },
-        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("sent"), { 0 }, { 0 }, 40 }, false },
-        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("sent"), STR_INIT("bob"), { 0 }, 10 }, true },
-        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("failed"), { 0 }, STR_INIT("[]"), 30 }, true },
-        { { STR_INIT("p2"), STR_INIT("w"), STR_INIT("sent"), { 0 }, { 0 }, 20 }, true },
-        { { STR_INIT("p1"), STR_INIT("v"), STR_INIT("sent"), { 0 }, { 0 }, 20 }, true },
+        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("sent"), { 0 }, { 0 }, 20, 1 }, true },
+        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("read"), { 0 }, { 0 }, 30, 1 }, true },
+        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("delivered"), { 0 }, { 0 }, 30, 1 }, true },
+        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("sent"), { 0 }, { 0 }, 40, 1 }, false },
+        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("sent"), STR_INIT("bob"), { 0 }, 10, 1 },
+          true },
+        { { STR_INIT("p1"), STR_INIT("w"), STR_INIT("failed"), { 0 }, STR_INIT("[]"), 30, 1 },
+          true },
+        { { STR_INIT("p2"), STR_INIT("w"), STR_INIT("sent"), { 0 }, { 0 }, 20, 1 }, true },
+        { { STR_INIT("p1"), STR_INIT("v"), STR_INIT("sent"), { 0 }, { 0 }, 20, 1 }, true },
     };
     autobuf struct buf text = BUF_INIT;
     unsigned calls = 0;

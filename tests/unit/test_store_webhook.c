@@ -1,6 +1,7 @@
 /* Webhooks that are looked for, and the way out of quarantine. */
 #include <limits.h>
 
+#include "siod/store/owners.h"
 #include "store_fixture.h"
 
 /* Five: id n was received at n00 ms; 2, 3 and 5 are in quarantine. */
@@ -225,6 +226,53 @@ static void states_have_names(void **state)
     assert_false(store_webhook_state_parse(STR("lost"), &parsed));
 }
 
+static void whose_numbers_were_is_told_shortly_when_they_were_all_of_one(void **state)
+{
+    static const struct {
+        struct owner owners[3];
+        size_t count;
+        const char *text;
+    } vectors[] = {
+        { { { STR_INIT("1"), 7 } }, 0, "" },
+        { { { STR_INIT("1"), 0 } }, 1, "" },
+        { { { STR_INIT("1"), 7 } }, 1, "7" },
+        { { { STR_INIT("1"), 7 }, { STR_INIT("2"), 7 } }, 2, "7" },
+        { { { STR_INIT("1"), 0 }, { STR_INIT("\""), 7 }, { STR_INIT("3"), 8 } },
+          3,
+          "{\"\\\"\":7,\"3\":8}" },
+        { { { STR_INIT("1"), 7 }, { STR_INIT("2"), 0 }, { STR_INIT("1"), 7 } },
+          3,
+          "{\"1\":7,\"1\":7}" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        CLEANUP(owners_finish) struct owners read = { NULL };
+        autobuf struct buf text = BUF_INIT;
+
+        owners_render(&text, vectors[i].owners, vectors[i].count);
+        assert_true(str_eq(buf_str(&text), str_of(vectors[i].text)));
+        owners_read(buf_str(&text), &read);
+        for (size_t j = 0; j < vectors[i].count; j++) {
+            assert_int_equal(owners_find(&read, vectors[i].owners[j].phone_number_id),
+                             vectors[i].owners[j].business_id);
+        }
+    }
+}
+
+static void what_makes_no_sense_tells_no_owner(void **state)
+{
+    static const char *const texts[] = { "", "{", "-1", "\"x\"", "[7]", "{\"1\":\"x\"}", "null" };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        CLEANUP(owners_finish) struct owners read = { NULL };
+
+        owners_read(str_of(texts[i]), &read);
+        assert_int_equal(owners_find(&read, STR("1")), 0);
+    }
+}
+
 int main(void)
 {
 #define FILLED_TEST(name) cmocka_unit_test_setup_teardown(name, filled, fixture_teardown)
@@ -235,6 +283,8 @@ int main(void)
         FILLED_TEST(only_what_is_in_quarantine_is_settled),
         FILLED_TEST(what_is_dropped_keeps_its_row_and_its_reason),
         cmocka_unit_test(states_have_names),
+        cmocka_unit_test(whose_numbers_were_is_told_shortly_when_they_were_all_of_one),
+        cmocka_unit_test(what_makes_no_sense_tells_no_owner),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
