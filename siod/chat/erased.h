@@ -1,5 +1,5 @@
 /* A contact is erased, and its chats go with it: nobody is in their rooms any more, nobody joins
- * them, and nobody comes back to them. Their closing was told as chat_closed before; that they are
+ * them, and nobody comes back to them. Their closing was told as chat_closed; that they are
  * gone is no event. */
 #pragma once
 

@@ -31,21 +31,46 @@ static bool take_contact(void *arg, const struct store_contact *contact)
     return true;
 }
 
+typedef enum err find_contacts(struct store_reader *reader, int64_t business_id, struct str name,
+                               bool (*fn)(void *arg, const struct store_contact *contact),
+                               void *arg);
+
+/* The first of the two that knows the name says who is meant. */
+static enum err find_first(struct control_call *call, struct store_reader *reader,
+                           find_contacts *const finders[2], struct lookup *lookup, int64_t *ret_id)
+{
+    enum err err = OK;
+
+    for (size_t i = 0; i < 2 && err == OK && lookup->found == 0; i++) {
+        err = finders[i](reader, control_arg_int(call, "business"),
+                         control_arg_str(call, "contact"), take_contact, lookup);
+    }
+    if (err == OK && lookup->found != 1) {
+        err = lookup->found == 0 ? ERR_NOT_FOUND : ERR_CONFLICT;
+    }
+    if (err == OK) {
+        *ret_id = lookup->id;
+    }
+    return err;
+}
+
 enum err control_contact_find(struct control_call *call, struct store_reader *reader,
                               void (*fn)(void *arg, const struct store_contact *contact), void *arg,
                               int64_t *ret_id)
 {
+    static find_contacts *const finders[] = { store_contacts_named, store_contacts_in_erasure };
     struct lookup lookup = { .fn = fn, .arg = arg };
-    enum err err = store_contacts_named(reader, control_arg_int(call, "business"),
-                                        control_arg_str(call, "contact"), take_contact, &lookup);
 
-    if (err == OK && lookup.found != 1) {
-        err = lookup.found == 0 ? ERR_NOT_FOUND : ERR_CONFLICT;
-    }
-    if (err == OK) {
-        *ret_id = lookup.id;
-    }
-    return err;
+    return find_first(call, reader, finders, &lookup, ret_id);
+}
+
+enum err control_contact_find_to_erase(struct control_call *call, struct store_reader *reader,
+                                       int64_t *ret_id)
+{
+    static find_contacts *const finders[] = { store_contacts_in_erasure, store_contacts_named };
+    struct lookup lookup = { .fn = NULL };
+
+    return find_first(call, reader, finders, &lookup, ret_id);
 }
 
 void control_contact_fail(struct control_call *call, enum err err)

@@ -35,15 +35,17 @@ void control_contact_export(struct control_call *call)
     control_list_care(call, export_read, control_contact_fail);
 }
 
-/* ---- erase: its chats are closed, so that nobody has them any more, then slice after slice */
+/* ---- erase: the first slice takes its names away, so that nobody opens its chats any more; these
+ * are closed then, so that nobody has them; then slice after slice */
 
 struct erase {
     struct store_query query;
     struct store_job job;
     struct control_call *call;
-    struct store_erase erase;
-    struct buf open;   /* int64_t: chats to be closed */
-    struct buf erased; /* chats: chat/erased.h */
+    struct store_erase erase, before; /* as it is, and as it was before this slice */
+    bool closed;                      /* its chats are, or are being closed */
+    struct buf open;                  /* int64_t: chats to be closed */
+    struct buf erased;                /* chats: chat/erased.h */
     char who[32];
 };
 
@@ -56,8 +58,20 @@ static void erase_free(void *state)
     free(self);
 }
 
+static void fail(struct erase *self, enum err err)
+{
+    if (control_unhold(self->call)) {
+        control_fail(self->call, err,
+                     err == ERR_NOT_FOUND ? "no contact %" PRId64
+                                          : "not all of contact %" PRId64
+                                            " was erased: do it again",
+                     self->erase.contact_id);
+    }
+}
+
 static void next_slice(struct erase *self)
 {
+    self->before = self->erase;
     if (!store_submit(control_config(self->call)->store, &self->job) &&
         control_unhold(self->call)) {
         control_fail(self->call, ERR_BUSY, NULL);
@@ -67,18 +81,12 @@ static void next_slice(struct erase *self)
 static enum err erase_apply(struct store_job *job, struct store_tx *tx)
 {
     struct erase *self = CONTAINER_OF(job, struct erase, job);
-    struct store_erase before = self->erase;
     enum err err;
 
-    buf_clear(&self->erased); /* a job may be run again */
+    self->erase = self->before; /* a job may be run again */
+    buf_clear(&self->erased);
     err = store_contact_erase(tx, &self->erase);
-    if (err == OK) {
-        err = erased_chats_record(tx, &self->erased);
-    }
-    if (err != OK) {
-        self->erase = before;
-    }
-    return err;
+    return err == OK ? erased_chats_record(tx, &self->erased) : err;
 }
 
 static void reply(struct erase *self)
@@ -91,28 +99,6 @@ static void reply(struct erase *self)
                ",\"webhooks\":%" PRIu64 ",\"events\":%" PRIu64 "}",
                erase->contact_id, erase->messages, erase->chats, erase->webhooks, erase->log);
     control_reply(self->call, buf_str(&text));
-}
-
-static void erase_done(struct store_job *job, enum err err)
-{
-    struct erase *self = CONTAINER_OF(job, struct erase, job);
-
-    if (err == OK) {
-        desk_chats_erased(control_config(self->call)->desk, &self->erased);
-    }
-    if (err == OK && !self->erase.done) {
-        next_slice(self); /* to the end, whoever still waits for it */
-    } else if (!control_unhold(self->call)) {
-        return;
-    } else if (err != OK) {
-        control_fail(self->call, err,
-                     err == ERR_NOT_FOUND ? "no contact %" PRId64
-                                          : "not all of contact %" PRId64
-                                            " was erased: do it again",
-                     self->erase.contact_id);
-    } else {
-        reply(self);
-    }
 }
 
 static void close_next(struct erase *self);
@@ -149,10 +135,8 @@ static void add_chat(void *arg, int64_t chat_id, bool open)
 static enum err chats_fetch(struct store_query *query, struct store_reader *reader)
 {
     struct erase *self = CONTAINER_OF(query, struct erase, query);
-    enum err err = control_contact_find(self->call, reader, NULL, NULL, &self->erase.contact_id);
 
-    return err == OK ? store_contact_own_chats(reader, self->erase.contact_id, add_chat, self)
-                     : err;
+    return store_contact_own_chats(reader, self->erase.contact_id, add_chat, self);
 }
 
 static void chats_done(struct store_query *query, enum err err)
@@ -161,6 +145,51 @@ static void chats_done(struct store_query *query, enum err err)
 
     if (err == OK) {
         close_next(self);
+    } else {
+        fail(self, err);
+    }
+}
+
+static void close_chats(struct erase *self)
+{
+    self->closed = true;
+    self->query.fetch = chats_fetch;
+    self->query.done = chats_done;
+    store_ask(control_config(self->call)->store, &self->query);
+}
+
+/* To the end, whoever still waits for it. */
+static void erase_done(struct store_job *job, enum err err)
+{
+    struct erase *self = CONTAINER_OF(job, struct erase, job);
+
+    if (err != OK) {
+        fail(self, err);
+        return;
+    }
+    desk_chats_erased(control_config(self->call)->desk, &self->erased);
+    if (!self->closed) {
+        close_chats(self);
+    } else if (!self->erase.done) {
+        next_slice(self);
+    } else if (control_unhold(self->call)) {
+        reply(self);
+    }
+}
+
+static enum err contact_fetch(struct store_query *query, struct store_reader *reader)
+{
+    struct erase *self = CONTAINER_OF(query, struct erase, query);
+
+    return control_contact_find_to_erase(self->call, reader, &self->erase.contact_id);
+}
+
+static void contact_done(struct store_query *query, enum err err)
+{
+    struct erase *self = CONTAINER_OF(query, struct erase, query);
+
+    if (err == OK) {
+        next_slice(self);
     } else if (control_unhold(self->call)) {
         control_contact_fail(self->call, err);
     }
@@ -170,8 +199,8 @@ void control_contact_erase(struct control_call *call)
 {
     struct erase *self = xnew(struct erase);
 
-    self->query.fetch = chats_fetch;
-    self->query.done = chats_done;
+    self->query.fetch = contact_fetch;
+    self->query.done = contact_done;
     self->job.apply = erase_apply;
     self->job.done = erase_done;
     self->erase.on_chat = erased_chat_add;

@@ -203,6 +203,10 @@ struct store_backend {
     enum err (*contacts_named)(struct store_reader *reader, int64_t business_id, struct str name,
                                bool (*fn)(void *arg, const struct store_contact *contact),
                                void *arg);
+    enum err (*contacts_in_erasure)(struct store_reader *reader, int64_t business_id,
+                                    struct str name,
+                                    bool (*fn)(void *arg, const struct store_contact *contact),
+                                    void *arg);
     enum err (*aliases)(struct store_reader *reader, int64_t contact_id,
                         bool (*fn)(void *arg, enum store_alias kind, struct str value), void *arg);
     enum err (*contact_chats)(struct store_reader *reader, int64_t contact_id,

@@ -20,7 +20,9 @@
 enum mention {
     MENTION_ID,       /* a number or an id: wherever it stands alone */
     MENTION_USERNAME, /* a word like others: as value of "username", and behind an @ */
-    MENTION_CONTACT,  /* siod's own id, in what siod wrote: as value of "contactId" */
+    /* Ids of siod's, in what siod wrote: */
+    MENTION_CONTACT, /* as value of "contactId", or the "id" of a "contact" or "customerInfo" */
+    MENTION_CHAT,    /* as value of "chatId" */
 };
 
 /* What a contact is called by. */

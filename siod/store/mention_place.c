@@ -8,7 +8,9 @@
 
 struct mention_spot mention_spot_member(const struct mention_spot *object, const char *key)
 {
-    return (struct mention_spot) { .key = key, .list = object->item ? object->key : NULL };
+    return (struct mention_spot) { .key = key,
+                                   .list = object->item ? object->key : NULL,
+                                   .object = object->item ? NULL : object->key };
 }
 
 struct mention_spot mention_spot_item(const struct mention_spot *list)
@@ -140,6 +142,13 @@ static bool username_is_in(const struct mention_search *search, const struct men
     return !search->places_only && mention_text_has(text, MENTION_USERNAME, name);
 }
 
+static bool is_contact(const struct mention_spot *spot)
+{
+    return is_key(spot->key, "contactId") ||
+           (is_key(spot->key, "id") &&
+            (is_key(spot->object, "contact") || is_key(spot->object, "customerInfo")));
+}
+
 static bool name_is_in(const struct mention_search *search, const struct mention_spot *spot,
                        const json_t *value, const struct mention_name *name)
 {
@@ -154,7 +163,10 @@ static bool name_is_in(const struct mention_search *search, const struct mention
     case MENTION_USERNAME:
         return json_is_string(value) && username_is_in(search, spot, text, name->text);
     case MENTION_CONTACT:
-        return is_key(spot->key, "contactId") && !spot->item && json_is_integer(value) &&
+        return is_contact(spot) && !spot->item && json_is_integer(value) &&
+               str_eq(text, name->text);
+    case MENTION_CHAT:
+        return is_key(spot->key, "chatId") && !spot->item && json_is_integer(value) &&
                str_eq(text, name->text);
     }
     return false;

@@ -19,9 +19,10 @@ struct mention_search {
 };
 
 struct mention_spot {
-    const char *key;  /* the value's, or that of the list it is in */
-    const char *list; /* the key of the list in which the object is that has the key, or NULL */
-    bool item;        /* of that list, itself */
+    const char *key; /* the value's, or that of the list it is in */
+    /* The key of the list in which the object is that has the key, or else of that object. */
+    const char *list, *object; /* NULL: it has none */
+    bool item;                 /* of that list, itself */
 };
 
 struct mention_spot mention_spot_member(const struct mention_spot *object, const char *key);

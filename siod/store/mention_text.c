@@ -120,7 +120,10 @@ static bool is_meant(enum mention kind, const struct place *place)
     case MENTION_USERNAME:
         return is_username(place);
     case MENTION_CONTACT:
-        return stands_alone(place) && is_value_of(place->before, STR("\"contactId\""));
+        return stands_alone(place) && (is_value_of(place->before, STR("\"contactId\"")) ||
+                                       is_value_of(place->before, STR("\"id\"")));
+    case MENTION_CHAT:
+        return stands_alone(place) && is_value_of(place->before, STR("\"chatId\""));
     }
     return false;
 }

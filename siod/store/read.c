@@ -181,6 +181,14 @@ enum err store_count(struct store_reader *reader, struct store_counts *ret_count
     return BACKEND_CALL(reader, count, ret_counts);
 }
 
+enum err store_contacts_in_erasure(struct store_reader *reader, int64_t business_id,
+                                   struct str name,
+                                   bool (*fn)(void *arg, const struct store_contact *contact),
+                                   void *arg)
+{
+    return BACKEND_CALL(reader, contacts_in_erasure, business_id, name, fn, arg);
+}
+
 enum err store_contact_own_chats(struct store_reader *reader, int64_t contact_id,
                                  void (*fn)(void *arg, int64_t chat_id, bool open), void *arg)
 {

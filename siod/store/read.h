@@ -38,6 +38,13 @@ NODISCARD
 enum err store_contacts_named(struct store_reader *reader, int64_t business_id, struct str name,
                               bool (*fn)(void *arg, const struct store_contact *contact),
                               void *arg);
+/* Those among them that are being erased, by the names that they had: nobody else is told of
+ * them by these, only by their own ids. */
+NODISCARD
+enum err store_contacts_in_erasure(struct store_reader *reader, int64_t business_id,
+                                   struct str name,
+                                   bool (*fn)(void *arg, const struct store_contact *contact),
+                                   void *arg);
 const char *store_alias_name(enum store_alias kind); /* "wa_id", "user_id", "parent_user_id" */
 NODISCARD
 enum err store_aliases(struct store_reader *reader, int64_t contact_id,

@@ -46,11 +46,11 @@ void rowlog_finish(struct store_rowlog *log)
     *log = (struct store_rowlog) { 0 };
 }
 
-bool rowlog_knows(const struct store_rowlog *log, int64_t business_id)
+int64_t rowlog_rows(const struct store_rowlog *log, int64_t business_id)
 {
     const struct rowlog_business *business = find(log, business_id);
 
-    return business != NULL && business->rows > 0;
+    return business != NULL ? business->rows : 0;
 }
 
 static struct rowlog_business *ensure(struct store_rowlog *log, int64_t business_id)

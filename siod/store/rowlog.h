@@ -29,7 +29,8 @@ struct rowlog_mark {
 
 void rowlog_finish(struct store_rowlog *log);
 void rowlog_clear(struct store_rowlog *log);
-bool rowlog_knows(const struct store_rowlog *log, int64_t business_id);
+/* How many rows the business has so far. */
+int64_t rowlog_rows(const struct store_rowlog *log, int64_t business_id);
 void rowlog_append(struct store_rowlog *log, int64_t at_ms, const struct store_event *event);
 struct rowlog_mark rowlog_mark(const struct store_rowlog *log);
 void rowlog_undo(struct store_rowlog *log, struct rowlog_mark mark);

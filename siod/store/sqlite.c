@@ -96,6 +96,7 @@ const struct store_backend sqlite_backend = {
     .businesses = sqlite_businesses,
     .business_count = sqlite_business_count,
     .contacts_named = sqlite_contacts_named,
+    .contacts_in_erasure = sqlite_contacts_in_erasure,
     .aliases = sqlite_aliases,
     .contact_chats = sqlite_contact_chats,
     .chats = sqlite_chats,

@@ -81,9 +81,15 @@ enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct 
                                struct str wamid);
 enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase);
 struct mention_names;
-/* Adds what a contact is and was known by: numbers, user ids, usernames; own_words: its id too. */
-enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id, bool own_words,
+/* Adds what a contact is and was known by: numbers, user ids, usernames. */
+enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id,
                               struct mention_names *names);
+/* Adds the id that siod gave it. */
+void sqlite_contact_own_id(int64_t contact_id, struct mention_names *names);
+/* ?1: the contact, which may be one that is being erased. */
+#define CONTACT_NAMES                                                                              \
+    "(SELECT value FROM contact_alias WHERE contact_id = ?1"                                       \
+    " UNION SELECT value FROM erasure_alias WHERE contact_id = ?1)"
 /* Whose the numbers were that bodies came to: as is told with the row, else as it is now, asked on
  * this connection; err is set when that fails. */
 struct sqlite_numbers {
@@ -298,6 +304,10 @@ enum err sqlite_business_count(struct store_reader *reader, int64_t business_id,
 enum err sqlite_contacts_named(struct store_reader *reader, int64_t business_id, struct str name,
                                bool (*fn)(void *arg, const struct store_contact *contact),
                                void *arg);
+enum err sqlite_contacts_in_erasure(struct store_reader *reader, int64_t business_id,
+                                    struct str name,
+                                    bool (*fn)(void *arg, const struct store_contact *contact),
+                                    void *arg);
 enum err sqlite_aliases(struct store_reader *reader, int64_t contact_id,
                         bool (*fn)(void *arg, enum store_alias kind, struct str value), void *arg);
 enum err sqlite_contact_chats(struct store_reader *reader, int64_t contact_id,

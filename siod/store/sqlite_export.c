@@ -18,21 +18,22 @@ static const struct section {
     const char *kind, *sql;
 } sections[] = {
     { "contact", "SELECT * FROM contact WHERE id = ?1" },
-    { "aliases", "SELECT * FROM contact_alias WHERE contact_id = ?1" },
+    { "aliases", "SELECT * FROM contact_alias WHERE contact_id = ?1 UNION ALL"
+                 " SELECT business_id, kind, value, contact_id FROM erasure_alias"
+                 " JOIN contact ON contact.id = contact_id WHERE contact_id = ?1" },
     { "chats", "SELECT * FROM chat WHERE id IN " OWN_CHATS },
     { "groups", "SELECT chat_id, group_id FROM chat_participant JOIN chat ON chat.id = chat_id"
                 " WHERE chat_participant.contact_id = ?1" },
     { "decisions", "SELECT * FROM decision WHERE chat_id IN " OWN_CHATS " ORDER BY id" },
     { "readCursors", "SELECT * FROM read_cursor WHERE chat_id IN " OWN_CHATS },
     { "messages", "SELECT * FROM message WHERE id IN (" OWN_MESSAGES ") ORDER BY id" },
-    { "statuses", "SELECT status.* FROM message JOIN status ON status.phone_number_id ="
-                  " message.phone_number_id AND status.wamid = message.wamid"
-                  " WHERE message.id IN (" OWN_MESSAGES ") UNION SELECT * FROM status"
-                  " WHERE participant IN (SELECT value FROM contact_alias WHERE contact_id = ?1)"
-                  " AND participant <> x'' AND " CONTACT_OF_STATUS },
+    { "statuses",
+      "SELECT status.* FROM message JOIN status ON status.phone_number_id ="
+      " message.phone_number_id AND status.wamid = message.wamid"
+      " WHERE message.id IN (" OWN_MESSAGES ") UNION SELECT * FROM status"
+      " WHERE participant IN " CONTACT_NAMES " AND participant <> x'' AND " CONTACT_OF_STATUS },
     { "participations", "SELECT * FROM participant WHERE message_id IN (" OWN_MESSAGES ")"
-                        " OR (name IN (SELECT value FROM contact_alias WHERE contact_id = ?1)"
-                        " AND " CONTACT_OF_PARTICIPANT ")" },
+                        " OR (name IN " CONTACT_NAMES " AND " CONTACT_OF_PARTICIPANT ")" },
     { "calls", "SELECT * FROM call WHERE chat_id IN " OWN_CHATS " ORDER BY id" },
     { "changes", "SELECT * FROM message_change WHERE contact_id = ?1 AND contact_id <> 0" },
     { "reactions",
@@ -226,8 +227,12 @@ static enum err export_scan(struct sqlite_conn *conn, const struct scan *scan, i
 {
     CLEANUP(searched_finish)
     struct searched searched = { .numbers = { .conn = conn, .business_id = business_id } };
-    enum err err = sqlite_contact_names(conn, contact_id, scan->own_words, &searched.names);
+    enum err err = sqlite_contact_names(conn, contact_id, &searched.names);
     struct query q;
+
+    if (scan->own_words) {
+        sqlite_contact_own_id(contact_id, &searched.names);
+    }
 
     if (err != OK) {
         return err;

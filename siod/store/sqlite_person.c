@@ -26,6 +26,32 @@ enum err sqlite_business_count(struct store_reader *reader, int64_t business_id,
     return query_end(&q);
 }
 
+/* ?1: the business or 0, ?2: the name, ?3: the same as an id, or 0. */
+static enum err contacts(struct query *q, int64_t business_id, struct str name,
+                         bool (*fn)(void *arg, const struct store_contact *contact), void *arg)
+{
+    bool number = str_starts_with(name, STR("+"));
+    int64_t id = 0;
+
+    if (number) {
+        name = str_skip(name, 1);
+    } else {
+        (void)id_parse(name, &id);
+    }
+    put_int(q, business_id);
+    put_str_full(q, name);
+    put_int(q, id);
+    while (query_row(q)) {
+        struct store_contact contact;
+
+        get_contact(q, &contact);
+        if (!fn(arg, &contact)) {
+            break;
+        }
+    }
+    return query_end(q);
+}
+
 /* An alias is found by its business: each is asked, there are few beside the contacts. */
 enum err sqlite_contacts_named(struct store_reader *reader, int64_t business_id, struct str name,
                                bool (*fn)(void *arg, const struct store_contact *contact),
@@ -38,33 +64,33 @@ enum err sqlite_contacts_named(struct store_reader *reader, int64_t business_id,
               "  ON alias.business_id = business.id AND alias.kind IN (0, 1, 2)"
               "  AND alias.value = ?2 UNION SELECT ?3)"
               " AND (?1 = 0 OR contact.business_id = ?1) ORDER BY contact.id");
-    bool number = str_starts_with(name, STR("+"));
-    int64_t id = 0;
 
-    if (number) {
-        name = str_skip(name, 1);
-    } else {
-        (void)id_parse(name, &id);
-    }
-    put_int(&q, business_id);
-    put_str_full(&q, name);
-    put_int(&q, id);
-    while (query_row(&q)) {
-        struct store_contact contact;
+    return contacts(&q, business_id, name, fn, arg);
+}
 
-        get_contact(&q, &contact);
-        if (!fn(arg, &contact)) {
-            break;
-        }
-    }
-    return query_end(&q);
+/* There are few at a time. */
+enum err sqlite_contacts_in_erasure(struct store_reader *reader, int64_t business_id,
+                                    struct str name,
+                                    bool (*fn)(void *arg, const struct store_contact *contact),
+                                    void *arg)
+{
+    struct query q =
+        reads(reader, ST_CONTACTS_IN_ERASURE,
+              "SELECT " CONTACT_COLUMNS " FROM erasure JOIN contact ON contact.id = contact_id"
+              " WHERE (contact.id = ?3 OR EXISTS (SELECT 1 FROM erasure_alias AS alias"
+              "  WHERE alias.contact_id = contact.id AND alias.kind IN (0, 1, 2)"
+              "  AND alias.value = ?2))"
+              " AND (?1 = 0 OR contact.business_id = ?1) ORDER BY contact.id");
+
+    return contacts(&q, business_id, name, fn, arg);
 }
 
 enum err sqlite_aliases(struct store_reader *reader, int64_t contact_id,
                         bool (*fn)(void *arg, enum store_alias kind, struct str value), void *arg)
 {
     struct query q = reads(reader, ST_ALIASES,
-                           "SELECT kind, value FROM contact_alias WHERE contact_id = ?"
+                           "SELECT kind, value FROM contact_alias WHERE contact_id = ?1 UNION ALL"
+                           " SELECT kind, value FROM erasure_alias WHERE contact_id = ?1"
                            " ORDER BY kind, value");
 
     put_int(&q, contact_id);

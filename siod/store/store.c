@@ -326,7 +326,7 @@ enum err store_log_event(struct store_tx *tx, const struct store_event *event)
 {
     enum err err = OK;
 
-    if (!rowlog_knows(&tx->log, event->business_id)) {
+    if (rowlog_rows(&tx->log, event->business_id) == 0) {
         err = BACKEND_CALL(tx, business_check, event->business_id);
     }
     if (err == OK) {

@@ -225,6 +225,47 @@ named() {
     run -1 sioctl contact show 16505551234
 }
 
+# many COUNT NUMBER: a webhook with as many messages.
+many() {
+    jq -nc --argjson count "$1" --arg number "$2" '{object: "whatsapp_business_account", entry: [{id: "1", changes: [{field: "messages",
+        value: {metadata: {phone_number_id: "106540352242922"}, messages: [range($count) | {from: $number, id: "wamid.old\(.)",
+            timestamp: "1772357400", type: "text", text: {body: "old"}}]}}]}]}'
+}
+
+@test "what a customer writes while being erased is a new contact's, alone and in a group, and stays" {
+    local number=16505551234 i
+    in_erasure() { [[ $(sql 'SELECT count(*) FROM erasure') == 1 ]]; }
+    agent_connected a --token "$(token 7 1)" --transports websocket
+    post_webhook "$(many 3000 $number)"
+    post_webhook "$(to_group wamid.g1 4915550701 1749415860)"
+    post_webhook "$(to_group wamid.g2 $number 1749415861)"
+    # It cannot end before it is let go on: the table that goes last is held.
+    sqlite3 "$SIOD_DIR/siod.db" "CREATE TRIGGER held BEFORE DELETE ON chat WHEN NOT EXISTS
+        (SELECT 1 FROM message WHERE wamid = x'676f') BEGIN SELECT RAISE(ABORT, 'held'); END"
+    run sioctl contact erase $number
+    assert_contains "$output" 'not all of contact 1 was erased: do it again'
+    in_erasure
+    wait_until agent_saw a '.event == "chat_closed" and .args[0].chatId == 1'
+    assert_equal "$(sioctl contact show $number -o json | jq .id)" 1
+    for i in 1 2 3; do
+        post_webhook "$(text_webhook "wamid.new$i" $number "new $i")"
+    done
+    post_webhook "$(to_group wamid.g3 $number 1749415862)"
+    wait_until agent_saw a '.event == "whatsapp_message_received" and .args[0].message.wamid == "wamid.new3"'
+    assert_equal "$(sioctl contact show $number -o json | jq -c '[.id, (.chats | map([.chatId, .state]))]')" \
+        '[3,[[2,"assigned"],[3,"assigned"]]]'
+    post_webhook "$(text_webhook go 4915550701 go)"
+    assert_equal "$(sioctl contact erase $number -o json | jq -c '[.contactId, .messages, .chats]')" '[1,0,1]'
+    refute in_erasure
+    assert_equal "$(sql "SELECT group_concat(CAST(wamid AS TEXT), ' ') FROM message WHERE contact_id = 3")" \
+        'wamid.new1 wamid.new2 wamid.new3 wamid.g3'
+    assert_equal "$(sql "SELECT count(*) FROM webhook WHERE instr(body, 'wamid.new')")" 3
+    assert_equal "$(sql "SELECT count(*) FROM log WHERE instr(args, 'wamid.new') AND instr(event, 'message')")" 6
+    assert_equal "$(sql "SELECT count(*) FROM log WHERE instr(args, 'wamid.old')")" 0
+    assert_equal "$(group_now)" '[3006,"wamid.g3","2025-06-08T20:51:02.000Z","2025-06-09T20:51:02.000Z","16505551234"]'
+    assert_equal "$(sioctl store check -o json | jq -c 'map(select(.ok | not))')" '[]'
+}
+
 @test "an erased customer's chat is nobody's: all are out of its room, and nobody joins it" {
     agent_connected a --token "$(token 7 1)" --transports websocket
     agent_connected b --token "$(token 8 1)" --transports websocket

@@ -3,3 +3,4 @@ foreach(name store store_assign store_care store_digest store_open store_retenti
     target_sources(test_${name} PRIVATE ../lib/faultvfs.c)
 endforeach()
 target_sources(test_store_writer PRIVATE gate.c)
+target_sources(test_store_erase PRIVATE gate.c)

@@ -1,6 +1,7 @@
 /* A contact is erased: nothing of it is left, and nothing of others goes with it. */
 #include "siod/store/mention.h"
 #include "store_fixture.h"
+#include "tests/unit/gate.h"
 
 /* ------------------------------------------------------------------ mentions */
 
@@ -93,7 +94,22 @@ static void test_siods_own_id_counts_as_the_id_of_a_contact(void **state)
     (void)state;
     mention_names_add(&names, MENTION_CONTACT, STR("7"));
     assert_true(mention_in(STR("{\"reaction\":{\"contactId\":7,\"name\":\"Ann\"}}"), &names));
+    assert_true(mention_in(STR("{\"message\":{\"contact\":{\"id\":7}}}"), &names));
+    assert_true(mention_in(STR("{\"customerInfo\":{\"name\":\"x\",\"id\" : 7}}"), &names));
     assert_false(mention_in(STR("{\"contactId\":77,\"chatId\":7}"), &names));
+    assert_false(mention_in(STR("{\"message\":{\"id\":7,\"contact\":{\"id\":77}}}"), &names));
+    assert_false(mention_in(STR("{\"contact\":[{\"id\":7}],\"id\":7}"), &names));
+}
+
+static void test_siods_own_id_of_a_chat_counts_as_that(void **state)
+{
+    CLEANUP(mention_names_finish) struct mention_names names = { .bytes = BUF_INIT };
+
+    (void)state;
+    mention_names_add(&names, MENTION_CHAT, STR("7"));
+    assert_true(mention_in(STR("{\"message\":{\"id\":1,\"chatId\":7}}"), &names));
+    assert_false(mention_in(STR("{\"id\":7,\"contactId\":7,\"chatId\":77}"), &names));
+    assert_false(mention_in(STR("{\"chatId\":\"7\"}"), &names));
 }
 
 static void test_ids_of_siods_own_times_and_ids_of_messages_are_no_mention(void **state)
@@ -420,26 +436,150 @@ static void test_a_slice_is_short_however_many_long_bodies_mention_the_contact(v
     assert_int_equal(erase.webhooks, BODIES + 1);
 }
 
-/* What comes in between two slices goes too. */
-static void test_what_comes_meanwhile_is_erased_with_the_rest(void **state)
+static int64_t rows_with(struct fixture *f, const char *table, const char *column, const char *text)
+{
+    autofree char *sql =
+        xasprintf("SELECT count(*) FROM %s WHERE instr(%s, '%s')", table, column, text);
+
+    return sql_int(f, sql);
+}
+
+/* Events of the chat of a delivery, and of contact 1, as the daemon tells them. */
+static enum err told_body(struct store_tx *tx, void *arg)
+{
+    const struct delivery_job *job = arg;
+    autofree char *updated =
+        xasprintf("{\"message\":{\"chatId\":%lld,\"contact\":{\"id\":1,\"phone\":\"%s\"}}}",
+                  (long long)job->chat_id, job->sender);
+    autofree char *failed = xasprintf("{\"chatId\":%lld,\"error\":{\"title\":\"no %s\"}}",
+                                      (long long)job->chat_id, job->sender);
+    autofree char *closed = xasprintf("{\"chatId\":%lld}", (long long)job->chat_id);
+
+    TRY(store_log_append(tx, 1, STR("chat"), STR("message_updated"), str_of(updated)));
+    TRY(store_log_append(tx, 1, STR("chat"), STR("message_status_update"), str_of(failed)));
+    return store_log_append(tx, 1, STR("business"), STR("chat_closed"), str_of(closed));
+}
+
+/* What is told of the old one's chat is not: but it may be told that it is closed. */
+static void test_what_comes_meanwhile_is_a_new_contacts_and_stays(void **state)
 {
     struct fixture *f = *state;
-    struct delivery_job ann = { .business_id = 1, .wamid = "wamid.1", .sender = "491520001" };
+    struct delivery_job old = { .business_id = 1, .wamid = "wamid.OLD", .sender = "491520001" };
+    struct delivery_job new = old;
     struct store_erase erase = { .contact_id = 1 };
-    unsigned number = 1;
+    unsigned came = 0;
 
-    deliver(f, &ann);
+    deliver(f, &old);
+    assert_int_equal(write_now(f, erase_body, &erase), OK);
     while (!erase.done) {
-        snprintf(ann.wamid, sizeof ann.wamid, "wamid.%u", ++number);
-        deliver(f, &ann);
+        snprintf(new.wamid, sizeof new.wamid, "wamid.NEW%u", came++);
+        deliver(f, &new);
+        assert_int_not_equal(new.chat_id, old.chat_id);
+        assert_int_equal(write_now(f, told_body, &old), OK);
         assert_int_equal(write_now(f, erase_body, &erase), OK);
-        assert_true(number < 1000);
+        assert_true(came < 1000);
     }
-    assert_int_equal(erase.messages, number);
+    assert_int_equal(erase.messages, 1);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message WHERE contact_id = 2"), came);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), came);
+    assert_int_equal(sql_int(f, "SELECT id FROM contact"), 2);
+    assert_int_equal(rows_with(f, "webhook", "body", "491520001"), came);
+    assert_int_equal(rows_with(f, "log", "args", "491520001"), came);
+    assert_int_equal(rows_with(f, "log", "event", "news"), came);
+    assert_int_equal(rows_with(f, "log", "event", "message_"), 0);
+    assert_int_equal(rows_with(f, "log", "event", "chat_closed"), came);
+    assert_int_equal(sql_int(f, "SELECT contact_id FROM contact_alias"), 2);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM erasure_alias"), 0);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM erasure"), 0);
+}
+
+/* The log rows of the first have no place yet when the second begins. */
+static void test_what_came_in_the_same_commit_before_it_began_goes(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job jobs[] = {
+        { .business_id = 1, .wamid = "wamid.1", .sender = "491520001" },
+        { .business_id = 1, .wamid = "wamid.2", .sender = "491520001" },
+    };
+    struct store_erase erase = { .contact_id = 1 };
+    struct write writes[2];
+    struct gate *gate;
+
+    deliver(f, &jobs[0]);
+    gate = gate_close(f->store);
+    gate_await(gate);
+    assert_true(write_submit(f, &writes[0], personal_body, &jobs[1]));
+    assert_true(write_submit(f, &writes[1], erase_body, &erase));
+    gate_open(gate);
+    WAIT_FOR(f, writes[1].done);
+    while (!erase.done) {
+        assert_int_equal(write_now(f, erase_body, &erase), OK);
+    }
+    assert_int_equal(rows_with(f, "log", "args", "491520001"), 0);
+    assert_int_equal(rows_with(f, "webhook", "body", "491520001"), 0);
     assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), 0);
-    assert_int_equal(sql_int(f, "SELECT count(*) FROM contact"), 0);
-    assert_int_equal(sql_int(f, "SELECT count(*) FROM log WHERE instr(args, '491520001')"), 0);
-    assert_int_equal(sql_int(f, "SELECT count(*) FROM webhook WHERE instr(body, '491520001')"), 0);
+}
+
+struct finding {
+    enum err (*find)(struct store_reader *reader, int64_t business_id, struct str name,
+                     bool (*fn)(void *arg, const struct store_contact *contact), void *arg);
+    const char *name;
+    int64_t id;
+};
+
+static bool note_contact(void *arg, const struct store_contact *contact)
+{
+    ((struct finding *)arg)->id = contact->id;
+    return true;
+}
+
+static enum err find_body(struct store_reader *reader, void *arg)
+{
+    struct finding *finding = arg;
+
+    return finding->find(reader, 0, str_of(finding->name), note_contact, finding);
+}
+
+/* 0 = nobody. */
+static int64_t named(struct fixture *f, const char *name)
+{
+    struct finding finding = { store_contacts_named, name, 0 };
+
+    assert_int_equal(read_now(f, find_body, &finding), OK);
+    return finding.id;
+}
+
+static int64_t in_erasure(struct fixture *f, const char *name)
+{
+    struct finding finding = { store_contacts_in_erasure, name, 0 };
+
+    assert_int_equal(read_now(f, find_body, &finding), OK);
+    return finding.id;
+}
+
+static void test_what_was_interrupted_is_found_by_its_names_and_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct delivery_job old = { .business_id = 1, .wamid = "wamid.1", .sender = "491520001" };
+    struct delivery_job new = { .business_id = 1, .wamid = "wamid.2", .sender = "491520001" };
+    struct store_erase erase = { .contact_id = 1 };
+
+    deliver(f, &old);
+    assert_int_equal(in_erasure(f, "491520001"), 0);
+    assert_int_equal(write_now(f, erase_body, &erase), OK);
+    fixture_close(f);
+    fixture_open(f);
+    assert_int_equal(named(f, "491520001"), 0);
+    assert_int_equal(named(f, "1"), 1);
+    assert_int_equal(in_erasure(f, "+491520001"), 1);
+    deliver(f, &new);
+    assert_int_equal(named(f, "491520001"), 2);
+    erase = erase_now(f, 1);
+    assert_int_equal(erase.messages, 1);
+    assert_int_equal(erase.webhooks, 1);
+    assert_int_equal(sql_int(f, "SELECT contact_id FROM message"), 2);
+    assert_int_equal(rows_with(f, "webhook", "body", "491520001"), 1);
+    assert_int_equal(in_erasure(f, "491520001"), 0);
 }
 
 /* ------------------------------------------------------------------ exporting */
@@ -490,6 +630,12 @@ static void test_an_export_has_what_is_of_the_contact_and_nothing_of_others(void
     buf_finish(&records.text);
 }
 
+static int gated_teardown(void **state)
+{
+    gates_forget();
+    return fixture_teardown(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -497,6 +643,7 @@ int main(void)
         cmocka_unit_test(test_a_name_is_found_however_its_characters_are_written),
         cmocka_unit_test(test_a_username_counts_where_it_can_be_nothing_else),
         cmocka_unit_test(test_siods_own_id_counts_as_the_id_of_a_contact),
+        cmocka_unit_test(test_siods_own_id_of_a_chat_counts_as_that),
         cmocka_unit_test(test_ids_of_siods_own_times_and_ids_of_messages_are_no_mention),
         cmocka_unit_test(test_what_a_raw_body_names_is_told_from_whom_it_came_to),
         cmocka_unit_test(test_of_a_shared_body_what_is_others_stays),
@@ -506,7 +653,10 @@ int main(void)
         STORE_TEST(test_nothing_of_an_erased_contact_is_left_in_the_files),
         STORE_TEST(test_the_id_of_who_was_erased_is_not_given_again),
         STORE_TEST(test_a_slice_is_short_however_many_long_bodies_mention_the_contact),
-        STORE_TEST(test_what_comes_meanwhile_is_erased_with_the_rest),
+        STORE_TEST(test_what_comes_meanwhile_is_a_new_contacts_and_stays),
+        cmocka_unit_test_setup_teardown(test_what_came_in_the_same_commit_before_it_began_goes,
+                                        fixture_setup, gated_teardown),
+        STORE_TEST(test_what_was_interrupted_is_found_by_its_names_and_goes_on),
         STORE_TEST(test_an_export_has_what_is_of_the_contact_and_nothing_of_others),
     };
 
