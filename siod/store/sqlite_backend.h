@@ -111,12 +111,16 @@ bool sqlite_audit_mentions(struct str args, const struct mention_names *names, i
 #define CONTACT_BUSINESS "(SELECT business_id FROM contact WHERE id = ?1)"
 #define CONTACT_OF_PARTICIPANT                                                                     \
     "(SELECT business_id FROM message WHERE id = participant.message_id) = " CONTACT_BUSINESS
-#define CONTACT_OF_STATUS                                                                          \
+#define STATUS_BUSINESS                                                                            \
     "coalesce((SELECT business_id FROM message WHERE message.phone_number_id ="                    \
     " status.phone_number_id AND message.wamid = status.wamid), nullif(status.business_id, 0),"    \
     " (SELECT business_id FROM phone_number WHERE phone_number.phone_number_id ="                  \
-    " status.phone_number_id), (SELECT min(id) FROM business WHERE takes_any))"                    \
-    " IS " CONTACT_BUSINESS
+    " status.phone_number_id), (SELECT min(id) FROM business WHERE takes_any))"
+#define CONTACT_OF_STATUS STATUS_BUSINESS " IS " CONTACT_BUSINESS
+/* Of no message that is known and no participant: of whom it is only its errors may tell. */
+#define STATUS_OF_UNKNOWN                                                                          \
+    "participant = x'' AND NOT EXISTS (SELECT 1 FROM message WHERE message.phone_number_id ="      \
+    " status.phone_number_id AND message.wamid = status.wamid)"
 enum err sqlite_purge(struct store_tx *tx, struct store_purge *purge);
 enum err sqlite_measure(struct store_tx *tx, struct store_size *ret_size);
 

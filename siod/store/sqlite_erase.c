@@ -164,12 +164,14 @@ static enum err load_begun(struct slice *slice, bool *ret_begun)
 {
     struct store_erase *erase = slice->erase;
     struct query q = query_begin(&slice->writer->conn, ST_ERASURE_GET,
-                                 "SELECT webhook_id, position FROM erasure WHERE contact_id = ?");
+                                 "SELECT webhook_id, status_us, position FROM erasure"
+                                 " WHERE contact_id = ?");
 
     put_int(&q, erase->contact_id);
     *ret_begun = query_row(&q);
     if (*ret_begun) {
         erase->webhook_id = get_int(&q);
+        erase->status_us = get_int(&q);
         erase->position = get_int(&q);
     }
     return query_end(&q);
@@ -179,8 +181,10 @@ static enum err load_begun(struct slice *slice, bool *ret_begun)
 static enum err note_begun(struct slice *slice)
 {
     struct query q = query_begin(&slice->writer->conn, ST_ERASURE_PUT,
-                                 "INSERT INTO erasure (contact_id, webhook_id, position) SELECT ?1,"
-                                 " coalesce((SELECT max(id) FROM webhook), 0), position + ?3"
+                                 "INSERT INTO erasure (contact_id, webhook_id, status_us, position)"
+                                 " SELECT ?1, coalesce((SELECT max(id) FROM webhook), 0),"
+                                 " coalesce((SELECT max(seen_at_us) FROM status INDEXED BY"
+                                 " status_error WHERE error IS NOT NULL), 0), position + ?3"
                                  " FROM business WHERE id = ?2");
 
     put_int(&q, slice->erase->contact_id);
@@ -258,6 +262,14 @@ static const struct scan {
                                " ORDER BY id",
                                "UPDATE webhook SET body = ?2, reason = iif(state = 0, x'', reason)"
                                " WHERE id = ?1" },
+    [STORE_ERASE_STATUSES] = { ST_ERASE_PARKED, ST_ERASE_PARKED_ROW, true,
+                               "SELECT seen_at_us, iif(" STATUS_OF_UNKNOWN " AND " STATUS_BUSINESS
+                               " = ?3, error, x''), NULL FROM status"
+                               " INDEXED BY status_error WHERE error IS NOT NULL"
+                               " AND seen_at_us > ?1 AND seen_at_us <= ?2 ORDER BY seen_at_us",
+                               "DELETE FROM status INDEXED BY status_error"
+                               " WHERE error IS NOT NULL AND seen_at_us = ?1"
+                               " AND " STATUS_OF_UNKNOWN " AND " STATUS_BUSINESS " = ?2" },
     [STORE_ERASE_LOG] = { ST_ERASE_LOG, ST_ERASE_LOG_ROW, true,
                           "SELECT position, args, NULL FROM log WHERE position > ?1"
                           " AND position <= ?2 AND business_id = ?3 ORDER BY position",
@@ -305,7 +317,7 @@ static enum err sought_load(const struct slice *slice, struct sought *sought)
 
     sought->numbers = (struct sqlite_numbers) { .conn = conn, .business_id = slice->business_id };
     sqlite_contact_own_id(contact_id, &sought->id);
-    if (slice->erase->phase != STORE_ERASE_WEBHOOKS) {
+    if (slice->erase->phase > STORE_ERASE_STATUSES) {
         sqlite_contact_own_id(contact_id, &sought->names);
     }
     return err == OK ? load_chats(conn, contact_id, &sought->chats) : err;
@@ -340,6 +352,8 @@ static bool row_mentions(const struct slice *slice, struct sought *sought, int64
     case STORE_ERASE_WEBHOOKS:
         sqlite_numbers_told(&sought->numbers, owners);
         return mention_in_body(text, &sought->names, &numbers);
+    case STORE_ERASE_STATUSES:
+        return mention_in(text, &sought->names);
     case STORE_ERASE_LOG:
         return event_mentions(sought, id <= slice->erase->position, text);
     case STORE_ERASE_AUDIT:
@@ -352,12 +366,19 @@ static bool row_mentions(const struct slice *slice, struct sought *sought, int64
     return false;
 }
 
+static int64_t last_row(const struct store_erase *erase)
+{
+    return erase->phase == STORE_ERASE_WEBHOOKS   ? erase->webhook_id
+           : erase->phase == STORE_ERASE_STATUSES ? erase->status_us
+                                                  : INT64_MAX;
+}
+
 static void put_rows(struct query *q, const struct slice *slice, const struct scan *scan)
 {
     const struct store_erase *erase = slice->erase;
 
     put_int(q, erase->after_id);
-    put_int(q, erase->phase == STORE_ERASE_WEBHOOKS ? erase->webhook_id : INT64_MAX);
+    put_int(q, last_row(erase));
     if (scan->of_business) {
         put_int(q, slice->business_id);
     }

@@ -69,9 +69,10 @@ static void add_time(struct buf *out, int64_t ms)
     json_add_cstr(out, text);
 }
 
-static void add_row(struct buf *out, sqlite3_stmt *stmt)
+/* Its columns from `first` on. */
+static void add_row(struct buf *out, sqlite3_stmt *stmt, int first)
 {
-    for (int i = 0; i < sqlite3_column_count(stmt); i++) {
+    for (int i = first; i < sqlite3_column_count(stmt); i++) {
         bool is_time;
 
         buf_add_char(out, ',');
@@ -106,7 +107,7 @@ static enum err export_section(struct sqlite_conn *conn, const struct section *s
             autobuf struct buf out = BUF_INIT;
 
             buf_printf(&out, "{\"section\":\"%s\"", section->kind);
-            add_row(&out, stmt);
+            add_row(&out, stmt, 0);
             buf_add_char(&out, '}');
             fn(arg, buf_str(&out));
         }
@@ -171,6 +172,16 @@ static void export_audit(struct query *q, struct searched *searched, struct buf 
     }
 }
 
+/* One that hangs on a message or participant is in the section already. */
+static void export_status(struct query *q, struct searched *searched, struct buf *out)
+{
+    if (mention_in(get_str(q), &searched->names)) {
+        buf_add_cstr(out, "{\"section\":\"statuses\"");
+        add_row(out, q->stmt, 1);
+        buf_add_char(out, '}');
+    }
+}
+
 /* Of a body that others share only what mentions this contact. */
 static void export_webhook(struct query *q, struct searched *searched, struct buf *out)
 {
@@ -194,6 +205,10 @@ static const struct scan {
     const char *sql;
     void (*export)(struct query *q, struct searched *searched, struct buf *out);
 } scans[] = {
+    { ST_EXPORT_PARKED, false, true,
+      "SELECT error, status.* FROM status INDEXED BY status_error WHERE error IS NOT NULL"
+      " AND " STATUS_OF_UNKNOWN " AND " STATUS_BUSINESS " = ?1 ORDER BY seen_at_us",
+      export_status },
     { ST_EXPORT_LOG, true, true,
       "SELECT position, at_ms, room, event, args FROM log WHERE business_id = ?1"
       " ORDER BY position",

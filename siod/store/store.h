@@ -431,13 +431,14 @@ enum err store_measure(struct store_tx *tx, struct store_size *ret_size);
 
 /* Erases a contact in slices: call it, in a job each, until it is done. The first one takes its
  * names away: whoever has them from then on is somebody else, and what comes is not erased. Then
- * goes what mentions the contact in raw webhooks, the log and the audit (a body that others share
- * keeps what is theirs; a row of the log its position), then its chats, messages and what belongs
- * to them, then itself. In groups what others wrote stays. Begin with all zero but contact_id and
- * on_chat; begun again, it goes on. ERR_NOT_FOUND. */
+ * goes what mentions the contact in raw webhooks, statuses of unknown messages, the log and the
+ * audit (a body that others share keeps what is theirs; a row of the log its position), then its
+ * chats, messages and what belongs to them, then itself. In groups what others wrote stays. Begin
+ * with all zero but contact_id and on_chat; begun again, it goes on. ERR_NOT_FOUND. */
 enum store_erase_phase {
     STORE_ERASE_BEGIN,
     STORE_ERASE_WEBHOOKS,
+    STORE_ERASE_STATUSES,
     STORE_ERASE_LOG,
     STORE_ERASE_AUDIT,
     STORE_ERASE_MESSAGES,
@@ -447,7 +448,7 @@ struct store_erase {
     int64_t contact_id;
     enum store_erase_phase phase;
     int64_t after_id, ends[STORE_ERASE_MESSAGES];
-    int64_t webhook_id, position;            /* the last ones that may mention it by its names */
+    int64_t webhook_id, status_us, position; /* the last ones that may mention it by its names */
     uint64_t webhooks, log, messages, chats; /* erased so far */
     bool done;
     /* Each chat, in the job that erases them; may be NULL. */

@@ -412,6 +412,28 @@ group_status() {
     assert_equal "$(sql "SELECT count(*) FROM log WHERE business_id = 2 AND args <> x'' AND instr(args, '$number')")" 0
 }
 
+# failed WAMID NUMBER_ID TITLE
+failed() {
+    status_webhook "$1" failed 1 | jq -c --arg number "$2" --arg title "$3" '.entry[0].changes[0].value |=
+        (.metadata.phone_number_id = $number | .statuses[0].errors = [{code: 131026, title: $title}])'
+}
+
+@test "a failed status of an unknown message is of whom its errors name, in the business it came to" {
+    local number=16505551234
+    post_webhook "$(failed wamid.1 111 "no $number")"
+    sioctl business add 2 --phone-number-id 111 --phone-number-id 222 >/dev/null
+    post_webhook "$(failed wamid.2 222 "no $number")"
+    post_webhook "$(failed wamid.3 333 "no ${number}0")"
+    post_webhook "$(text_webhook wamid.4 $number one 333)"
+    post_webhook "$(text_webhook wamid.5 $number two 222)"
+    assert_equal "$(sioctl contact export $number --business 1 -o json | jq -c '.statuses | map([.wamid, .businessId])')" '[["wamid.1",1]]'
+    assert_equal "$(sioctl contact export $number --business 2 -o json | jq -c '.statuses | map([.wamid, .businessId])')" '[["wamid.2",2]]'
+    sioctl contact erase $number --business 1 >/dev/null
+    assert_equal "$(sql "SELECT group_concat(CAST(wamid AS TEXT), ' ') FROM status")" 'wamid.2 wamid.3'
+    sioctl contact erase $number --business 2 >/dev/null
+    assert_equal "$(sql "SELECT group_concat(CAST(wamid AS TEXT), ' ') FROM status")" wamid.3
+}
+
 @test "ids of siod's own and the account's id are not taken for a short number" {
     local i document
     for i in 1 2 3 4 5; do
