@@ -174,7 +174,9 @@ static enum err react(struct inbound_work *work, const struct store_message_stat
                                              .shown = stands ? buf_str(&work->shown) : STR_NONE };
         err = store_reaction_set(work->tx, &reaction);
     }
-    *ret_changed = err == OK && (stood || stands);
+    if (err == OK && (stood || stands)) {
+        *ret_changed = true;
+    }
     return err;
 }
 

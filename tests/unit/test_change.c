@@ -242,6 +242,17 @@ static void changes_wait_for_their_message_over_a_restart(void **state)
     assert_int_equal(seen_count("\n"), 2);
 }
 
+static void an_edit_that_waits_shows_whatever_waits_behind_it(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(edit_to(f, "e1", 1, "edited"));
+    assert_true(react(f, "r1", 2, "491", ""));
+    store_message(f, text_of("w1", "491", "Amara"));
+    assert_int_equal(seen_count("\"text\":\"edited\",\"status\":\"received\",\"edited\":true"), 2);
+    assert_int_equal(seen_count("\n"), 2);
+}
+
 static void a_revoke_that_waits_leaves_nothing_to_show(void **state)
 {
     struct fixture *f = *state;
@@ -566,6 +577,7 @@ int main(void)
         TEST(a_medium_takes_the_place_of_an_edited_placeholder_and_the_edit_stays),
         TEST(a_medium_brings_nothing_back_that_was_revoked_but_its_type),
         TEST(changes_wait_for_their_message_over_a_restart),
+        TEST(an_edit_that_waits_shows_whatever_waits_behind_it),
         TEST(a_revoke_that_waits_leaves_nothing_to_show),
         TEST(each_party_has_one_reaction_the_last),
         TEST(a_reaction_that_is_taken_back_does_not_return),
