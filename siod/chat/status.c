@@ -37,38 +37,35 @@ static struct str render_errors(struct inbound_work *work, const json_t *errors)
 
 /* ---- participants */
 
-/* How the status names somebody is all that it says; the rest is what is known of them. */
+/* How the status names somebody is all that it says. 0: nobody known is called so. */
 static enum err find_participant(struct inbound_work *work, int64_t business_id, struct str name,
-                                 struct store_contact *ret_contact)
+                                 int64_t *ret_contact_id)
 {
     static const enum store_alias kinds[] = { STORE_ALIAS_BSUID, STORE_ALIAS_WA_ID };
     int64_t id = 0;
     enum err err = OK;
 
-    *ret_contact = (struct store_contact) { .id = 0 };
     for (size_t i = 0; i < ARRAY_SIZE(kinds) && err == OK && id == 0; i++) {
         err = store_contact_by_alias(work->tx, business_id, kinds[i], name, &id);
     }
-    if (err == OK && id != 0) {
-        err = store_contact_get(work->tx, id, ret_contact);
-    }
+    *ret_contact_id = id;
     return err;
 }
 
 /* The participant as clients see it, in work->shown. */
-static enum err show_participant(struct inbound_work *work, int64_t business_id,
+static enum err show_participant(struct inbound_work *work, int64_t contact_id, struct str name,
                                  const struct store_status_row *row, enum store_status status)
 {
     struct buf *out = &work->shown;
-    struct store_contact contact;
-    enum err err = find_participant(work, business_id, row->participant, &contact);
+    struct store_contact contact = { .id = 0 };
+    enum err err = contact_id != 0 ? store_contact_get(work->tx, contact_id, &contact) : OK;
 
     if (err != OK) {
         return err;
     }
     buf_clear(out);
     buf_add_cstr(out, "{\"id\":");
-    json_add_string(out, row->participant);
+    json_add_string(out, name);
     buf_add_cstr(out, ",\"contactId\":");
     if (contact.id != 0) {
         buf_add_i64(out, contact.id);
@@ -86,34 +83,43 @@ static enum err show_participant(struct inbound_work *work, int64_t business_id,
     return OK;
 }
 
-/* *ret_risen: the participant's state is another one now, and shown in work->shown. */
+/* *ret_risen: the participant's state is another one now, and shown in work->shown. A contact is
+ * one participant, whichever of its names a status has: it goes on under the first. */
 static enum err participant_apply(struct inbound_work *work, int64_t message_id,
                                   int64_t business_id, const struct store_status_row *row,
                                   bool *ret_risen)
 {
     struct store_participant known = { .status = STORE_STATUS_QUEUED };
+    autobuf struct buf name = BUF_INIT;
     enum store_status next;
+    int64_t contact_id;
     enum err err;
 
     *ret_risen = false;
     if (row->participant.len == 0 || !store_status_parse(row->status, &next)) {
         return OK;
     }
-    err = store_participant_get(work->tx, message_id, row->participant, &known);
+    err = find_participant(work, business_id, row->participant, &contact_id);
+    if (err != OK) {
+        return err;
+    }
+    err = store_participant_get(work->tx, message_id, contact_id, row->participant, &known);
     if (err != OK && err != ERR_NOT_FOUND) {
         return err;
     }
     if (!status_rises(known.status, next)) {
         return OK;
     }
-    err = show_participant(work, business_id, row, next);
+    buf_add_str(&name, err == OK ? known.name : row->participant);
+    err = show_participant(work, contact_id, buf_str(&name), row, next);
     if (err != OK) {
         return err;
     }
     *ret_risen = true;
     return store_participant_set(work->tx,
                                  &(struct store_participant) { .message_id = message_id,
-                                                               .name = row->participant,
+                                                               .contact_id = contact_id,
+                                                               .name = buf_str(&name),
                                                                .status = next,
                                                                .shown = buf_str(&work->shown) });
 }

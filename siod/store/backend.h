@@ -153,8 +153,8 @@ struct store_backend {
     enum err (*reaction_get)(struct store_tx *tx, int64_t message_id, int64_t contact_id,
                              struct store_reaction *ret_reaction);
     enum err (*reaction_set)(struct store_tx *tx, const struct store_reaction *reaction);
-    enum err (*participant_get)(struct store_tx *tx, int64_t message_id, struct str name,
-                                struct store_participant *ret_participant);
+    enum err (*participant_get)(struct store_tx *tx, int64_t message_id, int64_t contact_id,
+                                struct str name, struct store_participant *ret_participant);
     enum err (*participant_set)(struct store_tx *tx, const struct store_participant *participant);
     enum err (*status_record)(struct store_tx *tx, const struct store_status_row *row,
                               bool *ret_new);

@@ -180,8 +180,8 @@ struct store_reaction {
 
 /* How far a message to a group got with one of those in it. */
 struct store_participant {
-    int64_t message_id;
-    struct str name; /* the platform's id: BSUID or number */
+    int64_t message_id, contact_id; /* 0 = nobody known is called so */
+    struct str name;                /* the platform's id: BSUID or number */
     enum store_status status;
     struct str shown; /* JSON object text */
 };

@@ -105,6 +105,9 @@ void sqlite_numbers_told(struct sqlite_numbers *numbers, struct str owners);
 void sqlite_numbers_finish(struct sqlite_numbers *numbers);
 /* Does a row of the audit, unless it is about another business? */
 bool sqlite_audit_mentions(struct str args, const struct mention_names *names, int64_t business_id);
+/* What a status of a group may call these contacts: enum store_alias. */
+#define PARTICIPANT_NAMES(contact_ids)                                                             \
+    "(SELECT value FROM contact_alias WHERE contact_id IN (" contact_ids ") AND kind IN (0, 1))"
 /* The same name may be a contact's of several businesses: rows that have only the name are of the
  * business that the message is of. Of one that is not known (any more) it is who owned the number
  * when the row came, or, of one that does not say so, who owns it now. ?1: the contact. */
@@ -258,8 +261,8 @@ enum err sqlite_changes_between(struct store_tx *tx, int64_t contact_id, int64_t
 enum err sqlite_reaction_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,
                              struct store_reaction *ret_reaction);
 enum err sqlite_reaction_set(struct store_tx *tx, const struct store_reaction *reaction);
-enum err sqlite_participant_get(struct store_tx *tx, int64_t message_id, struct str name,
-                                struct store_participant *ret_participant);
+enum err sqlite_participant_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,
+                                struct str name, struct store_participant *ret_participant);
 enum err sqlite_participant_set(struct store_tx *tx, const struct store_participant *participant);
 
 /* sqlite_webhook.c: webhooks that are looked for */

@@ -243,17 +243,24 @@ enum err sqlite_reaction_set(struct store_tx *tx, const struct store_reaction *r
 
 /* ------------------------------------------------------------------ participants */
 
-enum err sqlite_participant_get(struct store_tx *tx, int64_t message_id, struct str name,
-                                struct store_participant *ret_participant)
+#define OTHER_NAMES PARTICIPANT_NAMES("?3")
+
+/* Before a contact was known by two names there may have come to be two: the further one counts, as
+ * it does when contacts are joined. */
+enum err sqlite_participant_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,
+                                struct str name, struct store_participant *ret_participant)
 {
     struct query q = query_begin(&writer_of(tx)->conn, ST_PARTICIPANT_GET,
                                  "SELECT message_id, name, status, shown FROM participant"
-                                 " WHERE message_id = ? AND name = ?");
+                                 " WHERE message_id = ?1 AND (name = ?2 OR name IN " OTHER_NAMES ")"
+                                 " ORDER BY status DESC, name DESC LIMIT 1");
 
     put_int(&q, message_id);
     put_str_full(&q, name);
+    put_int(&q, contact_id);
     if (query_row(&q)) {
         ret_participant->message_id = get_int(&q);
+        ret_participant->contact_id = contact_id;
         ret_participant->name = get_str(&q);
         ret_participant->status = (enum store_status)get_int(&q);
         ret_participant->shown = get_str(&q);
@@ -262,13 +269,29 @@ enum err sqlite_participant_get(struct store_tx *tx, int64_t message_id, struct 
     return none(query_end(&q));
 }
 
+static enum err drop_other_names(struct store_tx *tx, const struct store_participant *participant)
+{
+    struct query q = query_begin(&writer_of(tx)->conn, ST_PARTICIPANT_OTHERS,
+                                 "DELETE FROM participant WHERE message_id = ?1 AND name <> ?2"
+                                 " AND name IN " OTHER_NAMES);
+
+    put_int(&q, participant->message_id);
+    put_str_full(&q, participant->name);
+    put_int(&q, participant->contact_id);
+    return query_run(&q);
+}
+
 enum err sqlite_participant_set(struct store_tx *tx, const struct store_participant *participant)
 {
-    struct query q = query_begin(&writer_of(tx)->conn, ST_PARTICIPANT_SET,
-                                 "REPLACE INTO participant (message_id, name, status, shown)"
-                                 " VALUES (?, ?, ?, ?)");
-    enum err err;
+    enum err err = participant->contact_id != 0 ? drop_other_names(tx, participant) : OK;
+    struct query q;
 
+    if (err != OK) {
+        return err;
+    }
+    q = query_begin(&writer_of(tx)->conn, ST_PARTICIPANT_SET,
+                    "REPLACE INTO participant (message_id, name, status, shown)"
+                    " VALUES (?, ?, ?, ?)");
     put_int(&q, participant->message_id);
     put_str_full(&q, participant->name);
     put_int(&q, participant->status);

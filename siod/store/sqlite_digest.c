@@ -25,18 +25,28 @@ enum { SLICE_BYTES = 16 << 20 };
 
 /* Who is told both that a message failed and that it was delivered believes what came first: that
  * is the one thing that order decides, so it counts as a state of its own. */
-#define UNLESS_BOTH(status, participant)                                                           \
+#define UNLESS_BOTH(status, participants)                                                          \
     "iif((SELECT count(DISTINCT told.status = CAST('failed' AS BLOB)) FROM status AS told"         \
     " WHERE told.phone_number_id = message.phone_number_id AND told.wamid = message.wamid"         \
-    " AND told.participant = " participant " AND told.status IN (CAST('failed' AS BLOB),"          \
+    " AND told.participant IN " participants " AND told.status IN (CAST('failed' AS BLOB),"        \
     " CAST('delivered' AS BLOB), CAST('read' AS BLOB), CAST('played' AS BLOB))) = 2,"              \
     " 'both', " status ")"
-#define MESSAGE_STATUS     UNLESS_BOTH("message.status", "x''")
-#define PARTICIPANT_STATUS UNLESS_BOTH("participant.status", "participant.name")
+#define MESSAGE_STATUS UNLESS_BOTH("message.status", "(x'')")
+
+/* A participant is a contact, under whichever of its names, or the name of none. In max() a text is
+ * more than any number. */
+#define MEMBER                                                                                     \
+    "(SELECT contact_id FROM contact_alias WHERE business_id = message.business_id"                \
+    " AND kind IN (0, 1) AND value = participant.name ORDER BY kind DESC LIMIT 1)"
+#define MEMBER_NAMES NAMES_OF(MEMBER)
+#define MEMBER_STATUS                                                                              \
+    UNLESS_BOTH(                                                                                   \
+        "participant.status",                                                                      \
+        "(SELECT participant.name UNION ALL SELECT value FROM " PARTICIPANT_NAMES(MEMBER) ")")
 #define PARTICIPANTS                                                                               \
-    "(SELECT group_concat(one, ' ') FROM"                                                          \
-    " (SELECT hex(name) || '/' || " PARTICIPANT_STATUS " AS one"                                   \
-    " FROM participant WHERE message_id = message.id ORDER BY one))"
+    "(SELECT group_concat(one, ' ') FROM (SELECT who || '/' || max(state) AS one FROM"             \
+    " (SELECT coalesce(" MEMBER_NAMES ", hex(name)) AS who, " MEMBER_STATUS " AS state"            \
+    " FROM participant WHERE message_id = message.id) GROUP BY who ORDER BY one))"
 
 static const struct pass {
     enum sqlite_statement id;

@@ -401,6 +401,8 @@ static enum err join_all_chats(struct store_tx *tx, int64_t contact_id, int64_t 
     " ON message.phone_number_id = change.phone_number_id AND message.wamid = change.target"       \
     " WHERE change.contact_id = ?1 AND change.contact_id <> 0"
 
+#define BOTH_NAMES PARTICIPANT_NAMES("?1, ?2")
+
 /* `shown` names the contact that stays. Within a string of it each quote has a backslash before it,
  * so what is replaced is the member. */
 #define SHOWN_AS_JOINED                                                                            \
@@ -433,6 +435,11 @@ static enum err rename_owner(struct store_tx *tx, int64_t contact_id, int64_t in
           " AND message_id IN (" REACTED_TO ")" },
         { ST_JOIN_NAMED, "UPDATE participant SET shown = " SHOWN_AS_JOINED " WHERE name IN"
                          " (SELECT value FROM contact_alias WHERE contact_id = ?1)" },
+        { ST_JOIN_NAMED_TWICE,
+          "DELETE FROM participant WHERE name IN " BOTH_NAMES " AND " CONTACT_OF_PARTICIPANT
+          " AND EXISTS (SELECT 1 FROM participant AS further"
+          " WHERE further.message_id = participant.message_id AND further.name IN " BOTH_NAMES
+          " AND (further.status, further.name) > (participant.status, participant.name))" },
         { ST_JOIN_CHANGES,
           "UPDATE message_change SET contact_id = ?2 WHERE contact_id = ?1 AND contact_id <> 0" },
         { ST_JOIN_PARTICIPANTS,

@@ -273,10 +273,10 @@ enum err store_reaction_set(struct store_tx *tx, const struct store_reaction *re
     return BACKEND_CALL(tx, reaction_set, reaction);
 }
 
-enum err store_participant_get(struct store_tx *tx, int64_t message_id, struct str name,
-                               struct store_participant *ret_participant)
+enum err store_participant_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,
+                               struct str name, struct store_participant *ret_participant)
 {
-    return BACKEND_CALL(tx, participant_get, message_id, name, ret_participant);
+    return BACKEND_CALL(tx, participant_get, message_id, contact_id, name, ret_participant);
 }
 
 enum err store_participant_set(struct store_tx *tx, const struct store_participant *participant)

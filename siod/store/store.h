@@ -358,10 +358,12 @@ enum err store_reaction_get(struct store_tx *tx, int64_t message_id, int64_t con
                             struct store_reaction *ret_reaction);
 NODISCARD
 enum err store_reaction_set(struct store_tx *tx, const struct store_reaction *reaction);
-/* ERR_NOT_FOUND when nothing was reported of that one. */
+/* Of a contact, 0 = not known, by this name or another one of it. ERR_NOT_FOUND when nothing was
+ * reported of that one. */
 NODISCARD
-enum err store_participant_get(struct store_tx *tx, int64_t message_id, struct str name,
-                               struct store_participant *ret_participant);
+enum err store_participant_get(struct store_tx *tx, int64_t message_id, int64_t contact_id,
+                               struct str name, struct store_participant *ret_participant);
+/* In the place of what was reported under this name, and under others of its contact. */
 NODISCARD
 enum err store_participant_set(struct store_tx *tx, const struct store_participant *participant);
 

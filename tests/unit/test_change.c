@@ -522,13 +522,16 @@ static void who_reacted_and_who_got_it_are_the_joined_contact_from_then_on(void 
     store_message(f, text_of("w2", "493", "Amara"));
     assert_true(react(f, "r1", 1, "493", "\"contactId\":2,"));
     assert_true(report(f, "w1", "read", "493"));
+    assert_true(report(f, "w1", "delivered", "491"));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM participant"), 2);
     assert_shown(f, "\"contactId\":2,\"name\":\"Amara\",\"timestamp\"");
     assert_shown(f, "\"contactId\":2,\"name\":\"Amara\",\"status\"");
     store_message(f, number_change("w3", "491", "493"));
     assert_int_equal(sql_int(f, "SELECT max(id) FROM contact"), 1);
     assert_shown(f,
                  "\"emoji\":\"\\\"contactId\\\":2,\",\"direction\":\"inbound\",\"contactId\":1,");
-    assert_shown(f, "\"contactId\":1,\"name\":\"Amara\",\"status\"");
+    assert_shown(f, "\"contactId\":1,\"name\":\"Amara\",\"status\":\"read\"");
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM participant"), 1);
 }
 
 static void a_change_whose_author_was_never_kept_counts_as_before(void **state)

@@ -290,6 +290,44 @@ static void each_participant_has_a_state_of_its_own(void **state)
                  "{\"id\":\"DE.3\",\"contactId\":null,\"name\":null,\"status\":\"read\",");
 }
 
+/* Named once by number and once by user id. */
+static void a_contact_is_one_participant_under_all_its_names(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message message = text_of("w0", "492", "Jonas");
+
+    message.party.user_id = STR("DE.3");
+    store_message(f, message);
+    store_message(f, echo_of("w1"));
+    assert_true(report(f, "w1", "delivered", "DE.3"));
+    buf_clear(&seen);
+    assert_true(report(f, "w1", "delivered", "492"));
+    assert_int_equal(seen.len, 0);
+    assert_true(report(f, "w1", "read", "492"));
+    assert_seen("\"status\":\"read\",\"participant\":{\"id\":\"DE.3\",\"contactId\":1,");
+    assert_true(report(f, "w1", "read", "493"));
+    assert_shown(f, "\"participants\":[{\"id\":\"493\",\"contactId\":null,\"name\":null,\"status\":"
+                    "\"read\",\"timestamp\":\"2026-03-01T09:30:02.000Z\"},{\"id\":\"DE.3\","
+                    "\"contactId\":1,\"name\":\"Jonas\",\"status\":\"read\",");
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM participant"), 2);
+}
+
+static void two_participants_that_turn_out_to_be_a_contact_are_one_from_then_on(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_message message = text_of("w0", "492", "Jonas");
+
+    message.party.user_id = STR("DE.3");
+    store_message(f, echo_of("w1"));
+    assert_true(report(f, "w1", "delivered", "DE.3"));
+    assert_true(report(f, "w1", "sent", "492"));
+    store_message(f, message);
+    assert_true(report(f, "w1", "read", "492"));
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM participant"), 1);
+    assert_shown(f, "\"participants\":[{\"id\":\"DE.3\",\"contactId\":2,\"name\":\"Jonas\","
+                    "\"status\":\"read\",");
+}
+
 static void one_participants_failure_is_not_the_groups(void **state)
 {
     struct fixture *f = *state;
@@ -356,6 +394,8 @@ int main(void)
         TEST(a_failure_carries_its_error),
         TEST(early_statuses_wait_for_their_message),
         TEST(each_participant_has_a_state_of_its_own),
+        TEST(a_contact_is_one_participant_under_all_its_names),
+        TEST(two_participants_that_turn_out_to_be_a_contact_are_one_from_then_on),
         TEST(one_participants_failure_is_not_the_groups),
         TEST(early_statuses_of_participants_wait_too),
         TEST(a_status_of_an_unknown_number_is_refused),

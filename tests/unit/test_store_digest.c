@@ -1,7 +1,7 @@
 /* What the digest of a store depends on, and what it does not. */
 #include "store_fixture.h"
 
-/* Two chats of two contacts, one of them known by two names, and a group; three messages. */
+/* Two chats of two contacts, one of them known by two names, and a group; four messages. */
 static const char rows[] =
     "INSERT INTO business (id, name, source, takes_any, position, created_at_ms) VALUES (1, "
     "'Acme', 1, 0, 0, 5);"
@@ -18,10 +18,12 @@ static const char rows[] =
     " (3, 1, 1, 1, 1, 3, 0, 100, 9, 'P', 'wamid.C', 'text', '', '{}'),"
     " (4, 1, 1, 1, 1, 5, 0, 100, 9, 'P', 'wamid.E', 'text', '', '{}');"
     "INSERT INTO status VALUES ('P', 'wamid.C', 'sent', '', 101, 1, NULL, 1),"
-    " ('P', 'wamid.E', 'failed', '', 104, 4, NULL, 1), ('P', 'wamid.E', 'read', '', 105, 5, NULL, "
-    "1),"
-    " ('P', 'wamid.C', 'read', '', 102, 2, NULL, 1), ('P', 'wamid.D', 'sent', '4911', 103, 3, "
-    "NULL, 1);";
+    " ('P', 'wamid.E', 'failed', '', 104, 4, NULL, 1),"
+    " ('P', 'wamid.E', 'read', '', 105, 5, NULL, 1),"
+    " ('P', 'wamid.C', 'read', '', 102, 2, NULL, 1),"
+    " ('P', 'wamid.D', 'sent', '4911', 103, 3, NULL, 1);"
+    "UPDATE message SET annexes = 2 WHERE id = 4;"
+    "INSERT INTO participant VALUES (4, '4911', 4, '{}');";
 
 /* Runs it with each 'text' as a BLOB, which is what the columns are. */
 static void blob_exec(struct fixture *f, const char *sql)
@@ -106,6 +108,8 @@ static void what_counts_changes_it(void **state)
         " INSERT INTO reaction VALUES (2, 1, 100, 'wamid.R', '{}')",
         "UPDATE message SET annexes = 2 WHERE id = 3;"
         " INSERT INTO participant VALUES (3, '4911', 4, '{}')",
+        "INSERT INTO participant VALUES (4, '4922', 3, '{}')",
+        "UPDATE participant SET status = 5",
         "DELETE FROM message WHERE id = 1",
         "DELETE FROM chat WHERE id = 3",
         "UPDATE chat SET group_id = 'H' WHERE id = 3",
@@ -128,8 +132,8 @@ static void what_counts_changes_it(void **state)
 static void ids_times_names_assignments_and_order_do_not(void **state)
 {
     static const char *const changes[] = {
-        "UPDATE message SET id = id + 100",
-        "UPDATE message SET id = 10 - id",
+        "UPDATE message SET id = id + 100; UPDATE participant SET message_id = message_id + 100",
+        "UPDATE message SET id = 10 - id; UPDATE participant SET message_id = 10 - message_id",
         "UPDATE message SET created_at_ms = 999, sender_user_id = 7",
         "UPDATE chat SET id = 10 - id; UPDATE message SET chat_id = 10 - chat_id",
         "UPDATE chat SET state = 1, agent_id = 7, version = 3, last_message_id = 3,"
@@ -140,6 +144,8 @@ static void ids_times_names_assignments_and_order_do_not(void **state)
         "UPDATE contact SET name = 'somebody'",
         "UPDATE message SET annexes = 1 WHERE id = 2;"
         " INSERT INTO reaction VALUES (2, 1, 100, 'wamid.R', NULL)", /* and taken back */
+        "UPDATE participant SET name = 'DE.1'",                      /* the same contact's */
+        "INSERT INTO participant VALUES (4, 'DE.1', 3, '{}')",
         "UPDATE message SET status = 7 WHERE id = 4",  /* it was told to be read, too */
         "UPDATE chat SET contact_id = 1 WHERE id = 3", /* who wrote first in a group */
         "UPDATE business SET name = 'Other', position = 100",
@@ -178,9 +184,10 @@ static void an_empty_store_has_one_and_equal_rows_do_not_cancel_out(void **state
     take_digest(f, 1, empty);
     assert_string_equal(empty, "0000000000000000000000000000000000000000000000000000000000000000");
     blob_exec(f, rows);
-    blob_exec(f, "UPDATE message SET wamid = NULL, contact_id = 1, type = 'text', text = '',"
-                 " raw = '{}', status = 0, direction = 0; DELETE FROM message WHERE id = 1;"
-                 " DELETE FROM chat; DELETE FROM status");
+    blob_exec(
+        f, "UPDATE message SET annexes = 0, wamid = NULL, contact_id = 1, type = 'text', text = '',"
+           " raw = '{}', status = 0, direction = 0; DELETE FROM message WHERE id = 1;"
+           " DELETE FROM chat; DELETE FROM status");
     take_digest(f, 1, twice);
     assert_string_not_equal(twice, empty);
 }
