@@ -31,8 +31,8 @@ struct store_schema {
     unsigned version; /* of the file */
     unsigned newest;  /* that this program knows */
 };
-/* ERR_INVALID: it is not siod's, or empty; ERR_UNSUPPORTED: newer than this program; ERR_STORE: it
- * cannot be read. The newest version is always returned. */
+/* ERR_INVALID: it is not siod's, or empty, or has a log beside it and is missing; ERR_UNSUPPORTED:
+ * newer than this program; ERR_STORE: it cannot be read. The newest version is always returned. */
 NODISCARD
 enum err store_file_schema(const char *path, struct store_schema *ret, struct errmsg *msg);
 /* Brings it up to date. ERR_BUSY while a daemon uses it. *ret: as it was before. */

@@ -295,6 +295,10 @@ enum err sqlite_exec(struct sqlite_conn *conn, const char *sql);
 /* The result of a pragma or of a SELECT of one integer. */
 NODISCARD
 enum err sqlite_read_int(struct sqlite_conn *conn, const char *sql, int64_t *ret);
+/* ERR_INVALID when there is no database, or an empty one, but its log has something in it. To be
+ * asked before SQLite is. */
+NODISCARD
+enum err sqlite_stray_log_check(const char *path, struct errmsg *msg);
 /* One daemon a database, whatever it is called: the ids that are given out are counted in memory.
  * ERR_BUSY while another one has it; *ret_fd is to be closed in any case, < 0 = none. */
 NODISCARD

@@ -135,7 +135,7 @@ void sqlite_writer_bytes(struct store_tx *tx, int64_t *ret_file, int64_t *ret_wa
 enum err sqlite_files_check(struct sqlite_writer *writer, struct store_fault *fault);
 void sqlite_witness_write(const struct sqlite_writer *writer);
 enum err sqlite_witness_load(struct sqlite_writer *writer);
-/* After that and the sequences. *ret_lost: it had come further. */
+/* After that and the sequences. *ret_lost: it had come further, or elsewhere. */
 enum err sqlite_witness_check(struct sqlite_writer *writer, bool *ret_lost);
 
 /* sqlite_orphan.c: what waits for a message that never came */

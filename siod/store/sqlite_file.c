@@ -36,9 +36,14 @@ static enum err blame(const struct file *file, enum err err, struct errmsg *msg)
 static enum err file_open(struct file *file, const char *path, struct errmsg *msg)
 {
     struct stat status;
+    enum err err;
 
     *file = (struct file) { .place.path = (char *)(uintptr_t)path, .lock_fd = -1 };
     file->conn.fault = &file->fault;
+    err = sqlite_stray_log_check(path, msg);
+    if (err != OK) {
+        return err;
+    }
     if (stat(path, &status) != 0) {
         return err_set(msg, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "%s: %s", path,
                        strerror(errno));
@@ -46,7 +51,7 @@ static enum err file_open(struct file *file, const char *path, struct errmsg *ms
     if (!S_ISREG(status.st_mode)) {
         return err_set(msg, ERR_INVALID, "%s: not a file", path);
     }
-    enum err err = sqlite_conn_open(&file->conn, &file->place, SQLITE_OPEN_READWRITE, &file->fault);
+    err = sqlite_conn_open(&file->conn, &file->place, SQLITE_OPEN_READWRITE, &file->fault);
     return err == OK ? OK : blame(file, err, msg);
 }
 

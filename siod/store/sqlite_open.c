@@ -2,10 +2,12 @@
  * file before it is known to be siod's or empty. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libshared/alloc.h"
@@ -103,10 +105,41 @@ void sqlite_conn_close(struct sqlite_conn *conn)
     *conn = (struct sqlite_conn) { .fault = conn->fault };
 }
 
+/* Where the database is, or would be: what is beside it is beside no link to it. */
+static char *real_path(const char *path)
+{
+    char real[PATH_MAX] = "";
+
+    return xstrdup(realpath(path, real) != NULL || errno == ENOENT ? real : path);
+}
+
+static int64_t size_of(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 ? (int64_t)status.st_size : errno == ENOENT ? 0 : -1;
+}
+
+/* SQLite takes it for what an older database left behind, and deletes it. But the database may be
+ * what is missing, and everything since its last checkpoint is in the log alone. */
+enum err sqlite_stray_log_check(const char *path, struct errmsg *msg)
+{
+    autofree char *real = real_path(path);
+    autofree char *log = xasprintf("%s-wal", real);
+
+    if (size_of(path) != 0 || size_of(log) <= 0) {
+        return OK;
+    }
+    return err_set(msg, ERR_INVALID,
+                   "%s is %s, but its log %s is not: put the database back that the log belongs to,"
+                   " or move the log away",
+                   path, access(path, F_OK) == 0 ? "empty" : "missing", log);
+}
+
 enum err sqlite_lock_file(const char *path, int *ret_fd, struct errmsg *msg)
 {
-    autofree char *real = realpath(path, NULL);
-    autofree char *lock = xasprintf("%s-lock", real != NULL ? real : path);
+    autofree char *real = real_path(path);
+    autofree char *lock = xasprintf("%s-lock", real);
 
     *ret_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     if (*ret_fd < 0) {

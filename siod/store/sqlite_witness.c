@@ -7,7 +7,8 @@
  * A log that was cut off, or an old copy that was put in the place of the database, looks like an
  * ordinary past. So beside the database, in the file that locks it, stands how far the history had
  * come: written after each commit, not synced, never ahead of what was on disk. A database that has
- * not come as far has lost what clients were told, and starts a new history. */
+ * not come as far, or is of another history, has lost what clients were told, and starts a new
+ * one. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -118,6 +119,28 @@ static enum err load_epoch(struct sqlite_writer *writer, char epoch[17])
     return query_end(&q);
 }
 
+static void tell_missing(struct sqlite_writer *writer, int64_t rows, int64_t messages)
+{
+    snprintf(writer->tx.notice, sizeof writer->tx.notice,
+             "when siod started, what was committed last was missing: %" PRId64
+             " rows of the log; a new history was begun",
+             rows);
+    log_error(LOG_STORE, "commits are missing", "file=%s log_rows=%" PRId64 " messages=%" PRId64,
+              writer->place.path, rows, messages);
+}
+
+/* How much of the other's history it has cannot be told. */
+static void tell_other(struct sqlite_writer *writer, const struct witness *witness)
+{
+    snprintf(writer->tx.notice, sizeof writer->tx.notice,
+             "when siod started, the database was of another history than what was here before,"
+             " which had %" PRId64 " rows of the log; a new history was begun",
+             witness->rows);
+    log_error(LOG_STORE, "database of another history",
+              "file=%s log_rows=%" PRId64 " rows_before=%" PRId64, writer->place.path, writer->rows,
+              witness->rows);
+}
+
 enum err sqlite_witness_check(struct sqlite_writer *writer, bool *ret_lost)
 {
     char epoch[17] = "";
@@ -126,20 +149,18 @@ enum err sqlite_witness_check(struct sqlite_writer *writer, bool *ret_lost)
     enum err err = load_epoch(writer, epoch);
 
     *ret_lost = false;
-    if (err != OK || len != sizeof witness ||
-        memcmp(witness.epoch, epoch, sizeof witness.epoch) != 0) {
+    if (err != OK || len != sizeof witness) {
         return err;
     }
-    if (witness.messages > writer->saved.message || witness.rows > writer->rows) {
+    if (memcmp(witness.epoch, epoch, sizeof witness.epoch) != 0) {
+        *ret_lost = witness.messages > 0 || witness.rows > 0;
+        if (*ret_lost) {
+            tell_other(writer, &witness);
+        }
+    } else if (witness.messages > writer->saved.message || witness.rows > writer->rows) {
         *ret_lost = true;
-        snprintf(writer->tx.notice, sizeof writer->tx.notice,
-                 "when siod started, what was committed last was missing: %" PRId64
-                 " rows of the log; a new history was begun",
-                 MAX(witness.rows - writer->rows, (int64_t)0));
-        log_error(LOG_STORE, "commits are missing",
-                  "file=%s log_rows=%" PRId64 " messages=%" PRId64, writer->place.path,
-                  MAX(witness.rows - writer->rows, (int64_t)0),
-                  MAX(witness.messages - writer->saved.message, (int64_t)0));
+        tell_missing(writer, MAX(witness.rows - writer->rows, (int64_t)0),
+                     MAX(witness.messages - writer->saved.message, (int64_t)0));
     }
     return OK;
 }

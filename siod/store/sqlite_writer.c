@@ -104,6 +104,8 @@ static enum err start(struct sqlite_writer *writer, char *ret_epoch)
         return err;
     }
     memcpy(writer->epoch, ret_epoch, sizeof writer->epoch);
+    sqlite_witness_write(writer);
+    (void)fdatasync(writer->lock_fd); /* or a power cut would bring back a history that has ended */
     sqlite_files_remember(writer);
     return configure(writer, conn);
 }
@@ -111,8 +113,9 @@ static enum err start(struct sqlite_writer *writer, char *ret_epoch)
 static enum err open_database(struct sqlite_writer *writer, char *ret_epoch, struct errmsg *msg)
 {
     const char *path = writer->place.path;
-    enum err err = create_file(path, msg);
+    enum err err = sqlite_stray_log_check(path, msg);
 
+    err = err == OK ? create_file(path, msg) : err;
     if (err != OK) {
         return err;
     }

@@ -183,6 +183,25 @@ overwrite() {
     sioctl store check >/dev/null
 }
 
+@test "a log whose database is gone is not begun upon, and nothing is lost when that is back" {
+    local words
+    start_siod
+    post_webhook "$(text_webhook wamid.1 16505551234 one)"
+    kill_siod
+    mv "$SIOD_DIR/siod.db" "$BATS_TEST_TMPDIR/away.db"
+    for make in true "touch $SIOD_DIR/siod.db"; do
+        $make
+        words=$(run_siod --dev "$SIOD_DIR" -o http.listen=127.0.0.1:0 2>&1) && fail 'started'
+        assert_contains "$words" "$SIOD_DIR/siod.db-wal is not: put the database back"
+        words=$(sioctl store check --file "$SIOD_DIR/siod.db" 2>&1) && fail 'checked'
+        assert_contains "$words" "$SIOD_DIR/siod.db-wal is not: put the database back"
+    done
+    mv "$BATS_TEST_TMPDIR/away.db" "$SIOD_DIR/siod.db"
+    start_siod
+    assert_equal "$(sql 'SELECT count(*) FROM message')" 1
+    assert_equal "$(sioctl status -o json | jq .store.notice)" null
+}
+
 @test "a contact is exported as one document, and erased: rows, raw bodies and log" {
     local document
     start_siod

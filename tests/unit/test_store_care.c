@@ -143,6 +143,15 @@ static void test_a_page_that_cannot_be_read_is_a_problem_of_every_check_that_nee
     assert_non_null(strstr(findings.names, "messages "));
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void test_what_is_no_store_is_not_checked(void **state)
 {
     struct fixture *f = *state;
@@ -157,6 +166,29 @@ static void test_what_is_no_store_is_not_checked(void **state)
     sql_exec(f, "PRAGMA application_id = 0x73696f64; PRAGMA user_version = 999");
     assert_int_equal(store_file_check(f->path, add_finding, &findings, &f->msg), ERR_UNSUPPORTED);
     assert_int_equal(findings.count, 0);
+}
+
+/* To look at it would be its end. */
+static void test_a_log_without_its_database_is_not_opened(void **state)
+{
+    static const char *const reasons[] = { "is empty, but its log", "is missing, but its log" };
+    struct fixture *f = *state;
+    autofree char *log = xasprintf("%s-wal", f->path);
+    struct findings findings = { .names = "" };
+    struct store_schema schema;
+    struct stat status;
+
+    write_file(f->path, "");
+    write_file(log, "frames");
+    for (size_t i = 0; i < ARRAY_SIZE(reasons); i++) {
+        assert_int_equal(store_file_check(f->path, add_finding, &findings, &f->msg), ERR_INVALID);
+        assert_non_null(strstr(f->msg.text, reasons[i]));
+        assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_INVALID);
+        assert_non_null(strstr(f->msg.text, log));
+        assert_int_equal(stat(log, &status), 0);
+        assert_int_equal(status.st_size, strlen("frames"));
+        (void)unlink(f->path);
+    }
 }
 
 /* ------------------------------------------------------------------ migrate */
@@ -188,15 +220,6 @@ static bool exists(const struct fixture *f, const char *suffix)
     return access(path, F_OK) == 0;
 }
 
-static void write_file(const struct fixture *f, const char *text)
-{
-    FILE *file = fopen(f->path, "w");
-
-    assert_non_null(file);
-    assert_true(fputs(text, file) >= 0);
-    assert_int_equal(fclose(file), 0);
-}
-
 static void test_what_is_no_store_is_not_made_one(void **state)
 {
     struct fixture *f = *state;
@@ -204,7 +227,7 @@ static void test_what_is_no_store_is_not_made_one(void **state)
     struct store_schema schema;
     struct stat status;
 
-    write_file(f, "");
+    write_file(f->path, "");
     assert_int_equal(store_file_schema(f->path, &schema, &f->msg), ERR_INVALID);
     assert_int_equal(store_file_check(f->path, add_finding, &findings, &f->msg), ERR_INVALID);
     assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_INVALID);
@@ -216,7 +239,8 @@ static void test_what_is_no_store_is_not_made_one(void **state)
     assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_INVALID);
     sql_exec(f, "PRAGMA application_id = 0x73696f64; PRAGMA user_version = 999");
     assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_UNSUPPORTED);
-    write_file(f, "no database, but a text of a line that is long enough for SQLite to look at it");
+    write_file(f->path,
+               "no database, but a text of a line that is long enough for SQLite to look at it");
     assert_int_equal(store_file_migrate(f->path, &schema, &f->msg), ERR_STORE);
     assert_false(exists(f, "-lock") || exists(f, "-wal") || exists(f, "-shm"));
 }
@@ -427,6 +451,7 @@ int main(void)
         cmocka_unit_test(test_each_check_finds_what_it_is_for),
         STORE_TEST(test_a_page_that_cannot_be_read_is_a_problem_of_every_check_that_needs_it),
         STORE_TEST(test_what_is_no_store_is_not_checked),
+        STORE_TEST(test_a_log_without_its_database_is_not_opened),
         cmocka_unit_test_setup_teardown(test_an_old_file_is_migrated_once, setup_closed,
                                         fixture_teardown),
         cmocka_unit_test_setup_teardown(test_what_is_no_store_is_not_made_one, setup_closed,

@@ -219,15 +219,10 @@ static void test_a_log_that_was_removed_is_saved_by_a_restart(void **state)
 
 /* ------------------------------------------------------------------ what was cut off */
 
-/* The files as a process leaves them that is killed, and a new one that finds them; the log cut to
- * `wal_bytes`. */
-static struct store *killed_and_started(struct fixture *f, int64_t wal_bytes)
+/* The files as a process leaves them that is killed. */
+static void take_image(struct fixture *f)
 {
     static const char *const suffixes[] = { "", "-wal", "-lock" };
-    autofree char *url = xasprintf("sqlite:%s/image.db", f->dir);
-    autofree char *wal = beside(f, "image.db-wal");
-    struct store_config config = { .url = url, .synchronous_full = true };
-    struct store *store;
 
     for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
         autofree char *from = xasprintf("%s%s", f->path, suffixes[i]);
@@ -235,12 +230,29 @@ static struct store *killed_and_started(struct fixture *f, int64_t wal_bytes)
 
         copy(from, to);
     }
+}
+
+static enum err open_image(struct fixture *f, const char *name, struct store **ret)
+{
+    autofree char *url = xasprintf("sqlite:%s/%s", f->dir, name);
+    struct store_config config = { .url = url, .synchronous_full = true };
+
+    return store_open(f->loop, &config, ret, &f->msg);
+}
+
+/* A new process that finds them; the log cut to `wal_bytes`. */
+static struct store *killed_and_started(struct fixture *f, int64_t wal_bytes)
+{
+    autofree char *wal = beside(f, "image.db-wal");
+    struct store *store;
+
+    take_image(f);
     if (wal_bytes < 0) {
         assert_int_equal(unlink(wal), 0);
     } else {
         assert_int_equal(truncate(wal, wal_bytes), 0);
     }
-    if (store_open(f->loop, &config, &store, &f->msg) != OK) {
+    if (open_image(f, "image.db", &store) != OK) {
         fail_msg("%s", f->msg.text);
     }
     return store;
@@ -310,6 +322,67 @@ static void test_an_old_copy_in_the_place_of_the_database_is_noticed_once(void *
     fixture_free(f);
 }
 
+static void test_a_database_of_another_history_is_noticed_once(void **state)
+{
+    struct fixture *f = with_deliveries(3), *other = with_deliveries(1);
+    char epoch[17];
+
+    (void)state;
+    memcpy(epoch, store_epoch(other->store), sizeof epoch);
+    fixture_close(f);
+    fixture_close(other);
+    copy(other->path, f->path);
+    fixture_open(f);
+    assert_string_not_equal(store_epoch(f->store), epoch);
+    assert_non_null(strstr(store_notice(f->store), "another history"));
+    assert_non_null(strstr(store_notice(f->store), "6 rows of the log"));
+    memcpy(epoch, store_epoch(f->store), sizeof epoch);
+    fixture_close(f);
+    fixture_open(f);
+    assert_string_equal(store_epoch(f->store), epoch);
+    assert_string_equal(store_notice(f->store), "");
+    fixture_free(f);
+    fixture_free(other);
+}
+
+static void assert_refused(struct fixture *f, const char *name, const char *why)
+{
+    autofree char *named = xasprintf("%s/%s is %s", f->dir, name, why);
+    struct store *store;
+
+    assert_int_equal(open_image(f, name, &store), ERR_INVALID);
+    assert_non_null(strstr(f->msg.text, named));
+    assert_non_null(strstr(f->msg.text, "image.db-wal"));
+}
+
+/* What was committed since the last checkpoint is nowhere but in the log. */
+static void test_a_log_without_its_database_is_left_alone(void **state)
+{
+    struct fixture *f = with_deliveries(20);
+    autofree char *image = beside(f, "image.db");
+    autofree char *link = beside(f, "link.db");
+    struct store *store;
+
+    (void)state;
+    take_image(f);
+    assert_int_equal(symlink("image.db", link), 0);
+    assert_int_equal(unlink(image), 0);
+    assert_refused(f, "image.db", "missing");
+    assert_refused(f, "link.db", "missing");
+    assert_int_not_equal(access(image, F_OK), 0);
+    copy("/dev/null", image);
+    assert_refused(f, "image.db", "empty");
+    assert_refused(f, "link.db", "empty");
+    assert_int_equal(unlink(link), 0);
+
+    copy(f->path, image);
+    assert_int_equal(open_image(f, "image.db", &store), OK);
+    assert_string_equal(store_epoch(store), store_epoch(f->store));
+    assert_string_equal(store_notice(store), "");
+    store_close(store);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +394,8 @@ int main(void)
         cmocka_unit_test(test_a_log_that_was_removed_is_saved_by_a_restart),
         cmocka_unit_test(test_a_log_that_was_cut_off_is_noticed_and_starts_a_new_history),
         cmocka_unit_test(test_an_old_copy_in_the_place_of_the_database_is_noticed_once),
+        cmocka_unit_test(test_a_database_of_another_history_is_noticed_once),
+        cmocka_unit_test(test_a_log_without_its_database_is_left_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
