@@ -2,12 +2,16 @@
  *
  * A slice waits its turn with the other jobs and shares their commit. The longer it took from being
  * submitted to being committed, the longer is the pause to the next one, so that purging yields to
- * whatever else the store has to do. */
+ * whatever else the store has to do.
+ *
+ * What is removed is gone, so nothing is while the clock may be wrong: after it has stepped forward
+ * it must have been steady for a day. */
 #include "siod/store/retention.h"
 
 #include "libshared/alloc.h"
 #include "libshared/clock.h"
 #include "libshared/log.h"
+#include "siod/store/clock_step.h"
 
 enum {
     PERIOD_MS = 60 * 1000,
@@ -26,6 +30,8 @@ struct retention {
     struct store_retention days;
     struct timer timer;
     bool busy, stopped; /* a job is under way */
+    bool held;          /* the clock is not trusted: look at the size alone */
+    struct clock_step step;
     uint64_t submitted_ms, walk_ms;
     struct store_purge slice, sum;
     struct store_size measured; /* by the job */
@@ -43,7 +49,7 @@ static int64_t cutoff(int64_t now_ms, unsigned days)
 static enum err apply(struct store_job *job, struct store_tx *tx)
 {
     struct retention *retention = CONTAINER_OF(job, struct retention, job);
-    enum err err = store_purge(tx, &retention->slice);
+    enum err err = retention->held ? OK : store_purge(tx, &retention->slice);
 
     return err == OK ? store_measure(tx, &retention->measured) : err;
 }
@@ -104,20 +110,44 @@ static void done(struct store_job *job, enum err err)
     timer_set(retention->loop, &retention->timer, pause_ms, tick);
 }
 
+static void look_at_clock(struct retention *retention, int64_t now_ms)
+{
+    int64_t ahead_ms = clock_step_take(&retention->step, now_ms, retention->submitted_ms);
+    bool held = !clock_step_is_steady(&retention->step, retention->submitted_ms);
+
+    if (ahead_ms > 0) {
+        log_warn(LOG_STORE, "clock stepped forward, nothing is purged", "by_s=%lld for_s=%d",
+                 (long long)ahead_ms / 1000, CLOCK_STEADY_MS / 1000);
+    } else if (retention->held && !held) {
+        log_info(LOG_STORE, "clock is steady, purging again", "for_s=%d", CLOCK_STEADY_MS / 1000);
+    }
+    retention->held = held;
+}
+
+static struct store_purge next_slice(struct retention *retention, int64_t now_ms)
+{
+    struct store_purge slice = { .walk = retention->slice.walk,
+                                 .ahead_ms = now_ms + day_ms,
+                                 .limit = SLICE_ROWS };
+
+    if (!retention->held && retention->submitted_ms >= retention->walk_ms) {
+        retention->walk_ms = retention->submitted_ms + WALK_PERIOD_MS;
+        slice.walk = true;
+    }
+    slice.webhooks_before_ms = cutoff(now_ms, retention->days.raw_body_days);
+    slice.log_before_ms = cutoff(now_ms, retention->days.log_days);
+    slice.messages_before_ms = cutoff(now_ms, retention->days.message_days);
+    return slice;
+}
+
 static void tick(struct timer *timer)
 {
     struct retention *retention = CONTAINER_OF(timer, struct retention, timer);
     int64_t now_ms = clock_wall_ms();
 
     retention->submitted_ms = clock_monotonic_ms();
-    if (retention->submitted_ms >= retention->walk_ms) {
-        retention->walk_ms = retention->submitted_ms + WALK_PERIOD_MS;
-        retention->slice.walk = true;
-    }
-    retention->slice.webhooks_before_ms = cutoff(now_ms, retention->days.raw_body_days);
-    retention->slice.log_before_ms = cutoff(now_ms, retention->days.log_days);
-    retention->slice.messages_before_ms = cutoff(now_ms, retention->days.message_days);
-    retention->slice.limit = SLICE_ROWS;
+    look_at_clock(retention, now_ms);
+    retention->slice = next_slice(retention, now_ms);
     retention->busy = store_submit(retention->store, &retention->job);
     if (!retention->busy) {
         timer_set(retention->loop, timer, PAUSE_MAX_MS, tick);
@@ -135,6 +165,7 @@ struct retention *retention_new(struct loop *loop, struct store *store,
     retention->loop = loop;
     retention->store = store;
     retention->days = config->retention;
+    clock_step_init(&retention->step, clock_wall_ms(), clock_monotonic_ms());
     timer_set(loop, &retention->timer, config->retention_after_ms, tick);
     return retention;
 }

@@ -138,6 +138,22 @@ enum err sqlite_witness_load(struct sqlite_writer *writer);
 /* After that and the sequences. *ret_lost: it had come further, or elsewhere. */
 enum err sqlite_witness_check(struct sqlite_writer *writer, bool *ret_lost);
 
+/* sqlite_oldest.c */
+struct sqlite_aged {
+    enum {
+        SQLITE_AGED_WEBHOOKS,
+        SQLITE_AGED_LOG,
+        SQLITE_AGED_DECISIONS,
+        SQLITE_AGED_MESSAGES,
+    } table;
+    int64_t before_ms, ahead_ms; /* struct store_purge */
+    unsigned limit;
+};
+/* The last id, 0 = none, of the rows that are to go now: all up to it are old enough, and `limit`
+ * or fewer. *ret_more: others are, too. */
+enum err sqlite_oldest(struct sqlite_writer *writer, const struct sqlite_aged *aged,
+                       int64_t *ret_last, bool *ret_more);
+
 /* sqlite_orphan.c: what waits for a message that never came */
 enum err sqlite_orphans_purge(struct sqlite_writer *writer, struct store_purge *purge);
 void sqlite_walk_finish(struct sqlite_walk *walk);

@@ -1,8 +1,6 @@
 /* What has been kept long enough, a slice at a time, oldest first; and how large the store is.
  *
- * Ids count up, so the oldest rows have the smallest ones: a slice looks at no more rows than it
- * removes, and one. Messages leave a hash of their wamid behind for as long as Meta may deliver
- * them again. */
+ * Messages leave a hash of their wamid behind for as long as Meta may deliver them again. */
 #include <string.h>
 
 #include <openssl/evp.h>
@@ -10,10 +8,7 @@
 #include "libshared/alloc.h"
 #include "siod/store/sqlite_backend.h"
 
-enum {
-    SLICE_BYTES = 1 << 20, /* of bodies and texts, about */
-    GONE_HASH = 16,        /* bytes of it that are kept */
-};
+enum { GONE_HASH = 16 /* bytes of it that are kept */ };
 
 static const int64_t day_ms = INT64_C(86400000);
 static const int64_t redelivery_days = 8; /* Meta tries for seven */
@@ -89,43 +84,15 @@ enum err sqlite_message_gone(struct store_tx *tx, struct str phone_number_id, st
 
 /* ------------------------------------------------------------------ raw webhooks */
 
-/* The last id of a slice of rows that are old enough, 0 = none, from a query of (id, time, bytes)
- * in the order of ids. */
-static enum err oldest(struct query *q, int64_t before_ms, unsigned limit, int64_t *ret_last,
-                       bool *ret_more)
-{
-    int64_t bytes = 0;
-    unsigned rows = 0;
-
-    *ret_last = 0;
-    *ret_more = false;
-    put_int(q, (int64_t)limit + 1);
-    while (query_row(q)) {
-        int64_t id = get_int(q);
-
-        if (get_int(q) >= before_ms) {
-            break;
-        }
-        if (rows == limit || bytes > SLICE_BYTES) {
-            *ret_more = true;
-            break;
-        }
-        bytes += get_int(q);
-        *ret_last = id;
-        rows++;
-    }
-    return query_end(q);
-}
-
 /* The newest one stays, emptied, so that its id is not given once more. */
 static enum err purge_webhooks(struct sqlite_writer *writer, struct store_purge *purge)
 {
-    struct query q =
-        query_begin(&writer->conn, ST_PURGE_WEBHOOKS_FIND,
-                    "SELECT id, received_at_ms, length(body) FROM webhook ORDER BY id LIMIT ?");
+    const struct sqlite_aged aged = { SQLITE_AGED_WEBHOOKS, purge->webhooks_before_ms,
+                                      purge->ahead_ms, purge->limit };
+    struct query q;
     int64_t last;
     bool more;
-    enum err err = oldest(&q, purge->webhooks_before_ms, purge->limit, &last, &more);
+    enum err err = sqlite_oldest(writer, &aged, &last, &more);
 
     if (err != OK || last == 0) {
         return err;
@@ -187,12 +154,12 @@ static enum err delete_log(struct sqlite_writer *writer, struct store_purge *pur
 
 static enum err purge_log(struct sqlite_writer *writer, struct store_purge *purge)
 {
-    struct query q = query_begin(&writer->conn, ST_PURGE_LOG_FIND,
-                                 "SELECT id, at_ms, length(args) FROM log ORDER BY id LIMIT ?");
+    const struct sqlite_aged aged = { SQLITE_AGED_LOG, purge->log_before_ms, purge->ahead_ms,
+                                      purge->limit };
     autobuf struct buf purged = BUF_INIT;
     int64_t last;
     bool more;
-    enum err err = oldest(&q, purge->log_before_ms, purge->limit, &last, &more);
+    enum err err = sqlite_oldest(writer, &aged, &last, &more);
 
     if (err == OK && last > 0) {
         err = delete_log(writer, purge, last, &purged);
@@ -200,6 +167,7 @@ static enum err purge_log(struct sqlite_writer *writer, struct store_purge *purg
     }
     for (size_t at = 0; err == OK && at < purged.len; at += sizeof(struct purged)) {
         struct purged row;
+        struct query q;
 
         memcpy(&row, purged.data + at, sizeof row);
         q = query_begin(&writer->conn, ST_PURGE_LOG_NOTE,
@@ -213,17 +181,21 @@ static enum err purge_log(struct sqlite_writer *writer, struct store_purge *purg
 
 static enum err purge_decisions(struct sqlite_writer *writer, struct store_purge *purge)
 {
-    struct query q =
-        query_begin(&writer->conn, ST_PURGE_DECISIONS,
-                    "DELETE FROM decision WHERE id IN (SELECT id FROM decision ORDER BY id LIMIT ?)"
-                    " AND at_ms < ? AND id < (SELECT max(id) FROM decision)");
-    enum err err;
+    const struct sqlite_aged aged = { SQLITE_AGED_DECISIONS, purge->log_before_ms, purge->ahead_ms,
+                                      purge->limit };
+    struct query q;
+    int64_t last;
+    bool more;
+    enum err err = sqlite_oldest(writer, &aged, &last, &more);
 
-    put_int(&q, purge->limit);
-    put_int(&q, purge->log_before_ms);
-    err = query_run(&q);
-    purge->more |= sqlite3_changes64(writer->conn.db) == (sqlite3_int64)purge->limit;
-    return err;
+    if (err != OK || last == 0) {
+        return err;
+    }
+    q = query_begin(&writer->conn, ST_PURGE_DECISIONS,
+                    "DELETE FROM decision WHERE id <= ? AND id < (SELECT max(id) FROM decision)");
+    put_int(&q, last);
+    purge->more |= more;
+    return query_run(&q);
 }
 
 /* ------------------------------------------------------------------ messages */
@@ -269,24 +241,23 @@ enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct 
     return err;
 }
 
-/* One message; *ret_found false when the oldest one is young enough. */
-static enum err purge_message(struct sqlite_writer *writer, struct store_purge *purge,
-                              int64_t *bytes, bool *ret_found)
+/* The oldest one, up to an id; *ret_found false when there is none. */
+static enum err purge_message(struct sqlite_writer *writer, int64_t last, bool *ret_found)
 {
     struct query q = query_begin(&writer->conn, ST_PURGE_MESSAGE_FIND,
-                                 "SELECT id, created_at_ms, length(raw), phone_number_id, wamid"
-                                 " FROM message ORDER BY id LIMIT 1");
+                                 "SELECT id, created_at_ms, phone_number_id, wamid"
+                                 " FROM message WHERE id <= ? ORDER BY id LIMIT 1");
     autobuf struct buf phone = BUF_INIT;
     autobuf struct buf wamid = BUF_INIT;
     int64_t id = 0, created_at_ms = 0;
     bool has_wamid = false;
     enum err err;
 
+    put_int(&q, last);
     *ret_found = query_row(&q);
     if (*ret_found) {
         id = get_int(&q);
         created_at_ms = get_int(&q);
-        *bytes += get_int(&q);
         buf_add_str(&phone, get_str(&q));
         struct str text = get_str(&q);
         has_wamid = text.data != NULL;
@@ -295,30 +266,28 @@ static enum err purge_message(struct sqlite_writer *writer, struct store_purge *
         }
     }
     err = query_end(&q);
-    *ret_found = *ret_found && created_at_ms < purge->messages_before_ms;
     if (err != OK || !*ret_found) {
         return err;
     }
     if (has_wamid && created_at_ms > writer->tx.now_ms - redelivery_days * day_ms) {
         err = sqlite_gone_add(writer, buf_str(&phone), buf_str(&wamid));
     }
-    purge->messages++;
     return err == OK ? sqlite_message_delete(writer, id, buf_str(&phone), buf_str(&wamid)) : err;
 }
 
 static enum err purge_messages(struct sqlite_writer *writer, struct store_purge *purge)
 {
-    int64_t bytes = 0;
-    bool found = true;
-    enum err err = OK;
+    const struct sqlite_aged aged = { SQLITE_AGED_MESSAGES, purge->messages_before_ms,
+                                      purge->ahead_ms, purge->limit };
+    bool found = true, more;
+    int64_t last;
+    enum err err = sqlite_oldest(writer, &aged, &last, &more);
 
-    for (unsigned i = 0; err == OK && found; i++) {
-        if (i == purge->limit || bytes > SLICE_BYTES) {
-            purge->more = true;
-            break;
-        }
-        err = purge_message(writer, purge, &bytes, &found);
+    while (err == OK && last > 0 && found) {
+        err = purge_message(writer, last, &found);
+        purge->messages += err == OK && found;
     }
+    purge->more |= err == OK && more;
     return err;
 }
 

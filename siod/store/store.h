@@ -420,6 +420,7 @@ enum err store_log_append(struct store_tx *tx, int64_t business_id, struct str r
  * wamid is remembered for as long as Meta may deliver it again. */
 struct store_purge {
     int64_t webhooks_before_ms, log_before_ms, messages_before_ms; /* 0 = none of them */
+    int64_t ahead_ms; /* a time later than that is from a clock that was ahead, and says nothing */
     bool walk; /* also look for statuses and changes without a message, through all of them */
     unsigned limit;
     uint64_t webhooks, log, messages, statuses, changes; /* removed, set by the store */

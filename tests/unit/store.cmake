@@ -1,6 +1,7 @@
-foreach(name store store_assign store_care store_digest store_open store_retention store_revocation store_session store_walfile store_webhook store_writer store_damage store_erase store_faults store_log store_message)
+foreach(name store store_assign store_care store_clock store_digest store_open store_retention store_revocation store_session store_walfile store_webhook store_writer store_damage store_erase store_faults store_log store_message)
     unit_test(${name} store)
     target_sources(test_${name} PRIVATE ../lib/faultvfs.c)
 endforeach()
+target_link_options(test_store_clock PRIVATE -Wl,--wrap=clock_wall_ms)
 target_sources(test_store_writer PRIVATE gate.c)
 target_sources(test_store_erase PRIVATE gate.c)

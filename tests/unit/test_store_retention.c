@@ -127,6 +127,71 @@ static void test_a_chat_whose_last_message_goes_has_the_one_before_it(void **sta
     fixture_free(f);
 }
 
+static void from_a_clock_that_was_ahead(struct fixture *f, unsigned from, unsigned to)
+{
+    long long then_ms = clock_wall_ms() + 300 * day_ms;
+    autofree char *sql =
+        xasprintf("UPDATE webhook SET received_at_ms = %lld WHERE id BETWEEN %u AND %u;"
+                  "UPDATE log SET at_ms = %lld WHERE (id + 1) / 2 BETWEEN %u AND %u;"
+                  "UPDATE message SET created_at_ms = %lld WHERE id BETWEEN %u AND %u;"
+                  "UPDATE decision SET at_ms = %lld WHERE id BETWEEN %u AND %u",
+                  then_ms, from, to, then_ms, from, to, then_ms, from, to, then_ms, from, to);
+
+    sql_exec(f, sql);
+}
+
+/* As many as there are webhooks and messages, and as old. */
+static void add_decisions(struct fixture *f)
+{
+    sql_exec(f, "INSERT INTO decision SELECT id, 1, created_at_ms, 0, x'', x'', x'', x''"
+                " FROM message");
+}
+
+/* What is from 1 to 450, more than two slices, is older than what is from 451 on. */
+static void test_what_a_clock_ahead_has_written_goes_with_what_follows(void **state)
+{
+    struct fixture *f = closed(9, 9, 9);
+
+    (void)state;
+    fill(f, 700, 650, 10);
+    add_decisions(f);
+    from_a_clock_that_was_ahead(f, 1, 450);
+    from_a_clock_that_was_ahead(f, 500, 500);
+    from_a_clock_that_was_ahead(f, 645, 655);
+    purge(f);
+    WAIT_FOR(f, purged(f).webhooks == 644 && purged(f).log == 1288 && purged(f).messages == 644 &&
+                    sql_int(f, "SELECT count(*) FROM decision") == 56);
+    assert_sound(f);
+    assert_int_equal(sql_int(f, "SELECT min(id) FROM webhook"), 645);
+    assert_int_equal(sql_int(f, "SELECT min(id) FROM log"), 1289);
+    assert_int_equal(sql_int(f, "SELECT min(id) FROM message"), 645);
+    assert_int_equal(sql_int(f, "SELECT min(id) FROM decision"), 645);
+    assert_int_equal(sql_int(f, "SELECT count(*) FROM gone"), 450 + 1);
+    fixture_free(f);
+}
+
+static void test_what_a_clock_ahead_has_written_stays_until_that_is_known_to_be_old(void **state)
+{
+    static const struct {
+        unsigned rows, ahead;
+    } vectors[] = { { 20, 20 }, { 450, 450 }, { 500, 450 } };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
+        struct fixture *f = closed(9, 9, 9);
+        struct store_size size = { 0 };
+        struct store_purged gone;
+
+        fill(f, vectors[i].rows, 0, 0);
+        from_a_clock_that_was_ahead(f, 1, vectors[i].ahead);
+        purge(f);
+        WAIT_FOR(f, (store_sizes(f->store, &size, &gone), size.used_bytes > 0));
+        assert_int_equal(gone.webhooks + gone.log + gone.messages, 0);
+        assert_int_equal(sql_int(f, "SELECT count(*) FROM message"), vectors[i].rows);
+        fixture_free(f);
+    }
+}
+
 static void test_nothing_goes_by_a_setting_that_is_off_or_a_day_too_long(void **state)
 {
     static const struct store_retention vectors[] = {
@@ -356,6 +421,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_old_goes_and_the_rest_stays),
         cmocka_unit_test(test_a_chat_whose_last_message_goes_has_the_one_before_it),
+        cmocka_unit_test(test_what_a_clock_ahead_has_written_goes_with_what_follows),
+        cmocka_unit_test(test_what_a_clock_ahead_has_written_stays_until_that_is_known_to_be_old),
         cmocka_unit_test(test_nothing_goes_by_a_setting_that_is_off_or_a_day_too_long),
         cmocka_unit_test(test_all_may_go_and_ids_go_on),
         cmocka_unit_test(test_a_purged_message_that_is_delivered_again_stays_away),
