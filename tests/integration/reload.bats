@@ -327,13 +327,13 @@ effect_limits_bytes_per_s() {
     agent_stop wordy
 }
 
-# A polling client that does not come for what waits for it. What one webhook makes may wait, whatever its size.
+# A polling client that does not come for what waits for it. What two webhooks make may wait, whatever its size.
 effect_limits_queue_bytes() {
     local i sid url="$SIOD_URL/socket.io/?EIO=4&transport=polling"
     reload_to limits.queue_bytes=1000
     sid=$(curl -sS "$url" | sed 's/^0//' | jq -r .sid)
     curl -sS -o /dev/null --data-binary "40{\"token\":\"$(token 30 1)\"}" "$url&sid=$sid"
-    for i in 1 2 3; do
+    for i in {1..6}; do
         post_webhook "$(text_webhook wamid.queue$i 16505550001 "$(printf '%2000s' x)")"
     done
     wait_until log_has 'slow polling client cut limit=limits.queue_bytes' # a GET would fetch what waits
