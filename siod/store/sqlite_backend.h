@@ -80,31 +80,10 @@ enum err sqlite_message_gone(struct store_tx *tx, struct str phone_number_id, st
 enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct str phone_number_id,
                                struct str wamid);
 enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase);
-struct mention_names;
-/* Adds what a contact is and was known by: numbers, user ids, usernames. */
-enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id,
-                              struct mention_names *names);
-/* Adds the id that siod gave it. */
-void sqlite_contact_own_id(int64_t contact_id, struct mention_names *names);
 /* ?1: the contact, which may be one that is being erased. */
 #define CONTACT_NAMES                                                                              \
     "(SELECT value FROM contact_alias WHERE contact_id = ?1"                                       \
     " UNION SELECT value FROM erasure_alias WHERE contact_id = ?1)"
-/* Whose the numbers were that bodies came to: as is told with the row, else as it is now, asked on
- * this connection; err is set when that fails. */
-struct sqlite_numbers {
-    struct sqlite_conn *conn;
-    int64_t business_id;  /* the contact's */
-    struct str told;      /* webhook.owners of the body that is looked at, borrowed */
-    struct owners owners; /* the same, once it was asked for */
-    enum err err;
-};
-struct mention_numbers sqlite_numbers_of(struct sqlite_numbers *numbers);
-/* Another body. */
-void sqlite_numbers_told(struct sqlite_numbers *numbers, struct str owners);
-void sqlite_numbers_finish(struct sqlite_numbers *numbers);
-/* Does a row of the audit, unless it is about another business? */
-bool sqlite_audit_mentions(struct str args, const struct mention_names *names, int64_t business_id);
 /* What a status of a group may call these contacts: enum store_alias. */
 #define PARTICIPANT_NAMES(contact_ids)                                                             \
     "(SELECT value FROM contact_alias WHERE contact_id IN (" contact_ids ") AND kind IN (0, 1))"
@@ -126,6 +105,32 @@ bool sqlite_audit_mentions(struct str args, const struct mention_names *names, i
     " status.phone_number_id AND message.wamid = status.wamid)"
 enum err sqlite_purge(struct store_tx *tx, struct store_purge *purge);
 enum err sqlite_measure(struct store_tx *tx, struct store_size *ret_size);
+
+/* sqlite_mention.c */
+struct mention_names;
+/* Adds what a contact is and was known by: numbers, user ids, usernames. */
+enum err sqlite_contact_names(struct sqlite_conn *conn, int64_t contact_id,
+                              struct mention_names *names);
+/* Adds the id that siod gave it. */
+void sqlite_contact_own_id(int64_t contact_id, struct mention_names *names);
+/* Adds the ids of its own chats. */
+enum err sqlite_contact_chat_ids(struct sqlite_conn *conn, int64_t contact_id,
+                                 struct mention_names *names);
+/* Whose the numbers were that bodies came to: as is told with the row, else as it is now, asked on
+ * this connection; err is set when that fails. */
+struct sqlite_numbers {
+    struct sqlite_conn *conn;
+    int64_t business_id;  /* the contact's */
+    struct str told;      /* webhook.owners of the body that is looked at, borrowed */
+    struct owners owners; /* the same, once it was asked for */
+    enum err err;
+};
+struct mention_numbers sqlite_numbers_of(struct sqlite_numbers *numbers);
+/* Another body. */
+void sqlite_numbers_told(struct sqlite_numbers *numbers, struct str owners);
+void sqlite_numbers_finish(struct sqlite_numbers *numbers);
+/* Does a row of the audit, unless it is about another business? */
+bool sqlite_audit_mentions(struct str args, const struct mention_names *names, int64_t business_id);
 
 /* sqlite_witness.c: the same files, and as far as they had come */
 void sqlite_files_remember(struct sqlite_writer *writer);
