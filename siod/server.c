@@ -111,11 +111,10 @@ static enum err start_http(struct siod *siod, struct errmsg *msg)
 static enum err listen_on(struct siod *siod, const char *address, struct http_server *server,
                           bool is_admin, struct errmsg *msg)
 {
-    bool tls = siod_speaks_tls(address, is_admin);
     struct tls_files files;
     const struct listen_options options = {
         .address = address,
-        .tls = tls ? siod_tls_files(siod->config, &files) : NULL,
+        .tls = is_admin ? NULL : siod_tls_files(siod->config, &files),
         .unix_mode = 0660,
         .refuse = HTTP_REFUSE_BUSY,
         .exempt = is_admin,
@@ -130,7 +129,6 @@ static enum err listen_on(struct siod *siod, const char *address, struct http_se
     enum err err =
         transport_listen(siod->transport, &options, &siod->listeners[siod->listener_count], msg);
 
-    siod->for_tls[siod->listener_count] = tls;
     siod->listener_count += err == OK;
     return err;
 }

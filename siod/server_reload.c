@@ -121,8 +121,8 @@ static void take_certificate(struct siod *siod)
     const struct tls_files *tls = siod_tls_files(siod->config, &files);
     struct errmsg msg = { "" };
 
-    for (size_t i = 0; i < siod->listener_count; i++) {
-        if (siod->for_tls[i] && listener_set_tls(siod->listeners[i], tls, &msg) != OK) {
+    for (size_t i = 0; i < MIN(siod->admin_from, siod->listener_count); i++) {
+        if (listener_set_tls(siod->listeners[i], tls, &msg) != OK) {
             log_error(LOG_CONFIG, "certificate not reloaded", "why=\"%s\"", msg.text);
             return;
         }

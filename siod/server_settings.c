@@ -1,5 +1,4 @@
 /* What each module is told of the configuration: at its start, and again after a reload. */
-#include "libshared/address.h"
 #include "libshared/json.h"
 #include "libshared/log.h"
 #include "siod/chat/desk.h"
@@ -128,13 +127,6 @@ enum err siod_trust_proxies(struct siod *siod, struct errmsg *msg)
     const struct config_list *proxies = &siod->config->http.trusted_proxies;
 
     return http_server_trust(siod->http, (const char *const *)proxies->items, proxies->count, msg);
-}
-
-bool siod_speaks_tls(const char *text, bool is_admin)
-{
-    struct address address;
-
-    return !is_admin && address_parse(text, &address, NULL) == OK && address.kind != ADDRESS_UNIX;
 }
 
 const struct tls_files *siod_tls_files(const struct config *config, struct tls_files *files)

@@ -36,7 +36,6 @@ struct siod {
     struct api_config api;
     struct client_bundle_config client_bundle;
     struct listener *listeners[LISTENERS_MAX];
-    bool for_tls[LISTENERS_MAX];       /* it speaks TLS when there is a certificate */
     size_t listener_count, admin_from; /* those of http.admin_listen come last */
     unsigned connection_room;          /* so many connections have a descriptor */
     bool ready;                        /* started and not yet stopping */
@@ -72,7 +71,6 @@ struct sio_config siod_sio_settings(struct siod *siod);
 struct desk_config siod_desk_settings(const struct siod *siod);
 struct api_config siod_api_settings(const struct siod *siod);
 enum err siod_trust_proxies(struct siod *siod, struct errmsg *msg);
-bool siod_speaks_tls(const char *address, bool is_admin);
 /* `files`, filled in, or NULL when there is no certificate. */
 const struct tls_files *siod_tls_files(const struct config *config, struct tls_files *files);
 

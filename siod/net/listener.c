@@ -377,6 +377,9 @@ enum err listener_set_tls(struct listener *listener, const struct tls_files *fil
 {
     enum err err = OK;
 
+    if (listener->local) {
+        return OK;
+    }
     if (files != NULL) {
         err = listener->vhost == NULL ? make_vhost(listener, msg) : OK;
         err = err == OK ? tls_load(listener->tls_context, files, msg) : err;
@@ -413,21 +416,22 @@ enum err transport_listen(struct transport *transport, const struct listen_optio
                           struct listener **ret, struct errmsg *msg)
 {
     struct listener *listener = xnew(struct listener);
-    enum err err = OK;
     int fd = -1, one = 1;
+    enum err err;
 
     listener->transport = transport;
     listener->refuse = options->refuse;
     listener->exempt = options->exempt;
     listener->on_accept = options->on_accept;
     listener->arg = options->arg;
-    if (options->tls != NULL) {
+    err = open_address(listener, options, &fd, msg);
+    if (err == OK) {
         err = listener_set_tls(listener, options->tls, msg);
     }
-    if (err == OK) {
-        err = open_address(listener, options, &fd, msg);
-    }
     if (err != OK) {
+        if (fd >= 0) {
+            close(fd);
+        }
         listener_free(listener);
         return err;
     }

@@ -95,7 +95,8 @@ bool listener_is_tls(const struct listener *listener);
 /* Stop accepting on this listener, at shutdown. The Unix socket file is removed. */
 void listener_close(struct listener *listener);
 /* What connections that are accepted from now on speak: TLS with these files, which are read again
- * in any case, or plain (NULL). Nothing changes when they cannot be loaded. */
+ * in any case, or plain (NULL). Nothing changes when they cannot be loaded, and on a Unix socket,
+ * which is always plain. */
 NODISCARD
 enum err listener_set_tls(struct listener *listener, const struct tls_files *files,
                           struct errmsg *msg);

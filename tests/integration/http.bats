@@ -102,6 +102,16 @@ served_name() {
     openssl s_client -connect "${SIOD_URL#*://}" </dev/null 2>/dev/null | openssl x509 -noout -subject | sed 's/.*= *//'
 }
 
+@test "a Unix socket is plain beside a certificate, also one that was passed" {
+    local name
+    certificate siod
+    start_activated "desk=$SIOD_DIR/passed.sock" -- -o "http.listen=systemd,unix:$SIOD_DIR/own.sock" \
+        -o "http.tls_cert_file=$SIOD_DIR/tls.pem" -o "http.tls_key_file=$SIOD_DIR/tls.key"
+    for name in passed own; do
+        assert_equal "$(status_of --unix-socket "$SIOD_DIR/$name.sock" http://siod/healthz)" 200
+    done
+}
+
 @test "SIGHUP takes a new certificate, and keeps the old one when the new cannot be used" {
     certificate first
     start_siod -o "http.tls_cert_file=$SIOD_DIR/tls.pem" -o "http.tls_key_file=$SIOD_DIR/tls.key"

@@ -334,7 +334,7 @@ effect_limits_queue_bytes() {
     sid=$(curl -sS "$url" | sed 's/^0//' | jq -r .sid)
     curl -sS -o /dev/null --data-binary "40{\"token\":\"$(token 30 1)\"}" "$url&sid=$sid"
     for i in {1..6}; do
-        post_webhook "$(text_webhook wamid.queue$i 16505550001 "$(printf '%2000s' x)")"
+        post_webhook "$(text_webhook "wamid.queue$i" 16505550001 "$(printf '%2000s' x)")"
     done
     wait_until log_has 'slow polling client cut limit=limits.queue_bytes' # a GET would fetch what waits
     answers 400 "/socket.io/?EIO=4&transport=polling&sid=$sid"
