@@ -8,14 +8,15 @@
  * fires.
  *
  * A ping may be behind megabytes that a slow client is still reading, and what it sends is not read
- * meanwhile. Whoever has taken some of what waited gets the timeout again, a few times. */
+ * meanwhile. Whoever has taken some of what waited gets the timeout again, a few times. The kernel
+ * tells what was taken: most of what waits may be in its buffers. */
 #include "siod/engineio/session.h"
 
 /* A timer may be this late and still count from when it was due; if more, the process was held up
  * and the client is given its full time. */
 enum { LATE_MS = 50 };
 
-enum { EXTENSIONS_MAX = 7 };
+enum { EXTENSIONS_MAX = 7, LITTLE_BYTES = 4096 };
 
 static void on_timer(struct timer *timer);
 
@@ -39,13 +40,30 @@ static void set_timer(struct eio_session *session, uint64_t at_ms)
     timer_set(loop, &session->timer, at_ms > now_ms ? at_ms - now_ms : 0, on_timer);
 }
 
-/* Of what had to wait for it. */
+static bool took_from_websocket(struct eio_session *session)
+{
+    bool much_waits = ws_unread(session->ws) >= LITTLE_BYTES;
+    uint64_t taken = (ws_taken(session->ws) & 0xffffffu) | 1u, before = session->taken;
+
+    session->taken = much_waits ? taken & 0xffffffu : 0;
+    return before != 0 ? taken != before : much_waits;
+}
+
+/* Has the client taken any of what waits for it, since this was asked last? When little waited
+ * then, it is believed once. */
 static bool took_some(struct eio_session *session)
 {
     if (session->ws != NULL) {
-        return ws_took(session->ws);
+        return took_from_websocket(session);
     }
     return session->polling != NULL && eio_polling_took(session->polling);
+}
+
+/* A ping is sent, or will be: what was taken before it does not count. */
+static void look_at_taken(struct eio_session *session)
+{
+    session->taken = 0;
+    (void)took_some(session);
 }
 
 static void schedule_ping(struct eio_session *session)
@@ -65,7 +83,7 @@ static void send_ping(struct eio_session *session)
         session->ping_ms = now_ms;
     }
     session->awaiting_pong = true;
-    (void)took_some(session); /* before the ping */
+    look_at_taken(session);
     eio_session_send(session, session->server->ping);
     set_timer(session, deadline_ms(session));
 }
@@ -90,7 +108,7 @@ static void await_ping(struct eio_session *session)
 
     session->awaiting_pong = true;
     session->extensions = 0;
-    (void)took_some(session);
+    look_at_taken(session);
     session->ping_ms =
         loop_now_ms(session->server->loop) + config->ping_interval_ms + config->ping_timeout_ms;
     set_timer(session, session->ping_ms);
@@ -114,7 +132,7 @@ void eio_heartbeat_ping(struct eio_session *session)
 void eio_heartbeat_pong(struct eio_session *session)
 {
     if (session->awaiting_pong) {
-        session->proved_ms = session->ping_ms;
+        session->proved_ms = session->ping_ms & 0xffffffffffu;
     }
     schedule_ping(session);
 }

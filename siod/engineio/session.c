@@ -346,7 +346,7 @@ int64_t eio_session_opened_wall_ms(const struct eio_session *session)
 
 uint64_t eio_session_proved_ms(const struct eio_session *session)
 {
-    return MAX(session->proved_ms, (uint64_t)session->opened_ms);
+    return MAX((uint64_t)session->proved_ms, (uint64_t)session->opened_ms);
 }
 
 size_t eio_session_pending(const struct eio_session *session)

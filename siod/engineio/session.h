@@ -85,11 +85,13 @@ struct eio_session {
     struct ws *ws;               /* the live transport; NULL while polling, and once it is gone */
     struct eio_polling *polling; /* NULL once everything goes over WebSocket */
     struct eio_address *from;
-    char *query;        /* of the application; NULL when it has none */
-    struct timer timer; /* the next ping or its deadline; how long it lingers */
-    uint64_t ping_ms;   /* when the next ping is due, or the present one was */
-    uint64_t heard_ms;  /* of the latest packet; 0 = none yet */
-    uint64_t proved_ms; /* of the latest ping that was answered; 0 = none yet */
+    char *query;             /* of the application; NULL when it has none */
+    struct timer timer;      /* the next ping or its deadline; how long it lingers */
+    uint64_t ping_ms;        /* when the next ping is due, or the present one was */
+    uint64_t heard_ms;       /* of the latest packet; 0 = none yet */
+    uint64_t proved_ms : 40; /* of the latest ping that was answered; 0 = none yet */
+    uint64_t taken : 24;     /* ws_taken() at the present ping or its last deadline; 0 = little
+                                waited for the client then: heartbeat.c */
     STAILQ_ENTRY(eio_session) closing;
     UT_hash_handle hh;
     uint32_t allowance; /* bytes: what was left of it at heard_ms */

@@ -64,7 +64,6 @@ struct conn {
     bool counted : 1; /* against limits.connections */
     bool busy : 1;    /* on_drain is owed when the queue is empty */
     bool blocked : 1; /* the library holds bytes that the kernel did not take */
-    bool took : 1;    /* the kernel has room again: conn_took() */
     bool second : 1;  /* queue_extra.is_second */
     bool paused : 1;
     bool reading : 1;

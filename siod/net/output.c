@@ -5,9 +5,13 @@
  * (drained, half-closed, dead). What that causes for other connections is settled in the next
  * round, which starts at once. */
 #include <assert.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <utlist.h>
@@ -284,12 +288,28 @@ bool conn_is_behind(const struct conn *conn)
     return queue_limit_is_behind(conn->transport->limits.queue_bytes, conn_pending(conn));
 }
 
-bool conn_took(struct conn *conn)
+size_t conn_unread(const struct conn *conn)
 {
-    bool took = conn->took;
+    int unread = 0;
 
-    conn->took = false;
-    return took;
+    if (conn->wsi == NULL || ioctl(link_fd(conn), SIOCOUTQ, &unread) != 0) {
+        unread = 0;
+    }
+    return conn_pending(conn) + (size_t)unread;
+}
+
+uint64_t conn_taken(const struct conn *conn)
+{
+    struct tcp_info info = { .tcpi_bytes_acked = 0 };
+    socklen_t len = sizeof info;
+
+    if (conn->local) {
+        return conn_unread(conn);
+    }
+    if (conn->wsi == NULL || getsockopt(link_fd(conn), IPPROTO_TCP, TCP_INFO, &info, &len) != 0) {
+        return 0;
+    }
+    return info.tcpi_bytes_acked;
 }
 
 static void on_deadline(struct timer *timer)

@@ -88,7 +88,6 @@ static bool is_blocked(const struct conn *conn)
 
 static void on_writable(struct conn *conn)
 {
-    conn->took = true;
     conn->blocked = is_blocked(conn);
     if (!conn->blocked) {
         conn->in_library = 0;

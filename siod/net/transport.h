@@ -122,9 +122,10 @@ bool conn_admit(struct conn *conn, size_t bytes);
 NODISCARD
 bool conn_is_behind(const struct conn *conn);
 
-/* Did the peer take any of what had to wait for it, since this was asked last? */
-NODISCARD
-bool conn_took(struct conn *conn);
+/* Bytes that the peer has not acknowledged; asked of the kernel, beside what is pending here. */
+size_t conn_unread(const struct conn *conn);
+/* A number that is another one when the peer has taken any of them. */
+uint64_t conn_taken(const struct conn *conn);
 
 /* Close when the queue has been written, or after 5 s at the latest. Input is ignored from now on.
  * What was written is followed by a half-close, and the peer has 2 s to close its side, so that the

@@ -374,9 +374,14 @@ bool ws_is_behind(const struct ws *ws)
     return conn_is_behind(ws->conn);
 }
 
-bool ws_took(struct ws *ws)
+size_t ws_unread(const struct ws *ws)
 {
-    return conn_took(ws->conn);
+    return conn_unread(ws->conn);
+}
+
+uint64_t ws_taken(const struct ws *ws)
+{
+    return conn_taken(ws->conn);
 }
 
 uint64_t ws_announced(const struct ws *ws)

@@ -52,8 +52,9 @@ size_t ws_pending(const struct ws *ws);
 bool ws_admit(struct ws *ws, size_t bytes);
 /* See conn_is_behind(). */
 bool ws_is_behind(const struct ws *ws);
-/* See conn_took(). */
-bool ws_took(struct ws *ws);
+/* See conn_unread() and conn_taken(). */
+size_t ws_unread(const struct ws *ws);
+uint64_t ws_taken(const struct ws *ws);
 /* Bytes that the frames of the present message have announced. */
 uint64_t ws_announced(const struct ws *ws);
 /* Orderly close: queued frames, then a close frame (code 0 = without status), then TCP. on_close

@@ -170,10 +170,15 @@ bool conn_is_behind(const struct conn *conn)
     return false;
 }
 
-bool conn_took(struct conn *conn)
+size_t conn_unread(const struct conn *conn)
+{
+    return conn_pending(conn);
+}
+
+uint64_t conn_taken(const struct conn *conn)
 {
     (void)conn;
-    return false;
+    return 0;
 }
 
 void conn_close(struct conn *conn)

@@ -114,6 +114,35 @@ static void who_reads_slowly_has_time_for_the_ping_behind_it(void **state)
     expect_sessions(&f, 1, 0);
 }
 
+static void slow_reader_of_what_the_kernel_holds_has_time_too(void **state)
+{
+    enum { PIECE = 50000, PIECES = 29, STEP_MS = 80 };
+    autoeio struct eio_fixture f = { .config = { .ping_interval_ms = 100,
+                                                 .ping_timeout_ms = 600 } };
+    autoclient struct client ws = { 0 };
+    autobuf struct buf payload = BUF_INIT;
+    unsigned opcode;
+
+    _Static_assert(PIECE * PIECES < 3 * (MAX_PAYLOAD / 2), "no more than there is");
+    (void)state;
+    eio_fixture_run(&f);
+    ws_session_open(&ws, f.rig);
+    setsockopt(ws.fd, SOL_SOCKET, SO_RCVBUF, &(int) { 65536 }, sizeof(int));
+    ws_client_text(&ws, "4fill");
+    for (unsigned i = 0; i < PIECES; i++) {
+        ssize_t got = recv(ws.fd, buf_reserve(&ws.in, PIECE), PIECE, MSG_WAITALL);
+
+        assert_int_equal(got, PIECE);
+        ws.in.len += (size_t)got;
+        nanosleep(&(struct timespec) { .tv_nsec = STEP_MS * 1000000L }, NULL);
+    }
+    do {
+        assert_true(ws_client_receive(&ws, &opcode, &payload));
+    } while (payload.len > 1);
+    ws_client_text(&ws, "3");
+    expect_sessions(&f, 1, 0);
+}
+
 static void who_reads_nothing_of_a_flood_has_not(void **state)
 {
     autoeio struct eio_fixture f = { .config = { .ping_interval_ms = 50, .ping_timeout_ms = 100 } };
@@ -152,6 +181,7 @@ int main(void)
         cmocka_unit_test(a_silent_polling_client_finds_a_close_packet),
         cmocka_unit_test(talking_does_not_replace_the_pong_for_ever),
         cmocka_unit_test(who_reads_slowly_has_time_for_the_ping_behind_it),
+        cmocka_unit_test(slow_reader_of_what_the_kernel_holds_has_time_too),
         cmocka_unit_test(who_reads_nothing_of_a_flood_has_not),
         cmocka_unit_test(a_polling_client_has_time_for_the_ping_behind_a_flood),
     };
