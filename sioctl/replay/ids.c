@@ -123,8 +123,20 @@ static bool names_a_message(const char *under, const char *key)
 static bool names_a_person(const char *under, const char *key)
 {
     static const char *const naming[] = {
-        "from",         "from_user_id",      "to",       "to_user_id", "wa_id",     "user_id",
-        "recipient_id", "recipient_user_id", "group_id", "customer",   "new_wa_id", NULL,
+        "from",
+        "from_user_id",
+        "to",
+        "to_user_id",
+        "wa_id",
+        "new_wa_id",
+        "user_id",
+        "recipient_id",
+        "recipient_user_id",
+        "recipient_participant_id",
+        "recipient_participant_user_id",
+        "group_id",
+        "customer",
+        NULL,
     };
 
     return cstr_in(key, naming) || (strcmp(key, "id") == 0 && strcmp(under, "threads") == 0);

@@ -52,6 +52,19 @@ static void names_that_a_later_delivery_links_are_one_set(void **state)
     assert_sets(bodies, (const size_t[RECORDS]) { 0, 0, 2, 0 });
 }
 
+static void a_member_of_a_group_is_who_a_status_says_it_is(void **state)
+{
+    static const char *const bodies[RECORDS] = {
+        "{\"messages\":[{\"id\":\"wamid.A\",\"from\":\"492\"}]}",
+        "{\"statuses\":[{\"id\":\"wamid.9\",\"recipient_participant_id\":\"492\"}]}",
+        "{\"statuses\":[{\"id\":\"wamid.8\",\"recipient_participant_user_id\":\"DE.1\"}]}",
+        "{\"messages\":[{\"id\":\"wamid.B\",\"from_user_id\":\"DE.1\"}]}",
+    };
+
+    (void)state;
+    assert_sets(bodies, (const size_t[RECORDS]) { 0, 0, 2, 2 });
+}
+
 static void the_business_itself_links_nobody(void **state)
 {
     static const char *const bodies[RECORDS] = {
@@ -97,6 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_customer_a_group_or_a_message_in_common_is_one_set),
         cmocka_unit_test(names_that_a_later_delivery_links_are_one_set),
+        cmocka_unit_test(a_member_of_a_group_is_who_a_status_says_it_is),
         cmocka_unit_test(the_business_itself_links_nobody),
         cmocka_unit_test(a_body_that_names_nobody_is_a_set_of_its_own),
         cmocka_unit_test(a_thread_of_a_history_is_its_customers),
