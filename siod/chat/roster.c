@@ -228,18 +228,20 @@ static void start_grace(struct agent *agent)
 struct agent *roster_enter(struct desk *desk, struct agent *agent,
                            const struct token_claims *claims)
 {
-    bool is_news, is_service = claims->role == TOKEN_ROLE_SERVICE;
+    bool is_news, is_service = claims->role == TOKEN_ROLE_SERVICE, keeps_role;
 
     if (agent == NULL) {
         agent = add(desk, claims->business_id, claims->user_id, str_of(claims->name));
+        agent->role = claims->role;
         announce(agent, EVENT_user_online);
     }
+    keeps_role = is_service && agent->role != TOKEN_ROLE_SERVICE; /* until its grace is over */
     is_news = call_it(agent, str_of(claims->name)) || (agent->people == 0 && !agent->known);
-    if (agent->role != claims->role && !(is_service && agent->sockets > 0)) {
+    if (agent->role != claims->role && !keeps_role) {
         agent->role = claims->role;
         is_news = true;
     }
-    if (agent->sockets == 0 || (!is_service && agent->people == 0)) {
+    if (agent->people == 0 && !keeps_role) {
         timer_clear(&agent->grace);
     }
     agent->sockets++;

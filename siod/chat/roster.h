@@ -43,8 +43,8 @@ struct agent {
 struct agent *roster_find(struct desk *desk, int64_t business_id, int64_t user_id);
 /* A socket of this person, as roster_find() found it: user_online is emitted if it is the first.
  * The person is called as the token says, if it does, and has the token's role, but that of a
- * service only if no other socket is there: a back end that speaks for an agent takes nothing from
- * it. */
+ * service only when neither another socket nor its grace is there: a back end that speaks for an
+ * agent takes nothing from it. */
 struct agent *roster_enter(struct desk *desk, struct agent *agent,
                            const struct token_claims *claims);
 /* The socket, whose token has this role, is gone. The agent stays for the grace, and so does its

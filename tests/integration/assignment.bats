@@ -297,6 +297,18 @@ sockets_are() {
     wait_until chat_is 1 assigned 5
 }
 
+@test "a back end that comes while its user is away takes nothing from it before the grace is over" {
+    start_siod -o presence.offline_grace_ms=60000
+    agent_connected person --token "$(token 5 1)" --transports websocket
+    wait_until is_agent agent true true null
+    agent_stop person
+    wait_until sockets_are 0
+    agent_connected bot --token "$(token 5 1 '"role":"service"')" --transports websocket
+    customer_writes wamid.1 16505550001
+    wait_until chat_is 1 assigned 5
+    is_agent agent true true null
+}
+
 @test "a chat that is taken from an agent goes to another; back only if there is no other" {
     start_siod
     agent_connected ann --token "$(token 7 1)" --transports websocket
