@@ -112,11 +112,18 @@ static void on_signal(int signum)
     }
 }
 
+/* The loop may have been held up since the signal came, and the alarm has not. */
+static uint64_t stop_time_left_ms(void)
+{
+    uint64_t passed_ms = clock_monotonic_ms() - atomic_load(&first_signal_ms);
+
+    return passed_ms < STOP_DEADLINE_MS ? STOP_DEADLINE_MS - passed_ms : 0;
+}
+
 static void begin_stop(struct siod *siod)
 {
     siod->stopping = true;
     siod->ready = false;
-    alarm(STOP_ALARM_S); /* anew: the deadline below must be the first to pass */
     notify_manager("STOPPING=1");
     for (size_t i = 0; i < siod->listener_count; i++) {
         listener_close(siod->listeners[i]);
@@ -125,7 +132,7 @@ static void begin_stop(struct siod *siod)
     desk_drain(siod->desk);
     eio_server_drain(sio_engine(siod->sio), SESSIONS_MS);
     timer_set(siod->loop, &siod->stop_check, 0, check_idle);
-    timer_set(siod->loop, &siod->stop_deadline, STOP_DEADLINE_MS, deadline_passed);
+    timer_set(siod->loop, &siod->stop_deadline, stop_time_left_ms(), deadline_passed);
 }
 
 static void on_stop(struct ev_loop *loop, ev_async *watcher, int events)
