@@ -19,6 +19,14 @@ uint64_t clock_monotonic_ms(void)
     return clock_monotonic_ns() / NS_PER_MS;
 }
 
+uint64_t clock_boot_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (uint64_t)now.tv_sec * MS_PER_S + (uint64_t)now.tv_nsec / NS_PER_MS;
+}
+
 int64_t clock_wall_ms(void)
 {
     struct timespec now;

@@ -12,6 +12,8 @@ enum { CLOCK_ISO_SIZE = 25 };
 
 uint64_t clock_monotonic_ms(void);
 uint64_t clock_monotonic_ns(void);
+/* The same, but it goes on while the machine is suspended. */
+uint64_t clock_boot_ms(void);
 /* Milliseconds since the Unix epoch. */
 int64_t clock_wall_ms(void);
 /* Thread-safe; the date part is remembered per thread and second. Years 1970 to 9999. */

@@ -112,8 +112,9 @@ static void done(struct store_job *job, enum err err)
 
 static void look_at_clock(struct retention *retention, int64_t now_ms)
 {
-    int64_t ahead_ms = clock_step_take(&retention->step, now_ms, retention->submitted_ms);
-    bool held = !clock_step_is_steady(&retention->step, retention->submitted_ms);
+    uint64_t boot_ms = clock_boot_ms();
+    int64_t ahead_ms = clock_step_take(&retention->step, now_ms, boot_ms);
+    bool held = !clock_step_is_steady(&retention->step, boot_ms);
 
     if (ahead_ms > 0) {
         log_warn(LOG_STORE, "clock stepped forward, nothing is purged", "by_s=%lld for_s=%d",
@@ -165,7 +166,7 @@ struct retention *retention_new(struct loop *loop, struct store *store,
     retention->loop = loop;
     retention->store = store;
     retention->days = config->retention;
-    clock_step_init(&retention->step, clock_wall_ms(), clock_monotonic_ms());
+    clock_step_init(&retention->step, clock_wall_ms(), clock_boot_ms());
     timer_set(loop, &retention->timer, config->retention_after_ms, tick);
     return retention;
 }
