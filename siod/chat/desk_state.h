@@ -81,7 +81,8 @@ struct desk {
     bool draining;
     struct chat_entry *chats;
     uint64_t forgets; /* chats that are gone; what was asked before one went may be untrue */
-    struct typing_chat *typing; /* chats in which somebody types, by id */
+    struct typing_chat *typing;    /* chats in which somebody types, by id */
+    struct chat_reading *readings; /* chats whose histories are being read, by id: history.c */
     struct desk_tap *taps;
     uint64_t seq;
     size_t backlog_rows; /* in the queues of all tenants */

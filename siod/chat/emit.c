@@ -18,6 +18,7 @@
 
 #include "libshared/alloc.h"
 #include "siod/chat/desk_state.h"
+#include "siod/chat/history.h"
 #include "siod/chat/merge.h"
 #include "siod/metrics/metrics.h"
 
@@ -104,6 +105,9 @@ static void emit_row(struct tenant *tenant, const struct store_event *row)
     tenant->position = row->position;
     merge_rooms(tenant->desk, row);
     emit(tenant->desk, &emission, &broadcast);
+    if (UNLIKELY(tenant->desk->readings != NULL)) {
+        history_note(tenant->desk, row);
+    }
 }
 
 /* ---- a business's queue */

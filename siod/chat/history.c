@@ -14,13 +14,27 @@ enum {
     HISTORIES_MAX = 500, /* of one socket, at once */
     ANSWER_BYTES = 4096, /* of an answer beside its messages and its chat */
     LOOK_AGAIN_MS = 10,
+    /* Where a chat hears so much, or a business's queue is held for so long, better an old answer
+     * than none. */
+    REPEATS_MAX = 20,
+    WAITS_MAX = 100,
+};
+
+/* A chat whose history somebody waits for. */
+struct chat_reading {
+    UT_hash_handle hh; /* desk->readings */
+    int64_t chat_id, business_id;
+    int64_t position; /* of the last row that was emitted about the chat meanwhile */
+    unsigned readers;
 };
 
 struct history_query {
     struct store_query query;
     struct history_query *prev, *next; /* in from->histories */
     struct desk_socket *from;          /* NULL: it has gone */
-    struct timer timer;                /* the answer waits for the client */
+    struct chat_reading *reading;      /* likewise */
+    unsigned repeats, waits;
+    struct timer timer; /* the answer waits for the client */
     struct event_later later;
     struct history_wanted wanted;
     int64_t business_id, user_id; /* who asks */
@@ -35,6 +49,47 @@ static void free_query(struct history_query *self)
     buf_finish(&self->messages);
     buf_finish(&self->chat);
     free(self);
+}
+
+static struct chat_reading *reading_begin(struct desk *desk, int64_t business_id, int64_t chat_id)
+{
+    struct chat_reading *reading;
+
+    HASH_FIND(hh, desk->readings, &chat_id, sizeof chat_id, reading);
+    if (reading == NULL) {
+        reading = xnew(struct chat_reading);
+        reading->chat_id = chat_id;
+        reading->business_id = business_id;
+        HASH_ADD(hh, desk->readings, chat_id, sizeof chat_id, reading);
+    }
+    reading->readers++;
+    return reading;
+}
+
+static void reading_end(struct desk *desk, struct chat_reading *reading)
+{
+    if (--reading->readers == 0) {
+        HASH_DEL(desk->readings, reading);
+        free(reading);
+    }
+}
+
+void history_note(struct desk *desk, const struct store_event *row)
+{
+    struct chat_reading *reading, *next;
+    int64_t chat_id;
+
+    if (desk_room_chat(row->room, &chat_id)) {
+        HASH_FIND(hh, desk->readings, &chat_id, sizeof chat_id, reading);
+        if (reading != NULL) {
+            reading->position = row->position;
+        }
+    } else if (str_starts_with(row->event, STR("chat_"))) { /* of any, to all of the business */
+        HASH_ITER (hh, desk->readings, reading, next) {
+            reading->position =
+                reading->business_id == row->business_id ? row->position : reading->position;
+        }
+    }
 }
 
 static bool add_message(void *arg, const struct store_message *message,
@@ -83,17 +138,51 @@ static void read_next(struct desk_socket *socket)
 
 static void look_again(struct timer *timer);
 
+static bool client_is_ready(const struct history_query *self)
+{
+    struct eio_session *session = sio_socket_session(self->from->socket);
+
+    return !eio_session_is_behind(session) &&
+           eio_session_admit(session, self->messages.len + self->chat.len + ANSWER_BYTES);
+}
+
+/* What was read, is it ahead of what was emitted? */
+static bool must_wait(struct history_query *self)
+{
+    int64_t emitted = desk_position(desk_of(self->from), self->business_id);
+
+    return self->err == OK && emitted < self->position && self->waits++ < WAITS_MAX;
+}
+
+/* Is it behind what was emitted about the chat? */
+static bool must_repeat(struct history_query *self)
+{
+    return self->err == OK && self->reading->position > self->position &&
+           self->repeats++ < REPEATS_MAX;
+}
+
+static void repeat(struct history_query *self)
+{
+    self->is_read = false;
+    buf_clear(&self->messages);
+    buf_clear(&self->chat);
+    read_next(self->from);
+}
+
 /* The first of its socket, and read. The socket may be gone when it has been answered. */
 static void send_or_wait(struct history_query *self)
 {
     struct desk_socket *from = self->from;
-    struct eio_session *session = sio_socket_session(from->socket);
 
-    if (eio_session_is_behind(session) ||
-        !eio_session_admit(session, self->messages.len + self->chat.len + ANSWER_BYTES)) {
+    if (!client_is_ready(self) || must_wait(self)) {
         timer_set(desk_of(from)->config.loop, &self->timer, LOOK_AGAIN_MS, look_again);
         return;
     }
+    if (must_repeat(self)) {
+        repeat(self);
+        return;
+    }
+    reading_end(desk_of(from), self->reading);
     DL_DELETE(from->histories, self);
     from->histories_count--;
     read_next(from);
@@ -137,6 +226,7 @@ void history_ask(const struct event_ctx *ctx, const struct history_wanted *wante
     self->business_id = from->agent.business_id;
     self->user_id = from->agent.user_id;
     self->from = from;
+    self->reading = reading_begin(desk_of(from), self->business_id, wanted->chat_id);
     DL_APPEND(from->histories, self);
     if (++from->histories_count == 1) {
         read_next(from);
@@ -151,6 +241,7 @@ void history_forget(struct desk_socket *socket)
     DL_FOREACH_SAFE (socket->histories, self, next) {
         DL_DELETE(socket->histories, self);
         timer_clear(&self->timer);
+        reading_end(desk_of(socket), self->reading);
         self->from = NULL;
         if (self != first || self->is_read) {
             free_query(self);

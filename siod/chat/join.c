@@ -2,9 +2,7 @@
  *
  * The tenancy check (access.h) comes first: a chat of another business does not exist for the
  * client. A chat that is remembered is joined from memory; otherwise the store is asked whose it
- * is. With `history` the room is entered before the snapshot is read, so that there is no hole
- * between the last message of the answer and the first event from the room: what arrives meanwhile
- * carries positions, and those above the answer's position are new. */
+ * is. */
 #include <inttypes.h>
 #include <stdlib.h>
 

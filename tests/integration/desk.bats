@@ -186,6 +186,13 @@ barrier() {
     assert_equal "$(sioctl socket list -o json | jq -c '.[0].rooms | sort')" '["business_1","chat_2"]'
 }
 
+@test "a history has all that its page was told before it, and nothing of what comes after" {
+    start_siod -o limits.events_per_s=0
+    run timeout 120 node "$ROOT/tests/lib/join_page.mjs" --url "$SIOD_URL" --token "$(token 7 1)" --rounds 60 \
+        --secret-file "$SIOD_DIR/app.secret" --phone-number-id "$PHONE_NUMBER_ID" 3>&-
+    assert_equal "$output" '{"missing":0,"repeated":0}'
+}
+
 @test "a user is online from the first socket until the grace after the last" {
     start_siod -o presence.offline_grace_ms=300
     agent_connected ann --token "$(token 7 1)" --transports websocket
