@@ -222,7 +222,8 @@ named() {
     sioctl contact erase 16505551234 >/dev/null
     post_webhook "$doc"
     assert_equal "$(sioctl webhook list --limit 1 -o json | jq -c '.[0].counts | [.dups, .inbound, .reactions, .calls]')" '[3,0,0,0]'
-    run -1 sioctl contact show 16505551234
+    run sioctl contact show 16505551234
+    assert_equal "$status" 1
 }
 
 # many COUNT NUMBER: a webhook with as many messages.

@@ -478,6 +478,7 @@ hash() {
     assert_contains "$(cat report.xml)" 'tests="51" failures="0"'
     rm -rf state
     sed -i 's/number 17/number 71/' recordings/day.siorec
-    run -1 timeout 60 bash job 3>&-
+    run timeout 60 bash job 3>&-
+    assert_equal "$status" 1
     assert_contains "$output" '@@ day.siorec:19 @@'
 }
