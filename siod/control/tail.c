@@ -9,7 +9,8 @@
  * emitted meanwhile is in the log too, so it is not kept: when a page ends where the emissions
  * stand, or beyond, the stream goes on with these, less those that the page had already. Where
  * positions are missing, a gap record says so: retention, or the erasure of a contact, has removed
- * them. */
+ * them. A reader that does not keep up later on gets the log again from where it was, and misses
+ * only what is not stored. */
 #include "siod/control/tail.h"
 
 #include <string.h>
@@ -49,7 +50,9 @@ struct tail {
     struct desk_tap tap;
     struct control_call *call;
     struct tail_log log;
-    bool over; /* to be finished when the reader of the log is back */
+    int64_t log_business_id; /* whose log it is, 0 = it has none */
+    bool fell_behind;        /* the log is read for the second time, and more */
+    bool over;               /* to be finished when the reader of the log is back */
     struct timer end, idle;
     uint64_t gap_from, gap_to; /* 0 = no gap */
     uint64_t records;
@@ -161,26 +164,65 @@ static void rest(struct tail *tail)
     }
 }
 
-static void on_emission(struct desk_tap *tap, const struct desk_emission *emission)
+static void miss(struct tail *tail, const struct desk_emission *emission)
 {
-    struct tail *tail = CONTAINER_OF(tap, struct tail, tap);
+    tail->gap_from = tail->gap_from > 0 ? tail->gap_from : emission->seq;
+    tail->gap_to = emission->seq;
+}
+
+static void send_emission(struct tail *tail, const struct desk_emission *emission)
+{
     autobuf struct buf text = BUF_INIT;
 
-    if (tail->log.reading || !tail_wanted(tail->call, emission) ||
-        (emission->position > 0 && emission->position <= tail->log.position)) {
-        return;
-    }
-    rest(tail);
-    if (control_behind(tail->call)) {
-        tail->gap_from = tail->gap_from > 0 ? tail->gap_from : emission->seq;
-        tail->gap_to = emission->seq;
-        return;
-    }
     tell_gap(tail);
     render(&text, emission);
     control_piece(tail->call, buf_str(&text));
     if (++tail->records == tail->count) {
         finish(tail);
+    }
+}
+
+static bool next_page(struct control_call *call);
+
+/* What its log has, too: nothing of it is missed. */
+static void on_stored(struct tail *tail, const struct desk_emission *emission)
+{
+    bool wanted = tail_wanted(tail->call, emission);
+
+    if (tail->log.reading || emission->position <= tail->log.position) {
+        return;
+    }
+    if (wanted) {
+        rest(tail);
+    }
+    if (wanted && control_behind(tail->call)) {
+        tail->log.reading = true;
+        tail->fell_behind = true;
+        control_produce(tail->call, next_page);
+        return;
+    }
+    tail->log.position = emission->position;
+    if (wanted) {
+        send_emission(tail, emission);
+    }
+}
+
+static void on_emission(struct desk_tap *tap, const struct desk_emission *emission)
+{
+    struct tail *tail = CONTAINER_OF(tap, struct tail, tap);
+
+    if (emission->position > 0 && emission->business_id == tail->log_business_id) {
+        on_stored(tail, emission);
+        return;
+    }
+    if ((tail->log.reading && !tail->fell_behind) || !tail_wanted(tail->call, emission)) {
+        return;
+    }
+    rest(tail);
+    if (tail->log.reading || control_behind(tail->call)) {
+        miss(tail, emission);
+    } else {
+        send_emission(tail, emission);
     }
 }
 
@@ -310,6 +352,7 @@ static void log_done(struct store_query *query, enum err err)
         control_produce(call, next_page);
     } else {
         tail->log.reading = false;
+        tell_gap(tail);
         rest(tail);
     }
 }
@@ -319,6 +362,7 @@ static void start_log(struct tail *tail, const json_t *since)
     struct tail_log *log = &tail->log;
     struct str text = json_str(since);
 
+    tail->log_business_id = control_arg_int(tail->call, "business");
     log->query.fetch = log_fetch;
     log->query.done = log_done;
     log->reading = true;

@@ -239,10 +239,10 @@ talk_as_nobody() {
     assert_equal "$(ask '{"id":33,"cmd":"tail"}' | jq .more)" true
 }
 
-@test "a slow reader of a stream gets a gap, the daemon goes on, and no record is lost without a word" {
-    start_siod
-    local pid i
-    # Far more than the socket, the queue's mark and sioctl hold.
+# batches: twenty webhooks of 200 messages in the test's directory, far more than the socket, the queue's mark and sioctl
+# hold.
+batches() {
+    local i
     for i in {1..20}; do
         jq -cn --arg i "$i" --arg text "$(printf 'x%.0s' {1..1000})" '
             {object: "whatsapp_business_account", entry: [{id: "1", changes: [{field: "messages", value: {
@@ -251,6 +251,12 @@ talk_as_nobody() {
                 messages: [range(200) | {from: "15550001", id: "w\($i).\(.)", timestamp: "1749416383", type: "text", text: {body: $text}}]}}]}]}' \
             >"$BATS_TEST_TMPDIR/batch.$i.json"
     done
+}
+
+@test "a slow reader of a stream gets a gap, the daemon goes on, and no record is lost without a word" {
+    start_siod
+    local pid
+    batches
     in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail -o ndjson --idle 3s >"$BATS_TEST_TMPDIR/slow.tail"
     pid=$!
     wait_until status_is .control.tails 1
@@ -265,6 +271,27 @@ talk_as_nobody() {
             if $r.type == "gap" then {next: ($r.to + 1), good: (.good and $r.from == .next)}
             else {next: ($r.seq + 1), good: (.good and $r.seq == .next)} end) | [.good, .next] | @csv' \
         "$BATS_TEST_TMPDIR/slow.tail" | tr -d '"')" "true,$(($(sioctl status -o json | jq .events.emitted) + 1))"
+}
+
+@test "a slow reader of the log misses nothing that is stored" {
+    start_siod
+    local pid end
+    batches
+    in_background "$SIOD_BIN/sioctl" -s "$SIOD_SOCKET" tail --since 0 --business 1 -o ndjson --idle 3s >"$BATS_TEST_TMPDIR/slow.tail"
+    pid=$!
+    wait_until status_is .control.tails 1
+    post_webhook "$(text_webhook wamid.1 16505551234 hello)"
+    wait_until grep -q wamid.1 "$BATS_TEST_TMPDIR/slow.tail"
+    kill -STOP "$pid"
+    sioctl webhook replay "$BATS_TEST_TMPDIR" >/dev/null
+    wait_until status_is .events.waiting 0
+    sioctl emit note '{}' --room nobody --business 1 >/dev/null
+    kill -CONT "$pid"
+    wait "$pid"
+    end=$(sql "SELECT position FROM business WHERE id = 1")
+    assert_equal "$(jq -s 'map(select(.position).position) == [range(1; '"$end"' + 1)]' "$BATS_TEST_TMPDIR/slow.tail")" true
+    # What is not stored was missed, and that is told.
+    assert_equal "$(jq -cs 'map(select(.type == "gap") | [.from == .to, .reason])' "$BATS_TEST_TMPDIR/slow.tail")" '[[true,null]]'
 }
 
 @test "when the daemon stops, whoever follows it is told and it ends well" {
