@@ -17,14 +17,31 @@ enum { RETRY_MS = 1000 };
 
 /* ---- who is there, as the store is told in the background; who is gone: assign.c */
 
-/* Thousands may wait while thousands arrive. */
+/* What an agent's row says of it. */
+struct standing {
+    int64_t turn;
+    unsigned capacity;
+    unsigned load : 24; /* or more */
+    enum store_agent_status status : 8;
+};
+enum { LOAD_MAX = 0xffffff };
+
+static struct standing standing_of(const struct store_agent *row)
+{
+    return (struct standing) { .turn = row->turn,
+                               .capacity = (unsigned)row->capacity,
+                               .load = (unsigned)MIN(row->load, LOAD_MAX) & LOAD_MAX,
+                               .status = row->status };
+}
+
+/* Thousands may wait while thousands arrive, so it has no more than it needs. */
 struct presence_job {
     struct store_job job;
     struct desk *desk;
     struct agent_key key;
     enum token_role role;
-    struct store_agent row; /* without strings */
-    char name[];            /* empty = none */
+    struct standing standing;
+    char name[]; /* empty = none */
 };
 
 static enum err presence_apply(struct store_job *job, struct store_tx *tx)
@@ -32,21 +49,24 @@ static enum err presence_apply(struct store_job *job, struct store_tx *tx)
     struct presence_job *presence = CONTAINER_OF(job, struct presence_job, job);
     const struct agent_key *key = &presence->key;
     enum err err = store_business_ensure(tx, key->business_id);
+    struct store_agent row;
 
     if (err == OK) {
         err = store_agent_seen(tx, key->business_id, key->user_id, str_of(presence->name),
-                               str_of(token_role_name(presence->role)), &presence->row);
-        presence->row.name = presence->row.role = STR_NONE;
+                               str_of(token_role_name(presence->role)), &row);
+    }
+    if (err == OK) {
+        presence->standing = standing_of(&row);
     }
     return err;
 }
 
-static void learn(struct agent *agent, const struct store_agent *row)
+static void learn(struct agent *agent, struct standing standing)
 {
-    agent->status = row->status;
-    agent->capacity = (unsigned)row->capacity;
-    agent->load = (unsigned)row->load;
-    agent->turn = MAX(agent->turn, row->turn);
+    agent->status = standing.status;
+    agent->capacity = standing.capacity;
+    agent->load = standing.load;
+    agent->turn = MAX(agent->turn, standing.turn);
     agent->known = true;
     assign_agent_changed(agent->desk, agent);
 }
@@ -67,7 +87,7 @@ static void presence_done(struct store_job *job, enum err err)
             timer_set(agent->desk->config.loop, &agent->grace, RETRY_MS, record_again);
         }
     } else if (agent != NULL) {
-        learn(agent, &presence->row);
+        learn(agent, presence->standing);
     }
     free(presence);
 }
@@ -270,7 +290,7 @@ void roster_restore(struct desk *desk, const struct store_agent *row)
 
     (void)token_role_parse(row->role, &role);
     agent->role = role;
-    learn(agent, row);
+    learn(agent, standing_of(row));
     start_grace(agent);
 }
 
