@@ -43,10 +43,14 @@ static void set_timer(struct eio_session *session, uint64_t at_ms)
 static bool took_from_websocket(struct eio_session *session)
 {
     bool much_waits = ws_unread(session->ws) >= LITTLE_BYTES;
-    uint64_t taken = (ws_taken(session->ws) & 0xffffffu) | 1u, before = session->taken;
+    uint64_t before = session->taken, taken;
 
+    if (!much_waits && before == 0) { /* as nearly always: the kernel is asked once */
+        return false;
+    }
+    taken = (ws_taken(session->ws) | 1u) & 0xffffffu;
     session->taken = much_waits ? taken & 0xffffffu : 0;
-    return before != 0 ? taken != before : much_waits;
+    return before == 0 || taken != before;
 }
 
 /* Has the client taken any of what waits for it, since this was asked last? When little waited
