@@ -80,7 +80,9 @@ enum err sqlite_message_gone(struct store_tx *tx, struct str phone_number_id, st
 enum err sqlite_message_delete(struct sqlite_writer *writer, int64_t id, struct str phone_number_id,
                                struct str wamid);
 enum err sqlite_contact_erase(struct store_tx *tx, struct store_erase *erase);
-/* ?1: the contact, which may be one that is being erased. */
+/* ?1: the contact. */
+#define OWN_CHATS "(SELECT id FROM chat WHERE contact_id = ?1 AND group_id IS NULL)"
+/* Likewise; it may be one that is being erased. */
 #define CONTACT_NAMES                                                                              \
     "(SELECT value FROM contact_alias WHERE contact_id = ?1"                                       \
     " UNION SELECT value FROM erasure_alias WHERE contact_id = ?1)"

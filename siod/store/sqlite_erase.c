@@ -50,8 +50,6 @@ static enum err run_steps(struct sqlite_writer *writer, struct store_erase *eras
     return err;
 }
 
-#define OWN_CHATS "(SELECT id FROM chat WHERE contact_id = ?1 AND group_id IS NULL)"
-
 /* ------------------------------------------------------------------ its names */
 
 static enum err load_begun(struct slice *slice, bool *ret_begun)
@@ -348,8 +346,7 @@ static enum err erase_message(struct sqlite_writer *writer, struct store_erase *
 {
     struct query q = query_begin(
         &writer->conn, ST_ERASE_MESSAGE,
-        "SELECT id, phone_number_id, wamid FROM message WHERE chat_id IN"
-        " (SELECT id FROM chat WHERE contact_id = ?1 AND group_id IS NULL)"
+        "SELECT id, phone_number_id, wamid FROM message WHERE chat_id IN " OWN_CHATS
         " UNION ALL SELECT message.id, message.phone_number_id, wamid FROM chat_participant"
         " JOIN message ON message.chat_id = chat_participant.chat_id"
         " WHERE chat_participant.contact_id = ?1 AND message.contact_id = ?1 AND direction = 0"

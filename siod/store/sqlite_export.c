@@ -8,7 +8,6 @@
 #include "siod/store/mention.h"
 #include "siod/store/sqlite_backend.h"
 
-#define OWN_CHATS "(SELECT id FROM chat WHERE contact_id = ?1 AND group_id IS NULL)"
 #define OWN_MESSAGES                                                                               \
     "SELECT id FROM message WHERE chat_id IN " OWN_CHATS " UNION SELECT message.id"                \
     " FROM chat_participant JOIN message ON message.chat_id = chat_participant.chat_id"            \

@@ -84,6 +84,23 @@ enum err sqlite_message_gone(struct store_tx *tx, struct str phone_number_id, st
 
 /* ------------------------------------------------------------------ raw webhooks */
 
+/* Deletes a slice of what is old enough, by a statement for what is up to an id. *ret_last: 0 =
+ * there was nothing. */
+static enum err purge_slice(struct sqlite_writer *writer, const struct sqlite_aged *aged,
+                            enum sqlite_statement statement, const char *sql, int64_t *ret_last,
+                            bool *ret_more)
+{
+    struct query q;
+    enum err err = sqlite_oldest(writer, aged, ret_last, ret_more);
+
+    if (err != OK || *ret_last == 0) {
+        return err;
+    }
+    q = query_begin(&writer->conn, statement, sql);
+    put_int(&q, *ret_last);
+    return query_run(&q);
+}
+
 /* The newest one stays, emptied, so that its id is not given once more. */
 static enum err purge_webhooks(struct sqlite_writer *writer, struct store_purge *purge)
 {
@@ -92,19 +109,18 @@ static enum err purge_webhooks(struct sqlite_writer *writer, struct store_purge 
     struct query q;
     int64_t last;
     bool more;
-    enum err err = sqlite_oldest(writer, &aged, &last, &more);
+    enum err err = purge_slice(writer, &aged, ST_PURGE_WEBHOOKS,
+                               "DELETE FROM webhook WHERE id <= ?"
+                               " AND id < (SELECT max(id) FROM webhook)",
+                               &last, &more);
 
     if (err != OK || last == 0) {
         return err;
     }
-    q = query_begin(&writer->conn, ST_PURGE_WEBHOOKS,
-                    "DELETE FROM webhook WHERE id <= ? AND id < (SELECT max(id) FROM webhook)");
-    put_int(&q, last);
-    err = query_run(&q);
     purge->webhooks += (uint64_t)sqlite3_changes64(writer->conn.db);
     purge->more |= more;
-    if (err != OK || more) {
-        return err;
+    if (more) {
+        return OK;
     }
     q = query_begin(&writer->conn, ST_PURGE_WEBHOOK_LAST,
                     "UPDATE webhook SET body = x'', counts = CAST('{}' AS BLOB), reason = x'',"
@@ -183,19 +199,15 @@ static enum err purge_decisions(struct sqlite_writer *writer, struct store_purge
 {
     const struct sqlite_aged aged = { SQLITE_AGED_DECISIONS, purge->log_before_ms, purge->ahead_ms,
                                       purge->limit };
-    struct query q;
     int64_t last;
-    bool more;
-    enum err err = sqlite_oldest(writer, &aged, &last, &more);
+    bool more = false;
+    enum err err = purge_slice(writer, &aged, ST_PURGE_DECISIONS,
+                               "DELETE FROM decision WHERE id <= ?"
+                               " AND id < (SELECT max(id) FROM decision)",
+                               &last, &more);
 
-    if (err != OK || last == 0) {
-        return err;
-    }
-    q = query_begin(&writer->conn, ST_PURGE_DECISIONS,
-                    "DELETE FROM decision WHERE id <= ? AND id < (SELECT max(id) FROM decision)");
-    put_int(&q, last);
-    purge->more |= more;
-    return query_run(&q);
+    purge->more |= err == OK && last != 0 && more;
+    return err;
 }
 
 /* ------------------------------------------------------------------ messages */
