@@ -86,8 +86,9 @@ void history_note(struct desk *desk, const struct store_event *row)
         }
     } else if (str_starts_with(row->event, STR("chat_"))) { /* of any, to all of the business */
         HASH_ITER (hh, desk->readings, reading, next) {
-            reading->position =
-                reading->business_id == row->business_id ? row->position : reading->position;
+            if (reading->business_id == row->business_id) {
+                reading->position = row->position;
+            }
         }
     }
 }
