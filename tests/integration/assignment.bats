@@ -261,10 +261,6 @@ is_agent() {
     [[ $(sioctl agent show 5 -o json | jq -c '[.role, .online, .eligible, .reason]' | tr -d '"') == "[$1,$2,$3,$4]" ]]
 }
 
-sockets_are() {
-    [[ $(sioctl socket list -o ndjson | wc -l) == "$1" ]]
-}
-
 @test "a user whose back end alone has stayed for the grace is online and gets no chats" {
     start_siod -o presence.offline_grace_ms=300
     agent_connected bot --token "$(token 5 1 '"role":"service"')" --transports websocket

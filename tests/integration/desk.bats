@@ -29,10 +29,6 @@ events_are() {
     [[ $(count_events "$1" "$2") == "$3" ]]
 }
 
-sockets_are() {
-    [[ $(sioctl socket list -o ndjson | wc -l) == "$1" ]]
-}
-
 # Whatever was emitted to the chat before this has arrived at NAME afterwards.
 barrier() {
     BARRIERS=$((${BARRIERS:-0} + 1))

@@ -299,6 +299,11 @@ agent_asks() {
     agent_lines "$name" ".tag == \"$tag\"" | jq -c '.args[0] // .error'
 }
 
+# sockets_are COUNT: so many are connected.
+sockets_are() {
+    [[ $(sioctl socket list -o ndjson | wc -l) == "$1" ]]
+}
+
 # agent_stop NAME: ends it as a closed browser window would.
 agent_stop() {
     local fd=agent_fd_$1 pid=agent_pid_$1
